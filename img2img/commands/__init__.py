@@ -1,0 +1,90 @@
+"""The ``img2img`` command: arguments to calls, errors to one line and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from img2img import __version__
+from img2img.errors import UserError, nearest
+
+COMMANDS = {
+    "train": "train a model",
+    "infer": "translate a folder of pictures",
+    "evaluate": "measure results against their targets",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose complaints are a `UserError`: one line, exit status 2."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UserError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def parser(name: str, description: str, examples: str) -> Parser:
+    """A command's parser: help with working examples, no abbreviations."""
+    return Parser(
+        prog=f"img2img {name}",
+        description=description,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def usage() -> str:
+    lines = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    return f"usage: img2img COMMAND ...\n\n{lines}\n\nimg2img COMMAND --help shows each one's options and examples.\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit status: 0 done, 1 failed on the way, 2 cannot be done as asked, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        if not words or words[0] in ("-h", "--help"):
+            print(usage(), end="")
+            return 0
+        if words[0] in ("-V", "--version"):
+            print(f"img2img {__version__}")
+            return 0
+        if words[0] not in COMMANDS:
+            raise UserError(f"unknown command {words[0]!r}{nearest(words[0], COMMANDS)}")
+        command = import_module(f"img2img.commands.{words[0]}")
+        return int(command.run(words[1:]))
+    except UserError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"img2img: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("img2img: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # the reader of the output has gone; nothing more can be told to it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        known = _known(error)
+        detail = (
+            known or f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (--debug shows where)"
+        )
+        print(f"img2img: {detail}", file=sys.stderr)
+        return 1
+
+
+def _known(error: Exception) -> str | None:
+    text = str(error)
+    if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
+        return "not enough memory: use a smaller train.batch, data.crop or --tile"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'file system'}: {error.strerror}"
+    return None

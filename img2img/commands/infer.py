@@ -1,0 +1,79 @@
+"""``img2img infer``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2img.commands import parser
+from img2img.engine.distributed import join
+from img2img.engine.progress import Reporter, duration, say
+from img2img.errors import UserError, nearest
+from img2img.tiles import parse_tile
+
+EXAMPLES = """\
+  img2img infer --weights runs/derain --input photos --output dry
+  img2img infer --weights runs/derain/weights/last.safetensors --input one.jpg --output dry --tile 512
+  img2img infer --weights runs/gan --samples 16 --output made
+Existing outputs are kept unless --overwrite; sub-folders and names stay as they are."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Translate; 0 all done or skipped, 1 some files failed (named on stderr)."""
+    arguments = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
+    arguments.add_argument(
+        "--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file"
+    )
+    arguments.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
+    arguments.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
+    arguments.add_argument(
+        "--masks", type=Path, metavar="DIR", help="in-painting: a mask for each picture, white = hole"
+    )
+    arguments.add_argument("--tile", default="auto", help="auto, off, or a side in px")
+    arguments.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+    arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    arguments.add_argument("--samples", type=int, default=1, help="results a picture (dropout), or pictures from noise")
+    arguments.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
+    arguments.add_argument("--overwrite", action="store_true", help="replace existing outputs")
+    given = arguments.parse_args(list(words))
+    if given.samples < 1:
+        raise UserError(f"--samples {given.samples}: at least 1")
+    from img2img import inference
+    from img2img.images import WRITABLE
+
+    suffix = f".{given.format.lower().lstrip('.')}" if given.format else None
+    if suffix is not None and suffix not in WRITABLE:
+        raise UserError(f"--format {given.format}: cannot be written{nearest(suffix, WRITABLE)}")
+    world = join(given.device)
+    translator = inference.load(given.weights, str(world.device), given.precision, parse_tile(given.tile))
+    if given.output.exists() and not given.output.is_dir():
+        raise UserError(f"--output {given.output}: is a file, a folder is needed")
+    if translator.flow.fresh:
+        return _from_noise(translator, given.output, given.samples, given.overwrite)
+    if given.input is None:
+        raise UserError("--input is needed: a picture or a folder of pictures")
+    jobs = inference.plan(translator, given.input, given.output, given.masks, suffix, given.samples)
+    share = jobs[world.rank :: world.size]
+    with Reporter(len(share), "picture", shown=world.chief) as reporter:
+        summary = inference.translate_folder(
+            translator, share, overwrite=given.overwrite, on_done=lambda done, _: reporter.advance(done)
+        )
+        took = reporter.elapsed()
+    parts = world.gather(summary)
+    done, skipped = sum(p.done for p in parts), sum(p.skipped for p in parts)
+    failed = {name: reason for p in parts for name, reason in p.failed.items()}
+    world.close()
+    if world.chief:
+        for name, reason in failed.items():
+            say(f"failed: {reason if name in reason else f'{name}: {reason}'}")
+        kept = f", {skipped} already there (--overwrite makes them again)" if skipped else ""
+        say(f"{done} pictures written to {given.output} in {duration(took)}{kept}, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+def _from_noise(translator: object, output: Path, count: int, overwrite: bool) -> int:
+    from img2img import inference
+
+    done, skipped = inference.write_samples(translator, output, count, overwrite)  # type: ignore[arg-type]
+    say(f"{done} written to {output}{f', {skipped} already there' if skipped else ''}")
+    return 0

@@ -1,0 +1,57 @@
+"""``img2img train``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2img.commands import parser
+from img2img.config import config_files, dump_yaml
+from img2img.engine.distributed import join
+from img2img.engine.progress import say
+from img2img.tasks import resolve
+
+EXAMPLES = """\
+  img2img train --task derain                       the built-in photographs, some three minutes
+  img2img train --task derain --data DIR --method pan --output runs/pan train.minutes=60
+  img2img train --task derain --print-config        show the complete configuration and stop
+  img2img train --config runs/pan/config.yaml --output runs/pan2
+  torchrun --nproc-per-node 2 tools/train.py --task derain --data DIR --output runs/two
+Run the same command again and it goes on where it stopped."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Train; 0 when finished or stopped by SIGTERM with everything saved."""
+    arguments = parser("train", "Train a model on pairs of pictures.", EXAMPLES)
+    arguments.add_argument("--task", help=f"what is learnt: {', '.join(config_files('tasks'))}, or a YAML file")
+    arguments.add_argument("--method", help=f"how: {', '.join(config_files('methods'))}, or a YAML file")
+    arguments.add_argument("--data", metavar="DIR", help="the data set (default: what is built in)")
+    arguments.add_argument("--output", metavar="RUN", help="run directory (default: runs/TASK-METHOD)")
+    arguments.add_argument("--config", type=Path, metavar="FILE", help="a YAML of keys, such as a run's config.yaml")
+    arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    arguments.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    arguments.add_argument("--print-config", action="store_true", help="show the configuration and stop")
+    arguments.add_argument("overrides", nargs="*", metavar="key=value", help="such as train.steps=500 data.crop=128")
+    given = arguments.parse_intermixed_args(list(words))
+    settings = resolve(given.task, given.method, given.data, given.config, given.overrides)
+    if given.print_config:
+        print(dump_yaml(settings.tree), end="")
+        return 0
+    from img2img.training import train
+
+    began = time.monotonic()
+    world = join(given.device)
+    names = f"{Path(settings.task_name).stem}-{Path(settings.method_name).stem}"
+    output = Path(given.output or f"runs/{names}")
+    try:
+        outcome = train(settings, world, output, command=[*sys.argv], threads=given.threads)
+    finally:
+        world.close()
+    progress = outcome.progress
+    if world.chief and progress.step == outcome.total and time.monotonic() - began > 1:
+        best = f"; best {settings.task.selection} {progress.best:.4f}" if progress.best is not None else ""
+        say(f"done: {progress.step} steps{best}; weights in {output / 'weights'}")
+    return 130 if outcome.signal == signal.SIGINT and progress.step < outcome.total else 0

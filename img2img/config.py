@@ -1,0 +1,203 @@
+"""YAML and ``key=value`` overrides <-> frozen dataclasses, strictly: unknown keys and wrong types are errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar, cast, dataclass_transform
+
+import pydantic
+import yaml
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from img2img.errors import UserError, nearest, unknown
+
+T = TypeVar("T")
+Tree = dict[str, Any]
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(pydantic.Field, dataclasses.field))
+def options(cls: type[T]) -> type[T]:
+    """A frozen, keyword-only dataclass whose values are checked: unknown fields and wrong types are refused."""
+    settings = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+    make: Callable[..., Any] = pydantic_dataclass(frozen=True, kw_only=True, config=settings)
+    made: type[T] = make(cls)
+    return made
+
+
+@cache
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def build(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
+    """``cls`` from a tree of plain values; ``where`` (file or section) begins the message of a `UserError`."""
+    try:
+        adapter: TypeAdapter[T] = _adapter(cast(Any, cls))
+        value = adapter.validate_json(json.dumps(tree))
+        return value
+    except TypeError as error:
+        raise UserError(f"{where}: not a plain value: {error}") from error
+    except pydantic.ValidationError as error:
+        raise UserError(f"{where}: {_first(cls, error)}") from error
+
+
+def _first(cls: type[Any], error: pydantic.ValidationError) -> str:
+    found = error.errors()[0]
+    key = ".".join(str(part) for part in found["loc"])
+    if found["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        owner: Any = cls
+        for part in found["loc"][:-1]:
+            owner = _field_class(owner, str(part))
+        known = [f.name for f in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
+        return f"unknown key {key!r}{nearest(str(found['loc'][-1]), known) if known else ''}"
+    message = found["msg"][0].lower() + found["msg"][1:]
+    if found["type"].startswith("missing"):
+        return f"{key}: {message}"
+    return f"{key}: {message.removeprefix('value error, ')}, got {found['input']!r}"
+
+
+def _field_class(owner: Any, name: str) -> Any:
+    if not dataclasses.is_dataclass(owner):
+        return None
+    hint = typing.get_type_hints(owner).get(name)
+    for candidate in (hint, *typing.get_args(hint)):
+        if dataclasses.is_dataclass(candidate):
+            return candidate
+    return None
+
+
+def choose(register: Mapping[str, type[Any]], spec: str | Mapping[str, Any], what: str, where: str) -> Any:
+    """The options object that ``spec`` (a name, or a mapping with ``name``) means in a register of option classes."""
+    tree: Tree = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = tree.pop("name", None)
+    if not isinstance(name, str):
+        raise UserError(f"{where}: a {what} needs a name{nearest('', register)}")
+    if name not in register:
+        raise unknown(what, name, register, where)
+    return build(register[name], tree, f"{where} ({name})")
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-4 as a number and refuses a key given twice."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?([eE][-+]?\d+)$|^[-+]?\d[\d_]*\.[\d_]*$|^[-+]?\.\d+([eE][-+]?\d+)?$"),
+    list("-+0123456789."),
+)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
+    keys: list[Any] = []
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in keys:
+            raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+        keys.append(key)
+    return {key: loader.construct_object(value, deep=True) for key, (_, value) in zip(keys, node.value, strict=True)}
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Plain values from YAML text; `UserError` names ``where``, the line and the reason."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{where}: not readable as YAML: {' '.join(str(error).split())}") from error
+
+
+def read_yaml(path: Path) -> Tree:
+    """A mapping from a YAML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise UserError(f"{path}: cannot be read: {reason}") from error
+    tree = parse_yaml(text, str(path))
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: a mapping of keys is expected, this is a {type(tree).__name__}")
+    return tree
+
+
+def dump_yaml(tree: Mapping[str, Any]) -> str:
+    """YAML text, keys in the given order."""
+    return str(yaml.safe_dump(plain(tree), sort_keys=False, allow_unicode=True, width=100))
+
+
+def plain(value: Any) -> Any:
+    """Nested dataclasses, tuples and mappings as dicts, lists and scalars."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(item) for item in value]
+    return value
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
+    """``over`` on ``base``: mappings merge key by key, everything else is replaced.
+
+    A mapping that names another entry (``name`` differs) replaces the whole: options of one network mean nothing to
+    another.
+    """
+    result: Tree = dict(base)
+    for key, value in over.items():
+        before = result.get(key)
+        if isinstance(before, Mapping) and isinstance(value, str) and "name" in before:
+            value = {"name": value}
+        if isinstance(before, str) and isinstance(value, Mapping) and "name" not in value:
+            before = {"name": before}
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            other = "name" in value and "name" in before and value["name"] != before["name"]
+            result[key] = dict(value) if other else merge(before, value)
+        else:
+            result[key] = value
+    return result
+
+
+def override(pairs: Iterable[str]) -> Tree:
+    """A tree from ``dotted.key=value`` arguments; the value is YAML (``games=[minimax]``, ``critic=null``)."""
+    tree: Tree = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not re.fullmatch(r"[A-Za-z_][\w]*(\.[\w]+)*", key):
+            raise UserError(f"{pair!r} is not an option or key=value (example: train.steps=500)")
+        value = parse_yaml(text, key)
+        branch: Any = value
+        for part in reversed(key.split(".")):
+            branch = {int(part) if part.isdigit() else part: branch}
+        tree = merge(tree, branch)
+    return tree
+
+
+def config_files(kind: str) -> dict[str, Path]:
+    """The YAML files shipped under configs/KIND (``tasks``, ``methods``, ``published``), by name."""
+    here = Path(str(resources.files("img2img")))
+    for folder in (here / "configs" / kind, here.parent / "configs" / kind):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {}
+
+
+def named_file(kind: str, name: str) -> tuple[Path, Tree]:
+    """The file of a shipped task or method by name, or a user's own by path (anything ending in .yaml)."""
+    if name.endswith((".yaml", ".yml")):
+        return Path(name), read_yaml(Path(name))
+    files = config_files(kind)
+    if name not in files:
+        raise unknown(kind.removesuffix("s"), name, files)
+    return files[name], read_yaml(files[name])

@@ -1,0 +1,68 @@
+"""The ``data`` keys of a configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from img2img.config import options
+
+Layout = Literal["auto", "side_by_side", "two_folders", "photos", "unpaired", "images", "arrays", "mixture"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+@options
+class Rain:
+    """Made rain; its strength is set so that the PSNR of rainy against clean is uniform in [psnr_min, psnr_max] dB."""
+
+    psnr_min: Annotated[float, Field(gt=5, lt=60)] = 20.0
+    psnr_max: Annotated[float, Field(gt=5, lt=60)] = 23.0
+
+    def __post_init__(self) -> None:
+        if self.psnr_min > self.psnr_max:
+            raise ValueError(f"rain.psnr_min={self.psnr_min} is above rain.psnr_max={self.psnr_max}")
+
+
+@options
+class Hole:
+    """Holes for in-painting: ``centre`` (a square of ``share`` of the side), ``blocks`` (random rectangles)."""
+
+    kind: Literal["centre", "blocks"] = "centre"
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    fill: tuple[int, int, int] = (117, 104, 123)
+
+
+@options
+class Edges:
+    """Canny edges of a photo as its source, black lines on white."""
+
+    sigma: Annotated[float, Field(gt=0)] = 1.5
+
+
+@options
+class DataConfig:
+    """Which pictures are learnt from, and how a training sample is made of them."""
+
+    path: Annotated[str | None, Field(description="folder or .npz; null: what is built in")] = None
+    layout: Annotated[Layout, Field(description="auto says what it chose and refuses when in doubt")] = "auto"
+    synthesis: Annotated[
+        Literal["none", "rain", "hole", "edges"], Field(description="how a source is made of a clean photo")
+    ] = "none"
+    direction: Annotated[
+        Literal["AtoB", "BtoA"], Field(description="AtoB: the left half or folder A is the source")
+    ] = "AtoB"
+    load: Annotated[int | None, Field(ge=1, description="short side in px before the crop; null: as it is")] = None
+    crop: Annotated[int | None, Field(ge=1, description="side of the training crop in px")] = 128
+    flip: Annotated[bool, Field(description="mirror half of the samples")] = True
+    validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
+    validation_crop: Annotated[int | None, Field(ge=1, description="validate on the centre of this side in px")] = None
+    scenes: Annotated[str | None, Field(description="CSV with columns file, scene; null: found by comparison")] = None
+    rain: Rain = Field(default_factory=Rain)
+    hole: Hole = Field(default_factory=Hole)
+    edges: Edges = Field(default_factory=Edges)
+    mixture: Annotated[
+        Literal["8gaussians", "25gaussians"], Field(description="the toy distribution of layout mixture")
+    ] = "8gaussians"
+    samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
+    cache_mb: Annotated[int, Field(ge=0, description="decoded pictures kept in memory")] = 2000

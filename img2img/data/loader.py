@@ -1,0 +1,159 @@
+"""Batches: one endless stream of permutations, shared by all processes, entered at any position."""
+
+from __future__ import annotations
+
+import queue
+import signal
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from img2img.data.samples import Samples
+from img2img.errors import RunError, UserError
+from img2img.randomness import generator
+from img2img.types import Batch
+
+
+@lru_cache(maxsize=4)
+def permutation(seed: int, epoch: int, count: int) -> np.ndarray[Any, Any]:
+    """The order of samples in an epoch."""
+    return generator(seed, "permutation", epoch).permutation(count)
+
+
+class Stream:
+    """Sample p of the stream is sample ``permutation(epoch)[p mod n]`` of epoch ``p div n``.
+
+    A global batch is ``batch`` consecutive samples; process ``rank`` of ``world`` takes its contiguous share, so that
+    no batch is ever short and the processes together see exactly what one alone would.
+
+    Args:
+        workers: processes that decode and augment; with 0 a thread does, ahead of the training.
+    """
+
+    def __init__(
+        self, samples: Samples, *, batch: int, seed: int, workers: int = 0, rank: int = 0, world: int = 1
+    ) -> None:
+        if len(samples) == 0:
+            raise UserError("the training set is empty")
+        self.samples = samples
+        self.batch = batch
+        self.seed = seed
+        self.workers = workers
+        self.rank = rank
+        self.share = batch // world
+
+    def places(self, position: int) -> Iterator[list[tuple[int, int]]]:
+        """(epoch, index) of this process's share of each batch from ``position`` (samples of all processes) on."""
+        count = len(self.samples)
+        while True:
+            first = position + self.rank * self.share
+            yield [
+                (p // count, int(permutation(self.seed, p // count, count)[p % count]))
+                for p in range(first, first + self.share)
+            ]
+            position += self.batch
+
+    def batches(self, position: int) -> Iterator[Batch]:
+        """Batches from ``position`` on, prepared ahead."""
+        return self._from_workers(position) if self.workers else self._from_thread(position)
+
+    def _from_thread(self, position: int) -> Iterator[Batch]:
+        ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
+        stop = threading.Event()
+
+        def put(value: Batch | BaseException) -> bool:
+            while not stop.is_set():
+                try:
+                    ready.put(value, timeout=0.2)
+                    return True
+                except queue.Full:
+                    continue
+            return False
+
+        def work() -> None:
+            try:
+                for places in self.places(position):
+                    made = collate([(self.samples.sample(e, i, self.seed), i) for e, i in places])
+                    if not put(made):
+                        return
+            except BaseException as error:  # handed to the training, which raises it
+                put(error)
+
+        thread = threading.Thread(target=work, daemon=True, name="data")
+        thread.start()
+        try:
+            while True:
+                value = ready.get()
+                if isinstance(value, BaseException):
+                    raise _told(value)
+                yield value
+        finally:
+            stop.set()
+            thread.join(timeout=10)
+
+    def _from_workers(self, position: int) -> Iterator[Batch]:
+        loader: DataLoader[Any] = DataLoader(
+            _Numbered(self.samples, self.seed),
+            batch_sampler=_Places(self, position),
+            num_workers=self.workers,
+            collate_fn=_collate_or_error,
+            worker_init_fn=_quiet,
+            prefetch_factor=2,
+            # a forked copy of a process that has used OpenMP threads may hang in them
+            multiprocessing_context="forkserver",
+        )
+        for value in loader:
+            if isinstance(value, str):
+                raise RunError(value)
+            yield value
+
+
+class _Numbered(Dataset[Any]):
+    def __init__(self, samples: Samples, seed: int) -> None:
+        self.samples = samples
+        self.seed = seed
+
+    def __getitem__(self, place: tuple[int, int]) -> Any:
+        try:
+            return self.samples.sample(place[0], place[1], self.seed), place[1]
+        except (UserError, OSError) as error:
+            return str(error)
+
+
+class _Places(Sampler[list[tuple[int, int]]]):
+    def __init__(self, stream: Stream, position: int) -> None:
+        self.stream = stream
+        self.position = position
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return self.stream.places(self.position)
+
+
+def _collate_or_error(parts: list[Any]) -> Batch | str:
+    errors = [part for part in parts if isinstance(part, str)]
+    return errors[0] if errors else collate(parts)
+
+
+def _quiet(worker: int) -> None:
+    """A worker leaves signals to its parent and computes on one thread."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    import cv2
+
+    cv2.setNumThreads(0)
+
+
+def _told(error: BaseException) -> BaseException:
+    return RunError(str(error)) if isinstance(error, UserError) else error
+
+
+def collate(parts: list[tuple[dict[str, Tensor], int]]) -> Batch:
+    """Samples of one shape as a batch."""
+    stacked = {name: torch.stack([sample[name] for sample, _ in parts]) for name in parts[0][0]}
+    return Batch(**stacked, index=torch.tensor([index for _, index in parts]))

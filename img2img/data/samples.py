@@ -1,0 +1,209 @@
+"""Data sets: numbered samples, each a function of (seed, epoch, index) in training and fixed otherwise."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from img2img.data.augment import jitter
+from img2img.data.config import DataConfig
+from img2img.data.synthesis import SYNTHESES
+from img2img.errors import UserError
+from img2img.images import as_rgb8, read
+from img2img.randomness import generator, stable_seed
+
+Pixels = np.ndarray[Any, Any]
+
+
+class Samples(Protocol):
+    """A part of a data set."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """A name for each sample."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
+        """An augmented training sample: source, target (C, H, W) in [-1, 1], mask (1, H, W) of 0 and 1, or vectors."""
+        ...
+
+    def whole(self, index: int) -> dict[str, Pixels]:
+        """The whole sample as it is, uint8 (H, W, 3) (mask (H, W, 1)); made degradations are always the same."""
+        ...
+
+
+class Cache:
+    """Decoded pictures in memory, the longest unused dropped first, up to ``megabytes``."""
+
+    def __init__(self, megabytes: int) -> None:
+        self.limit = megabytes * 2**20
+        self.bytes = 0
+        self.pictures: OrderedDict[Path, Pixels] = OrderedDict()
+
+    def read(self, path: Path) -> Pixels:
+        """(H, W, 3) uint8."""
+        if path in self.pictures:
+            self.pictures.move_to_end(path)
+            return self.pictures[path]
+        pixels = as_rgb8(read(path))
+        if pixels.nbytes <= self.limit:
+            self.pictures[path] = pixels
+            self.bytes += pixels.nbytes
+            while self.bytes > self.limit:
+                _, old = self.pictures.popitem(last=False)
+                self.bytes -= old.nbytes
+        return pixels
+
+
+@dataclass(frozen=True)
+class Item:
+    """What one sample is made of: a file, or two (source, target), or pixels in memory."""
+
+    name: str
+    source: Path | None = None
+    target: Path | None = None
+    pixels: Pixels | None = None
+
+
+Open = Callable[[Item, Cache], dict[str, Pixels]]
+
+
+def open_halves(item: Item, cache: Cache) -> dict[str, Pixels]:
+    """Left and right half of one file, as ``left`` and ``right``."""
+    if item.source is None:
+        raise ValueError("no file")
+    pixels = cache.read(item.source)
+    if pixels.shape[1] % 2:
+        raise UserError(f"{item.source}: {pixels.shape[1]} px wide, which cannot be halved into a pair")
+    half = pixels.shape[1] // 2
+    return {"left": pixels[:, :half], "right": pixels[:, half:]}
+
+
+def open_two(item: Item, cache: Cache) -> dict[str, Pixels]:
+    """Source and target from their files."""
+    if item.source is None or item.target is None:
+        raise ValueError("two files are needed")
+    return {"source": cache.read(item.source), "target": cache.read(item.target)}
+
+
+def open_photo(item: Item, cache: Cache) -> dict[str, Pixels]:
+    """One picture, as ``target``."""
+    if item.pixels is not None:
+        return {"target": item.pixels}
+    if item.target is None:
+        raise ValueError("no file")
+    return {"target": cache.read(item.target)}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pairs, photos with a synthesis, or pictures alone, out of files or memory."""
+
+    items: tuple[Item, ...]
+    config: DataConfig
+    opener: Open
+    cache: Cache = field(compare=False)
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [item.name for item in self.items]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def _open(self, index: int) -> dict[str, Pixels]:
+        pictures = self.opener(self.items[index], self.cache)
+        if "left" in pictures:
+            source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
+            pictures = {"source": pictures[source], "target": pictures[target]}
+        return pictures
+
+    def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
+        config = self.config
+        pictures = self._open(index)
+        cut = stable_seed(seed, "jitter", epoch, index)
+        made = jitter(pictures, config.load, config.crop, config.flip, cut)
+        if config.synthesis != "none" and "source" not in made:
+            # the degradation belongs to the crop: its scale does not depend on the jitter's
+            made = SYNTHESES[config.synthesis](made["target"], config, generator(seed, "synthesis", epoch, index))
+        return {name: to_training(picture, name) for name, picture in made.items()}
+
+    def whole(self, index: int) -> dict[str, Pixels]:
+        pictures = self._open(index)
+        if self.config.synthesis != "none" and "source" not in pictures:
+            rng = generator(0, "fixed synthesis", self.items[index].name)
+            pictures = SYNTHESES[self.config.synthesis](pictures["target"], self.config, rng)
+        return pictures
+
+
+@dataclass(frozen=True)
+class Unpaired:
+    """Sources and targets that do not belong together: the target is drawn for each sample and epoch."""
+
+    sources: Pictures
+    targets: Pictures
+    config: DataConfig
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.sources.names
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
+        other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
+        made = {}
+        for name, part, place in (("source", self.sources, index), ("target", self.targets, other)):
+            picture = {"target": part._open(place)["target"]}
+            cut = stable_seed(seed, f"jitter {name}", epoch, index)
+            config = self.config
+            made[name] = to_training(jitter(picture, config.load, config.crop, config.flip, cut)["target"], name)
+        return made
+
+    def whole(self, index: int) -> dict[str, Pixels]:
+        source = self.sources._open(index)["target"]
+        return {"source": source, "target": self.targets._open(index % len(self.targets))["target"]}
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Points of a toy distribution, drawn anew in each epoch (E-GAN's program, after Gulrajani et al. 2017)."""
+
+    kind: str
+    count: int
+
+    @property
+    def names(self) -> Sequence[str]:
+        return [f"point {index}" for index in range(self.count)]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
+        rng = generator(seed, "mixture", epoch, index)
+        if self.kind == "8gaussians":
+            turn = rng.integers(8) * np.pi / 4
+            centre, spread, divisor = np.array([np.cos(turn), np.sin(turn)]) * 2, 0.02, 1.414
+        else:
+            centre, spread, divisor = (rng.integers(5, size=2) - 2) * 2.0, 0.05, 2.828
+        point = (centre + rng.normal(0, spread, 2)) / divisor
+        return {"target": torch.from_numpy(point.astype(np.float32))}
+
+    def whole(self, index: int) -> dict[str, Pixels]:
+        raise UserError("points of a toy distribution are no pictures")
+
+
+def to_training(picture: Pixels, name: str) -> Tensor:
+    """(H, W, C) uint8 -> (C, H, W) float32 in [-1, 1]; masks 0 or 1."""
+    values = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+    return (values > 127).float() if name == "mask" else values.float().div_(127.5).sub_(1)

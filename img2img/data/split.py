@@ -1,0 +1,91 @@
+"""Scenes: pictures that show the same thing belong to one part of a split."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from img2img.errors import UserError
+from img2img.randomness import stable_seed
+
+SIDE = 24
+TOLERANCE = 4.0
+
+
+def thumbnail(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(24, 24, 3) float32 block means of a (H, W, 3) uint8 picture."""
+    import cv2
+
+    small: np.ndarray[Any, Any] = cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small
+
+
+def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
+    """A scene number for each picture (the first picture's index): near-duplicates and mirrored copies share one.
+
+    Near means a root mean square difference of the thumbnails under 4 grey levels, chained.
+    """
+    count = len(thumbnails)
+    if count == 0:
+        return []
+    flat = np.stack([t.reshape(-1) for t in thumbnails]).astype(np.float64)
+    mirrored = np.stack([t[:, ::-1].reshape(-1) for t in thumbnails]).astype(np.float64)
+    squares = (flat**2).sum(1)
+    parent = list(range(count))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for other in (flat, mirrored):
+        for start in range(0, count, 1024):
+            part = flat[start : start + 1024]
+            distance = squares[start : start + 1024, None] + squares[None] - 2 * part @ other.T
+            close = np.argwhere(distance / flat.shape[1] < TOLERANCE**2)
+            for i, j in close:
+                a, b = root(int(i) + start), root(int(j))
+                if a != b:
+                    parent[max(a, b)] = min(a, b)
+    return [root(i) for i in range(count)]
+
+
+def read_scenes(path: Path, names: Sequence[str]) -> list[str]:
+    """The scene of each file from a CSV with columns ``file`` and ``scene``.
+
+    Raises:
+        UserError: the file cannot be read, or a picture is missing in it.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            scenes = {row["file"]: row["scene"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({error})") from error
+    missing = [name for name in names if name not in scenes]
+    if missing:
+        raise UserError(f"{path}: no scene for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}")
+    return [scenes[name] for name in names]
+
+
+def split(scenes: Sequence[int | str], share: float, seed: int) -> tuple[list[int], list[int]]:
+    """(training, validation) indices: about ``share`` of the pictures, whole scenes, chosen by a seeded hash.
+
+    At least one scene stays on each side where there are two.
+    """
+    groups: dict[int | str, list[int]] = {}
+    for index, scene in enumerate(scenes):
+        groups.setdefault(scene, []).append(index)
+    order = sorted(groups, key=lambda scene: stable_seed(seed, "split", str(scene)))
+    wanted = share * len(scenes)
+    validation: list[int] = []
+    for scene in order[:-1]:
+        if share == 0 or (validation and len(validation) + len(groups[scene]) / 2 > wanted):
+            break
+        validation += groups[scene]
+    chosen = set(validation)
+    return [index for index in range(len(scenes)) if index not in chosen], sorted(validation)

@@ -1,0 +1,61 @@
+"""How long and how a training runs: the ``train`` keys of a configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from img2img.config import options
+from img2img.errors import UserError
+
+Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+
+
+@options
+class TrainConfig:
+    """Length (exactly one of steps, epochs, minutes), batch, precision and intervals of a training."""
+
+    steps: Annotated[Positive | None, Field(description="updates of the generator")] = None
+    epochs: Annotated[Positive | None, Field(description="passes over the training set")] = None
+    minutes: Annotated[
+        float | None, Field(gt=0, description="wall clock, turned into steps once by a short measurement")
+    ] = None
+    batch: Annotated[Positive, Field(description="images in a batch, over all processes together")] = 4
+    accumulate: Annotated[Positive, Field(description="micro-batches a batch is computed in")] = 1
+    seed: Annotated[Natural, Field(description="every random choice is a function of it")] = 0
+    workers: Annotated[Natural, Field(description="processes that decode and augment; 0: a thread")] = 0
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16", "fp16"], Field(description="auto: the faster of fp32 and bf16, measured")
+    ] = "auto"
+    init: Annotated[str, Field(description="initialisation of weights")] = "normal"
+    checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")] = 500
+    validate_every: Annotated[Positive, Field(description="steps between validations")] = 500
+    log_every: Annotated[Positive, Field(description="steps between lines of log.jsonl")] = 50
+    validation_images: Annotated[Positive, Field(description="at most this many pictures are validated on")] = 16
+    samples: Annotated[Natural, Field(description="pictures on each sample sheet")] = 4
+    patience: Annotated[
+        Positive | None, Field(description="stop early after this many validations without a new best")
+    ] = None
+    deterministic: Annotated[bool, Field(description="bit-exact algorithms on CUDA, slower")] = False
+    compile: Annotated[bool, Field(description="torch.compile the networks")] = False
+    tensorboard: Annotated[bool, Field(description="also write TensorBoard event files")] = False
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = " and ".join(given) or "none"
+            raise ValueError(f"exactly one of train.steps, train.epochs, train.minutes is needed (given: {said})")
+        if self.batch % self.accumulate:
+            raise ValueError(f"train.batch={self.batch} is not a multiple of train.accumulate={self.accumulate}")
+
+    def total_steps(self, samples: int, batches_per_step: int, seconds_per_step: float | None) -> int:
+        """Steps of the whole run: as given, from epochs of ``samples`` samples, or from minutes and a measured step."""
+        if self.steps is not None:
+            return self.steps
+        if self.epochs is not None:
+            return max(1, -(-self.epochs * samples // (self.batch * batches_per_step)))
+        if self.minutes is None or seconds_per_step is None:
+            raise UserError("train.minutes needs a measured step")
+        return max(1, round(self.minutes * 60 / seconds_per_step))

@@ -1,0 +1,32 @@
+"""Errors a person can act on: one line that names the thing and says what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Cannot be done as asked (arguments, configuration, data): exit status 2, nothing was written."""
+
+    exit_status = 2
+
+
+class RunError(UserError):
+    """Something failed on the way (disk full, a diverged run, a failed file): exit status 1, what was done is kept."""
+
+    exit_status = 1
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint such as ``"; did you mean 'pan'? (known: l1, pan)"`` for a name that is not among ``known``."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} (known: {', '.join(known)})"
+
+
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UserError:
+    """The error for an unknown name: ``what`` is its kind ("loss"), ``where`` the file and key it stands in."""
+    place = f"{where}: " if where else ""
+    return UserError(f"{place}unknown {what} {name!r}{nearest(name, known)}")

@@ -1,0 +1,68 @@
+"""Two generators and two critics on unpaired pictures (Zhu et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from img2img.config import options
+from img2img.flows.paired import needed
+from img2img.types import Batch, Draw, Generators, Match
+
+
+@options
+class Cycle:
+    """``forward`` makes targets of sources, ``backward`` sources of targets.
+
+    With ``identity`` each generator is also run on pictures that are already its output domain's (for the identity
+    loss of the paper's section 5.2), two further generator forwards.
+    """
+
+    identity: bool = True
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("forward", "backward")
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic_target", "critic_source")
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        made = ("fake", "fake_source", "cycled_source", "cycled_target")
+        return (*made, "same_target", "same_source") if self.identity else made
+
+    @property
+    def fresh(self) -> bool:
+        return False
+
+    def prepare(self, batch: Batch, draw: Draw) -> Batch:
+        return batch
+
+    def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
+        source = needed(batch.source, "source", "cycle")
+        target = needed(batch.target, "target", "cycle")
+        forward, backward = generators["forward"], generators["backward"]
+        images = {"fake": forward(source), "fake_source": backward(target)}
+        images["cycled_source"] = backward(images["fake"])
+        images["cycled_target"] = forward(images["fake_source"])
+        if self.identity:
+            images["same_target"] = forward(target)
+            images["same_source"] = backward(source)
+        return images
+
+    def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
+        source = needed(batch.source, "source", "cycle")
+        target = needed(batch.target, "target", "cycle")
+        return (
+            Match("critic_target", target, images["fake"]),
+            Match("critic_source", source, images["fake_source"]),
+        )
+
+    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
+        return ((source, target), (target, source))
+
+    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
+        return (target, source)

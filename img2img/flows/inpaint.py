@@ -1,0 +1,59 @@
+"""Fill the hole: the generator sees the picture without it, the result is the picture with the hole filled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from img2img.config import options
+from img2img.flows.paired import needed
+from img2img.types import Batch, Draw, Generators, Match
+
+
+@options
+class Inpaint:
+    """``source`` holds the picture with its hole filled by a constant, ``mask`` is 1 inside the hole.
+
+    ``images["fake"]`` is the composite (the known pixels are the source's own), ``images["output"]`` what the network
+    made of the whole picture. With ``see_mask`` the mask is one more input channel.
+    """
+
+    see_mask: bool = False
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic",)
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return ("fake", "output")
+
+    @property
+    def fresh(self) -> bool:
+        return False
+
+    def prepare(self, batch: Batch, draw: Draw) -> Batch:
+        return batch
+
+    def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
+        source = needed(batch.source, "source", "inpaint")
+        mask = needed(batch.mask, "mask", "inpaint")
+        seen = torch.cat([source, mask * 2 - 1], dim=1) if self.see_mask else source
+        output = generators["generator"](seen)
+        return {"fake": torch.where(mask > 0.5, output.to(source.dtype), source), "output": output}
+
+    def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
+        target = needed(batch.target, "target", "inpaint")
+        return (Match("critic", target, images["fake"], batch.source if conditional else None),)
+
+    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
+        return ((source + int(self.see_mask), target),)
+
+    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
+        return (target + (source if conditional else 0),)

@@ -1,0 +1,59 @@
+"""Pictures (or vectors) out of noise: the unconditional GANs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from img2img.config import options
+from img2img.flows.paired import needed
+from img2img.types import Batch, Draw, Generators, Match
+
+
+@options
+class Noise:
+    """z is the source: ``z`` numbers, uniform in (-1, 1) or normal; drawn anew for the generator's update."""
+
+    z: Annotated[int, Field(ge=1)] = 100
+    distribution: Literal["uniform", "normal"] = "uniform"
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic",)
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return ("fake",)
+
+    @property
+    def fresh(self) -> bool:
+        return True
+
+    def prepare(self, batch: Batch, draw: Draw) -> Batch:
+        uniform = draw("z", (len(batch), self.z))
+        z = uniform * 2 - 1
+        if self.distribution == "normal":
+            # erfinv(-1) is infinite: a uniform draw may be exactly 0
+            z = torch.erfinv(z.clamp(-1 + 1e-6, 1 - 1e-6)) * 2**0.5
+        return replace(batch, source=z)
+
+    def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
+        return {"fake": generators["generator"](needed(batch.source, "source", "noise"))}
+
+    def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
+        return (Match("critic", needed(batch.target, "target", "noise"), images["fake"]),)
+
+    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
+        return ((self.z, target),)
+
+    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
+        return (target,)

@@ -1,0 +1,55 @@
+"""Source to target, image by image: de-raining, edges to photo, labels to photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from img2img.config import options
+from img2img.errors import UserError
+from img2img.types import Batch, Draw, Generators, Match
+
+
+def needed(value: Tensor | None, name: str, flow: str) -> Tensor:
+    """``value``, or the error that the data have none for this flow."""
+    if value is None:
+        raise UserError(f"flow {flow!r} needs data with a {name}; this data set has none (see data.layout)")
+    return value
+
+
+@options
+class Paired:
+    """One generator; the critic is shown the target against the fake (Isola et al. 2017, eq. 1 and 2)."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic",)
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return ("fake",)
+
+    @property
+    def fresh(self) -> bool:
+        return False
+
+    def prepare(self, batch: Batch, draw: Draw) -> Batch:
+        return batch
+
+    def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
+        return {"fake": generators["generator"](needed(batch.source, "source", "paired"))}
+
+    def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
+        target = needed(batch.target, "target", "paired")
+        return (Match("critic", target, images["fake"], batch.source if conditional else None),)
+
+    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
+        return ((source, target),)
+
+    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
+        return (target + (source if conditional else 0),)

@@ -1,0 +1,45 @@
+"""CycleGAN's losses (Zhu et al. 2017)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from img2img.config import options
+from img2img.errors import UserError
+from img2img.losses.games import full
+from img2img.types import Scene
+
+
+def _sides(scene: Scene) -> tuple[Tensor, Tensor]:
+    source, target = scene.batch.source, scene.batch.target
+    if source is None or target is None:
+        raise UserError("cycle losses need data with source and target")
+    return full(source), full(target)
+
+
+@options
+class CycleConsistency:
+    """L1 between each picture and itself after both translations, both ways summed (eq. 2)."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"image:cycled_source", "image:cycled_target"})
+
+    def __call__(self, scene: Scene) -> Tensor:
+        source, target = _sides(scene)
+        there = (full(scene.images["cycled_source"]) - source).abs().mean()
+        back = (full(scene.images["cycled_target"]) - target).abs().mean()
+        return there + back
+
+
+@options
+class Identity:
+    """L1 between a picture that is already in a generator's output domain and what it makes of it (section 5.2)."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"image:same_source", "image:same_target"})
+
+    def __call__(self, scene: Scene) -> Tensor:
+        source, target = _sides(scene)
+        kept_target = (full(scene.images["same_target"]) - target).abs().mean()
+        kept_source = (full(scene.images["same_source"]) - source).abs().mean()
+        return kept_target + kept_source

@@ -1,0 +1,62 @@
+"""How fit a child is (E-GAN, Wang et al. 2019): a critic-side scene of its images -> a scalar, larger is fitter."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from img2img.config import options
+from img2img.losses.games import full
+from img2img.types import Scene
+
+
+def _weights_gradient(scene: Scene, loss: Tensor) -> Tensor:
+    """The gradient of ``loss`` over all critics' weights as one vector, averaged over processes."""
+    parameters = []
+    for match in scene.matches:
+        parameters += list(scene.critic_parameters(match))
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
+    return scene.reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+
+
+@options
+class QualityDiversity:
+    """F = Fq + gamma Fd: Fq the mean probability of real (eq. 8), Fd how calm the child leaves the critic (eq. 9).
+
+    Fd = -log(||grad_w [-E log D(x) - E log(1 - D(G(z)))]|| + eps) over all of the critic's weights. The real side of
+    the gradient is the same for all siblings and computed once.
+    """
+
+    gamma: Annotated[float, Field(ge=0)] = 0.5
+    eps: Annotated[float, Field(gt=0)] = 1e-12
+
+    def __call__(self, scene: Scene) -> Tensor:
+        with torch.enable_grad():
+            fakes = [full(logit) for match in scene.matches for logit in scene.fake(match).logits]
+            quality = torch.stack([scene.mean(torch.sigmoid(logit)) for logit in fakes]).mean().detach()
+            if self.gamma == 0:
+                return quality
+
+            def real_side() -> Tensor:
+                reals = [full(logit) for match in scene.matches for logit in scene.real(match).logits]
+                loss = torch.stack([softplus(-logit).mean() for logit in reals]).sum()
+                return _weights_gradient(scene, loss)
+
+            gradient = scene.once("fitness/real_gradient", real_side)
+            gradient = gradient + _weights_gradient(scene, torch.stack([softplus(f).mean() for f in fakes]).sum())
+        return quality - self.gamma * torch.log(gradient.norm() + self.eps)
+
+
+@options
+class RandomFitness:
+    """A random number for each child: the control that selection must beat."""
+
+    def __call__(self, scene: Scene) -> Tensor:
+        # the images decide which number, so that siblings differ and the same child always gets the same
+        images = scene.images["fake"]
+        wave = torch.sin(scene.mean(images.double()) * 1e6)
+        return (wave + 1) / 2

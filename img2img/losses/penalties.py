@@ -1,0 +1,72 @@
+"""Critic losses that differentiate the critic with respect to its input, in fp32."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from img2img.config import options
+from img2img.types import Match, Scene
+
+EPS = 1e-12
+
+
+def squared_gradient(scene: Scene, match: Match, images: Tensor) -> Tensor:
+    """(N,) squared norms, over all dimensions of a sample, of the critic's gradient at ``images``."""
+    images = images.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = torch.stack([logit.float().flatten(1).mean(1) for logit in scene.judge(match, images).logits]).sum()
+        (gradient,) = torch.autograd.grad(logits, images, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+@options
+class GradientPenalty:
+    """mean (||grad D(x^)|| - 1)^2, x^ between real and fake, one weight a sample (Gulrajani et al. 2017, eq. 3)."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"critic"})
+    penalty: ClassVar[bool] = True
+
+    def __call__(self, scene: Scene) -> Tensor:
+        values = []
+        for match in scene.matches:
+            real, fake = scene.shown(match)
+            alpha = scene.draw(f"gradient_penalty/{match.critic}", (len(real), *[1] * (real.ndim - 1)))
+            between = alpha * real + (1 - alpha) * fake.detach()
+            values.append(((squared_gradient(scene, match, between) + EPS).sqrt() - 1).square().mean())
+        return torch.stack(values).sum()
+
+
+@options
+class R1:
+    """Half the mean squared gradient at real samples (Mescheder et al. 2018, eq. 9); the weight is its gamma."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"critic"})
+    penalty: ClassVar[bool] = True
+
+    def __call__(self, scene: Scene) -> Tensor:
+        values = [squared_gradient(scene, match, scene.shown(match)[0]).mean() / 2 for match in scene.matches]
+        return torch.stack(values).sum()
+
+
+@options
+class Dragan:
+    """mean (||grad D(x + d)|| - 1)^2 at real samples, d = ``spread`` * std(batch) * U[0, 1) (Kodali et al. 2017)."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"critic"})
+    penalty: ClassVar[bool] = True
+    across_batch: ClassVar[bool] = True
+    spread: Annotated[float, Field(gt=0)] = 0.5
+
+    def __call__(self, scene: Scene) -> Tensor:
+        values = []
+        for match in scene.matches:
+            real, _ = scene.shown(match)
+            square, level = scene.reduce(real.square().mean()), scene.reduce(real.mean())
+            noise = scene.draw(f"dragan/{match.critic}", tuple(real.shape))
+            near = real + self.spread * (square - level.square()).clamp_min(0).sqrt() * noise
+            values.append(((squared_gradient(scene, match, near) + EPS).sqrt() - 1).square().mean())
+        return torch.stack(values).sum()

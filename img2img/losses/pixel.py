@@ -1,0 +1,56 @@
+"""Pixel losses between the fake and the target: means over all elements."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from img2img.config import options
+from img2img.errors import UserError
+from img2img.losses.games import full
+from img2img.types import Scene
+
+
+def pair(scene: Scene) -> tuple[Tensor, Tensor]:
+    """(fake, target) of a scene, at least fp32."""
+    target = scene.batch.target
+    if target is None:
+        raise UserError("a pixel loss needs data with a target")
+    return full(scene.images["fake"]), full(target)
+
+
+@options
+class L1:
+    """Mean absolute difference."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __call__(self, scene: Scene) -> Tensor:
+        fake, target = pair(scene)
+        return (fake - target).abs().mean()
+
+
+@options
+class L2:
+    """Mean squared difference (no root)."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+
+    def __call__(self, scene: Scene) -> Tensor:
+        fake, target = pair(scene)
+        return ((fake - target) ** 2).mean()
+
+
+@options
+class Charbonnier:
+    """Mean of sqrt(d^2 + eps^2): L1, smooth at zero (Charbonnier et al. 1994)."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"target"})
+    eps: Annotated[float, Field(gt=0)] = 1e-3
+
+    def __call__(self, scene: Scene) -> Tensor:
+        fake, target = pair(scene)
+        return torch.sqrt((fake - target) ** 2 + self.eps**2).mean()

@@ -1,0 +1,32 @@
+"""Networks by name (one line each)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from img2img.networks.dcgan import DcganD, DcganG
+from img2img.networks.idcgan import Idcgan
+from img2img.networks.mlp import MlpD, MlpG
+from img2img.networks.pan import PanCritic, PanT
+from img2img.networks.patchgan import PatchGAN, PixelGAN
+from img2img.networks.residual import Residual
+from img2img.networks.resnet import Resnet
+from img2img.networks.unet import UNet
+
+GENERATORS: dict[str, type[Any]] = {
+    "unet": UNet,
+    "pan": PanT,
+    "idcgan": Idcgan,
+    "resnet": Resnet,
+    "residual": Residual,
+    "dcgan": DcganG,
+    "mlp": MlpG,
+}
+
+CRITICS: dict[str, type[Any]] = {
+    "patchgan": PatchGAN,
+    "pixelgan": PixelGAN,
+    "pan": PanCritic,
+    "dcgan": DcganD,
+    "mlp": MlpD,
+}

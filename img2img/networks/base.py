@@ -1,0 +1,100 @@
+"""What all networks share: the attributes inference reads, and checks that need no weights."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from img2img.errors import UserError
+from img2img.types import Verdict
+
+
+class Generator(nn.Module):
+    """A network that makes pictures (NCHW in [-1, 1]) or vectors.
+
+    Attributes:
+        multiple: height and width of its input must be multiples of this many pixels.
+        minimum: least side in pixels at which no normalisation sees one value per channel at batch 1.
+        radius: pixels around an output pixel that it depends on while statistics are fixed; None for the whole picture.
+        vector: whether it maps vectors to vectors.
+        latent: length of the z it starts from, or None.
+    """
+
+    multiple: int = 1
+    minimum: int = 1
+    radius: int | None = None
+    vector: bool = False
+    latent: int | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    __call__: Callable[..., Tensor]
+
+
+class Critic(nn.Module):
+    """A network that judges: returns a `Verdict` with logits and the hidden layers after their activations."""
+
+    def forward(self, x: Tensor) -> Verdict:
+        raise NotImplementedError
+
+    __call__: Callable[..., Verdict]
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> None:
+    """Refuse a training batch that would give a normalisation one value per channel.
+
+    Found by a forward without data (meta device), whatever the network is made of.
+
+    Args:
+        shape: of the input batch, (N, C, H, W) or (N, F).
+
+    Raises:
+        UserError: with the layer's place and what to change.
+    """
+    with torch.device("meta"):
+        twin = copy.deepcopy(network).to("meta").train()
+    found: list[str] = []
+
+    def watch(name: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            given = inputs[0].shape
+            per_channel = given.numel() // given[1]
+            if isinstance(module, nn.modules.instancenorm._InstanceNorm):
+                per_channel = per_channel // given[0]
+            if per_channel == 1:
+                found.append(f"{name} sees {'x'.join(str(side) for side in given[2:]) or 'one value'}")
+                raise _OneValueError
+
+        return look
+
+    for name, module in twin.named_modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            module.register_forward_pre_hook(watch(name))
+    try:
+        with torch.no_grad():
+            twin(torch.empty(shape, device="meta"))
+    except _OneValueError:
+        size = "x".join(str(side) for side in shape[2:])
+        raise UserError(
+            f"a batch of {shape[0]} at {size} px gives the normalisation {found[0]}: one value per channel, whose "
+            f"normalised value is always 0; use a larger train.batch or data.crop, or a network with fewer levels"
+        ) from None
+    except RuntimeError as error:
+        size = "x".join(str(side) for side in shape[1:])
+        raise UserError(
+            f"the network cannot take batches of shape {shape[0]}x{size}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+class _OneValueError(Exception):
+    pass

@@ -1,0 +1,94 @@
+"""DCGAN's pair for the noise flow (Radford et al. 2016), sized by the picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from img2img.config import options
+from img2img.errors import UserError
+from img2img.networks.base import Critic, Generator
+from img2img.networks.norm import Norm, norm_layer
+from img2img.types import Verdict
+
+
+def _levels(size: int | None) -> int:
+    if size is None or size < 8 or size & (size - 1):
+        raise UserError(f"dcgan: the picture side must be a power of two of at least 8 px (data.crop), got {size}")
+    return size.bit_length() - 3
+
+
+class DcganGenerator(Generator):
+    """z projected to 4x4, doubled by k4 s2 p1 transposed convolutions, ReLU, tanh. (N, z) -> (N, C, size, size)."""
+
+    def __init__(self, latent: int, out_channels: int, size: int, width: int, norm: Norm) -> None:
+        super().__init__()
+        levels = _levels(size)
+        channels = [width * 2 ** (levels - 1 - level) for level in range(levels)]
+        self.first = nn.Linear(latent, channels[0] * 16)
+        self.first_norm = norm_layer(norm, channels[0])
+        layers: list[nn.Module] = []
+        for given, made in zip(channels, channels[1:], strict=False):
+            layers += [nn.ConvTranspose2d(given, made, 4, 2, 1), norm_layer(norm, made), nn.ReLU(inplace=True)]
+        layers += [nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+        self.latent = latent
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        x = nn.functional.relu(self.first_norm(x.view(len(x), -1, 4, 4)))
+        made: Tensor = self.layers(x)
+        return made
+
+
+class DcganCritic(Critic):
+    """k4 s2 p1 convolutions down to 4x4, norm from the second on, LeakyReLU 0.2, one logit a picture."""
+
+    def __init__(self, in_channels: int, size: int, width: int, norm: Norm) -> None:
+        super().__init__()
+        levels = _levels(size)
+        blocks = []
+        given = in_channels
+        for level in range(levels):
+            made = width * 2**level
+            parts: list[nn.Module] = [nn.Conv2d(given, made, 4, 2, 1)]
+            if level > 0 and norm != "none":
+                parts.append(norm_layer(norm, made, running=False))
+            parts.append(nn.LeakyReLU(0.2, inplace=True))
+            blocks.append(nn.Sequential(*parts))
+            given = made
+        self.blocks = nn.ModuleList(blocks)
+        self.linear = nn.Linear(given * 16, 1)
+
+    def forward(self, x: Tensor) -> Verdict:
+        features = []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return Verdict((self.linear(x.flatten(1)),), tuple(features))
+
+
+@options
+class DcganG:
+    """DCGAN generator; ``width`` is the last hidden layer's channels."""
+
+    width: Annotated[int, Field(ge=1)] = 64
+    norm: Norm = "batch"
+
+    def build(self, *, in_channels: int, out_channels: int, size: int | None) -> DcganGenerator:
+        _levels(size)
+        return DcganGenerator(in_channels, out_channels, int(size or 0), self.width, self.norm)
+
+
+@options
+class DcganD:
+    """DCGAN critic; ``width`` is the first layer's channels. Gradient penalties need ``norm: none`` or ``instance``."""
+
+    width: Annotated[int, Field(ge=1)] = 64
+    norm: Norm = "batch"
+
+    def build(self, *, in_channels: int, size: int | None) -> DcganCritic:
+        _levels(size)
+        return DcganCritic(in_channels, int(size or 0), self.width, self.norm)

@@ -1,0 +1,74 @@
+"""Fully connected pair for vectors (the toy networks of E-GAN's program)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from img2img.config import options
+from img2img.networks.base import Critic, Generator
+from img2img.types import Verdict
+
+
+class MlpGenerator(Generator):
+    """Three hidden layers with ReLU, linear output. (N, z) -> (N, F)."""
+
+    def __init__(self, latent: int, out_features: int, width: int) -> None:
+        super().__init__()
+        sides = [latent, width, width, width]
+        layers: list[nn.Module] = []
+        for given, made in zip(sides, sides[1:], strict=False):
+            layers += [nn.Linear(given, made), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(width, out_features))
+        self.vector = True
+        self.latent = latent
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.layers(x)
+        return made
+
+
+class MlpCritic(Critic):
+    """Three hidden layers with ReLU, batch normalisation on the second where asked; features are the activations."""
+
+    def __init__(self, in_features: int, width: int, norm: str) -> None:
+        super().__init__()
+        sides = [in_features, width, width, width]
+        blocks = []
+        for place, (given, made) in enumerate(zip(sides, sides[1:], strict=False)):
+            parts: list[nn.Module] = [nn.Linear(given, made)]
+            if place == 1 and norm == "batch":
+                parts.append(nn.BatchNorm1d(made, track_running_stats=False))
+            blocks.append(nn.Sequential(*parts, nn.ReLU(inplace=True)))
+        self.blocks = nn.ModuleList(blocks)
+        self.last = nn.Linear(width, 1)
+
+    def forward(self, x: Tensor) -> Verdict:
+        features = []
+        for block in self.blocks:
+            x = block(x)
+            features.append(x)
+        return Verdict((self.last(x),), tuple(features))
+
+
+@options
+class MlpG:
+    """Fully connected generator."""
+
+    width: Annotated[int, Field(ge=1)] = 512
+
+    def build(self, *, in_channels: int, out_channels: int, size: int | None) -> MlpGenerator:
+        return MlpGenerator(in_channels, out_channels, self.width)
+
+
+@options
+class MlpD:
+    """Fully connected critic."""
+
+    width: Annotated[int, Field(ge=1)] = 512
+    norm: Literal["batch", "none"] = "batch"
+
+    def build(self, *, in_channels: int, size: int | None) -> MlpCritic:
+        return MlpCritic(in_channels, self.width, self.norm)

@@ -1,0 +1,147 @@
+"""A task says which pictures go in and come out; with a method and overrides it becomes the settings of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from img2img.config import Tree, build, config_files, merge, named_file, options, override, plain, read_yaml
+from img2img.data.config import DataConfig
+from img2img.engine.plan import TrainConfig
+from img2img.errors import UserError, nearest
+from img2img.methods import Method
+
+Selection = Literal["psnr", "ssim", "mae", "none"]
+LENGTHS = ("steps", "epochs", "minutes")
+
+
+@options
+class Task:
+    """The keys of a task's YAML (besides ``data`` and ``train``, which it presets)."""
+
+    description: str = ""
+    default_method: str
+    metrics: tuple[Literal["psnr", "ssim", "mae"], ...] = ("psnr", "ssim")
+    selection: Selection = "psnr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of a run: task and method by name, what they say, the data and the training."""
+
+    task_name: str
+    method_name: str
+    task: Task
+    method: Method
+    data: DataConfig
+    train: TrainConfig
+
+    def __post_init__(self) -> None:
+        if self.task.selection not in (*self.task.metrics, "none"):
+            raise UserError(f"selection {self.task.selection!r} is not among metrics ({', '.join(self.task.metrics)})")
+
+    @property
+    def tree(self) -> Tree:
+        """Complete plain values, in the order config.yaml has them."""
+        task, method = plain(self.task), plain(self.method)
+        # the method's sections for tasks have done their work; descriptions are the files' own
+        for tree, keys in ((task, ("description", "default_method")), (method, ("description", "tasks"))):
+            for key in keys:
+                tree.pop(key)
+        names = {"task": self.task_name, "method": self.method_name}
+        return {**names, **task, **method, "data": plain(self.data), "train": plain(self.train)}
+
+
+TASK_KEYS = {f.name for f in dataclasses.fields(Task)}
+METHOD_KEYS = {f.name for f in dataclasses.fields(Method)}
+KNOWN = {"task", "method", "data", "train"} | TASK_KEYS | METHOD_KEYS
+
+
+def from_tree(tree: Tree, where: str) -> Settings:
+    """Settings from a complete tree (a run's config.yaml)."""
+    for key in tree:
+        if key not in KNOWN:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), KNOWN)}")
+    task_tree = {"default_method": tree.get("method", ""), **{k: v for k, v in tree.items() if k in TASK_KEYS}}
+    method_tree = {k: v for k, v in tree.items() if k in METHOD_KEYS and k != "description"}
+    return Settings(
+        task_name=str(tree.get("task")),
+        method_name=str(tree.get("method")),
+        task=build(Task, task_tree, where),
+        method=build(Method, method_tree, where),
+        data=build(DataConfig, _section(tree, "data", where), f"{where}: data"),
+        train=build(TrainConfig, _section(tree, "train", where), f"{where}: train"),
+    )
+
+
+def _section(tree: Tree, name: str, where: str) -> Tree:
+    section = tree.get(name) or {}
+    if not isinstance(section, dict):
+        raise UserError(f"{where}: {name} must hold keys, got {section!r}")
+    return section
+
+
+def layer(base: Tree, over: Tree) -> Tree:
+    """``merge``, but a length of training given by a later layer takes the place of an earlier one's."""
+    over_train = over.get("train")
+    if isinstance(over_train, dict) and any(over_train.get(key) is not None for key in LENGTHS):
+        train = {k: v for k, v in base.get("train", {}).items() if k not in LENGTHS}
+        base = {**base, "train": train}
+    return merge(base, over)
+
+
+def resolve(
+    task: str | None,
+    method: str | None = None,
+    data: str | None = None,
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Settings:
+    """Defaults < task < method < the method's section for the task < ``config`` < ``overrides`` (``key=value``).
+
+    ``config`` may be a run's config.yaml: it then names task and method itself, and repeats that run.
+
+    Raises:
+        UserError: unknown names or keys, wrong types, values out of range, a flag that contradicts ``config``.
+    """
+    file_tree = read_yaml(config) if config else {}
+    for flag, given in (("task", task), ("method", method)):
+        said = file_tree.get(flag)
+        if said is not None and given is not None and said != given:
+            raise UserError(f"--{flag} {given} contradicts {config}, which says {flag}: {said}; leave one of them out")
+    task = task or file_tree.get("task")
+    if task is None:
+        raise UserError(f"--task is needed{nearest('', _tasks())}")
+    task_file, task_tree = named_file("tasks", task)
+    method = method or file_tree.get("method") or task_tree.get("default_method")
+    if method is None:
+        raise UserError(f"{task_file}: default_method is missing")
+    method_file, method_tree = named_file("methods", method)
+    for path, part, keys in ((task_file, task_tree, TASK_KEYS), (method_file, method_tree, METHOD_KEYS)):
+        known = keys | {"data", "train"}
+        for key in part:
+            if key not in known:
+                raise UserError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
+    special = (method_tree.get("tasks") or {}).get(Path(task).stem, {})
+    tree: Tree = {}
+    for part in (task_tree, method_tree, special, file_tree, override(overrides)):
+        tree = layer(tree, part)
+    if data is not None:
+        said = file_tree.get("data", {}).get("path")
+        if said is not None and Path(said).resolve() != Path(data).resolve():
+            raise UserError(f"--data {data} contradicts {config}, which says data.path: {said}; leave one of them out")
+        tree = merge(tree, {"data": {"path": data}})
+    tree["task"], tree["method"] = task, method
+    tree.pop("tasks", None)
+    tree.pop("description", None)
+    where = str(config) if config else f"task {task}, method {method}"
+    settings = from_tree(tree, where)
+    settings.method.rules()
+    return settings
+
+
+def _tasks() -> list[str]:
+    return list(config_files("tasks"))
