@@ -234,7 +234,6 @@ def build_players(
     init: str,
     world: World,
     scaled: bool,
-    layout: torch.memory_format,
 ) -> tuple[list[Player], Player | None, dict[str, ImagePool]]:
     """Parents, critics and pools of a method, initialised from the seed, on the world's device."""
     generator_options: OptimizerOptions = choose(
@@ -247,7 +246,11 @@ def build_players(
     def ready(networks: nn.ModuleDict, stream: str, number: int) -> nn.ModuleDict:
         for name, network in networks.items():
             initialize(network, init, torch_generator(seed, f"init/{stream}/{name}", number))
-        return networks.to(world.device).to(memory_format=layout)  # type: ignore[call-overload, no-any-return]
+            # tensor cores want channels last; on CPUs it depends on the network's shapes
+            last = world.device.type == "cuda" or getattr(network, "channels_last", False)
+            if last:
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return networks.to(world.device)
 
     parents = [
         Player(

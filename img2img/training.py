@@ -20,6 +20,7 @@ from img2img.config import plain, read_yaml
 from img2img.data import Data, Samples, open_data
 from img2img.data.loader import Stream
 from img2img.engine.distributed import World
+from img2img.engine.memory import keep_freed_memory
 from img2img.engine.precision import Precision
 from img2img.engine.progress import duration, say
 from img2img.engine.run import Run
@@ -79,6 +80,7 @@ def train(
     if settings.train.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+    keep_freed_memory()
     data = open_data(settings.data, settings.train.seed)
     if run is not None:
         _check_data(run, data, old)
@@ -171,7 +173,6 @@ def shape_of(samples: Samples, settings: Settings) -> Shape:
 
 def build_engine(settings: Settings, shape: Shape, world: World, precision: Precision) -> Engine:
     """The engine of a method for data of a shape, initialised from the seed."""
-    layout = torch.channels_last
     scaled = settings.train.precision == "fp16"
     parents, critics, pools = build_players(
         settings.method,
@@ -182,7 +183,6 @@ def build_engine(settings: Settings, shape: Shape, world: World, precision: Prec
         init=settings.train.init,
         world=world,
         scaled=scaled,
-        layout=layout,
     )
     return Engine(
         settings.method.rules(),
@@ -194,7 +194,6 @@ def build_engine(settings: Settings, shape: Shape, world: World, precision: Prec
         seed=settings.train.seed,
         batch=settings.train.batch,
         accumulate=settings.train.accumulate,
-        layout=layout,
     )
 
 
@@ -211,7 +210,7 @@ def _check_shapes(engine: Engine, samples: Samples, batch: int) -> None:
     """Refuse a batch that would give a normalisation one value per channel."""
     sample = samples.sample(0, 0, 0)
     for name, network in engine.parents[0].networks.items():
-        source = sample.get("target" if name == "backward" else "source")
+        source = sample.get("target" if name == "to_source" else "source")
         if source is not None and source.ndim == 3:
             extra = engine.rules.flow.channels(0, 0)[0][0]
             check_training_shape(network, (batch, source.shape[0] + extra, *source.shape[1:]))

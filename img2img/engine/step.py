@@ -87,7 +87,6 @@ class Engine:
         pools: an image pool for each critic.
         batch: images in a global batch.
         accumulate: micro-batches whose gradients are summed before an update.
-        layout: memory format that images are brought to.
     """
 
     def __init__(
@@ -102,7 +101,6 @@ class Engine:
         seed: int,
         batch: int,
         accumulate: int = 1,
-        layout: torch.memory_format = torch.contiguous_format,
     ) -> None:
         self.rules = rules
         self.parents = parents
@@ -113,7 +111,6 @@ class Engine:
         self.seed = seed
         self.batch = batch
         self.accumulate = accumulate
-        self.layout = layout
         self.notes = Notes(world.device)
 
     def step(self, step: int, batches: Sequence[Batch], rate_factor: float = 1.0) -> None:
@@ -154,15 +151,11 @@ class Engine:
         return not fresh and len(self.parents) == 1 and self.accumulate == 1 and rules.critic_steps > 0
 
     def _micro(self, batch: Batch) -> list[Batch]:
-        """The micro-batches of a share, images in the engine's memory layout."""
-
-        def lay(values: Tensor) -> Tensor:
-            return values.contiguous(memory_format=self.layout) if values.ndim == 4 else values
-
+        """The micro-batches of a share."""
         if self.accumulate == 1:
-            return [batch.map(lay)]
+            return [batch]
         size = len(batch) // self.accumulate
-        return [batch.map(lambda t, i=i: lay(t[i * size : (i + 1) * size])) for i in range(self.accumulate)]  # type: ignore[misc]
+        return [batch.map(lambda t, i=i: t[i * size : (i + 1) * size]) for i in range(self.accumulate)]  # type: ignore[misc]
 
     def _stages(self, step: int, tag: str, parent: Player, shares: list[Batch], *, own: bool) -> Any:
         """One stage a micro-batch, made when asked for (all graphs at once would undo the saving of accumulation)."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-import resource
 import signal
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import torch
 from torch import nn
 
 from img2img.engine.distributed import World
+from img2img.engine.memory import peak_bytes
 from img2img.engine.plan import TrainConfig
 from img2img.engine.precision import Precision
 from img2img.engine.progress import Reporter
@@ -357,8 +356,7 @@ class Trainer:
     def _peak(self) -> int:
         if self.world.device.type == "cuda":
             return int(torch.cuda.max_memory_allocated(self.world.device))
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return peak_bytes()
 
 
 def remove_stale(folder: Path) -> None:

@@ -13,7 +13,7 @@ from img2img.types import Batch, Draw, Generators, Match
 
 @options
 class Cycle:
-    """``forward`` makes targets of sources, ``backward`` sources of targets.
+    """``to_target`` makes targets of sources, ``to_source`` sources of targets.
 
     With ``identity`` each generator is also run on pictures that are already its output domain's (for the identity
     loss of the paper's section 5.2), two further generator forwards.
@@ -23,7 +23,7 @@ class Cycle:
 
     @property
     def networks(self) -> tuple[str, ...]:
-        return ("forward", "backward")
+        return ("to_target", "to_source")
 
     @property
     def critics(self) -> tuple[str, ...]:
@@ -44,13 +44,13 @@ class Cycle:
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         source = needed(batch.source, "source", "cycle")
         target = needed(batch.target, "target", "cycle")
-        forward, backward = generators["forward"], generators["backward"]
-        images = {"fake": forward(source), "fake_source": backward(target)}
-        images["cycled_source"] = backward(images["fake"])
-        images["cycled_target"] = forward(images["fake_source"])
+        to_target, to_source = generators["to_target"], generators["to_source"]
+        images = {"fake": to_target(source), "fake_source": to_source(target)}
+        images["cycled_source"] = to_source(images["fake"])
+        images["cycled_target"] = to_target(images["fake_source"])
         if self.identity:
-            images["same_target"] = forward(target)
-            images["same_source"] = backward(source)
+            images["same_target"] = to_target(target)
+            images["same_source"] = to_source(source)
         return images
 
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:

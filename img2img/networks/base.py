@@ -22,6 +22,7 @@ class Generator(nn.Module):
         radius: pixels around an output pixel that it depends on while statistics are fixed; None for the whole picture.
         vector: whether it maps vectors to vectors.
         latent: length of the z it starts from, or None.
+        channels_last: whether this memory layout is the faster one on CPUs (docs/speed.md has the measurements).
     """
 
     multiple: int = 1
@@ -29,6 +30,7 @@ class Generator(nn.Module):
     radius: int | None = None
     vector: bool = False
     latent: int | None = None
+    channels_last: bool = False
 
     def forward(self, x: Tensor) -> Tensor:
         raise NotImplementedError
@@ -38,6 +40,8 @@ class Generator(nn.Module):
 
 class Critic(nn.Module):
     """A network that judges: returns a `Verdict` with logits and the hidden layers after their activations."""
+
+    channels_last: bool = False
 
     def forward(self, x: Tensor) -> Verdict:
         raise NotImplementedError

@@ -35,6 +35,7 @@ class IdcganGenerator(Generator):
         self.last = nn.ConvTranspose2d(full, out_channels, 3, 1, 1)
         self.radius = 12
         self.minimum = 2
+        self.channels_last = True
 
     def forward(self, x: Tensor) -> Tensor:
         kept: dict[int, Tensor] = {}

@@ -40,6 +40,7 @@ class ResidualGenerator(Generator):
         self.same = in_channels == out_channels
         self.multiple = 2
         self.minimum = 2
+        self.channels_last = True
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 # without norms N(0, 0.02) would let the signal vanish
