@@ -318,7 +318,9 @@ def _resolve(settings: Settings, trainer: Trainer, old: Mapping[str, Any] | None
         return dict(old["resolved"])
     auto = plan.precision == "auto"
     precisions = ["fp32", "bf16"] if auto else [plan.precision]
-    forecast: Forecast = trainer.measure(precisions)
+    # a longer look where the answer decides something
+    decides = auto or plan.minutes is not None
+    forecast: Forecast = trainer.measure(precisions, 6.0 if decides else 0.0)
     per_step = forecast.seconds_per_step + forecast.seconds_per_validation / plan.validate_every
     steps = plan.total_steps(len(trainer.source.samples), trainer.engine.rules.batches, per_step)  # type: ignore[attr-defined]
     if world.chief:

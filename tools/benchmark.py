@@ -62,14 +62,14 @@ def plain_pix2pix(settings: Settings, size: int, source: Tensor, target: Tensor)
         on_fake = critic(torch.cat([source, fake.detach()], 1)).logits[0]
         on_real = critic(torch.cat([source, target], 1)).logits[0]
         loss = 0.5 * (bce(on_fake, torch.zeros_like(on_fake)) + bce(on_real, torch.ones_like(on_real)))
-        loss.backward()
+        torch.autograd.backward(loss)
         two.step()
         for p in critic.parameters():
             p.requires_grad_(False)
         one.zero_grad()
         verdict = critic(torch.cat([source, fake], 1)).logits[0]
         loss = bce(verdict, torch.ones_like(verdict)) + 100 * (fake - target).abs().mean()
-        loss.backward()
+        torch.autograd.backward(loss)
         one.step()
 
     return step
@@ -94,7 +94,7 @@ def plain_pan(settings: Settings, size: int, source: Tensor, target: Tensor) -> 
         real_verdict, fake_verdict = critic(target), critic(fake.detach())
         logits = real_verdict.logits[0], fake_verdict.logits[0]
         loss = bce(logits[0], torch.ones_like(logits[0])) + bce(logits[1], torch.zeros_like(logits[1]))
-        (loss + torch.relu(3 - distance(real_verdict, fake_verdict))).backward()
+        torch.autograd.backward(loss + torch.relu(3 - distance(real_verdict, fake_verdict)))
         two.step()
         for p in critic.parameters():
             p.requires_grad_(False)
@@ -102,7 +102,8 @@ def plain_pan(settings: Settings, size: int, source: Tensor, target: Tensor) -> 
         with torch.no_grad():
             real_verdict = critic(target)
         fake_verdict = critic(fake)
-        (bce(fake_verdict.logits[0], torch.ones_like(logits[1])) + distance(real_verdict, fake_verdict)).backward()
+        made = fake_verdict.logits[0]
+        torch.autograd.backward(bce(made, torch.ones_like(made)) + distance(real_verdict, fake_verdict))
         one.step()
 
     return step
@@ -128,7 +129,7 @@ def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precisio
 def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
     """Median seconds of each, by turns."""
     times: dict[str, list[float]] = {name: [] for name in steps}
-    for name, step in steps.items():
+    for step in steps.values():
         step()
         step()
     for _ in range(rounds):

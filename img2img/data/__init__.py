@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +13,29 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.config import DataConfig
-from img2img.data.layouts import check_halves, detect, folders, match_stems, part, two_folders
+from img2img.data.layouts import Place, detect, folders, halves, match_stems, parts
 from img2img.data.samples import Cache, Item, Mixture, Pictures, Samples, Unpaired, open_halves, open_photo, open_two
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
 from img2img.errors import UserError
 from img2img.images import find
+from img2img.images import size as header_size
 
 __all__ = ["Data", "DataConfig", "Samples", "open_data", "open_test"]
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set opened for training: its parts, what it consists of, and what to tell about it."""
+    """A data set opened for training.
+
+    ``manifest`` holds names, sizes and SHA-256 of the files and their common ``hash``; ``notes`` are lines to print;
+    ``scenes`` gives the scene of each picture by name, where the validation part was split off by scene.
+    """
 
     train: Samples
     validation: Samples | None
     manifest: dict[str, Any]
     notes: tuple[str, ...] = ()
+    scenes: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_data(config: DataConfig, seed: int) -> Data:
@@ -48,30 +55,34 @@ def open_data(config: DataConfig, seed: int) -> Data:
         raise UserError(f"--data {path}: is a file; a folder of pictures is needed (or an .npz of images)")
     layout = config.layout if config.layout != "auto" else detect(path, config)
     cache = Cache(config.cache_mb)
-    notes = []
     if layout == "unpaired":
         return _unpaired(path, config, seed, cache)
-    train_folder = part(path, "train") or path
-    train = _open_part(train_folder, layout, config, cache)
-    val_folder = part(path, "val") if part(path, "train") else None
+    places = parts(path, layout, config)
+    if "train" not in places and "all" not in places:
+        other = next(iter(places))
+        raise UserError(f"--data {path}: has a part {other} but none to train on; add a folder train beside it")
+    train = _open_part(places.get("train") or places["all"], layout, config, cache)
     how = "auto: " if config.layout == "auto" else ""
     direction = f", {config.direction}" if layout == "side_by_side" else ""
-    if val_folder is not None:
-        validation = _open_part(val_folder, layout, config, cache)
-        notes.append(
-            f"data {path}: {how}{layout}{direction}; {len(train)} for training, {len(validation)} in {val_folder.name}"
-        )
-        return Data(train, validation, manifest(path, [*_files(train), *_files(validation)]), tuple(notes))
-    kept, held, scenes = _split(train, config, seed)
-    notes.append(
-        f"data {path}: {how}{layout}{direction}; {len(train)} pictures of {scenes} scenes: {len(kept)} for training, "
-        f"{len(held)} for validation (split by scene)"
-    )
+    if layout == "two_folders":
+        source, target = places.get("train") or places["all"]
+        direction = f", {source.relative_to(path)} to {target.relative_to(path)}"
+    begin = f"data {path}: {how}{layout}{direction}; {len(train)} pictures"
+    if "val" in places:
+        validation = _open_part(places["val"], layout, config, cache)
+        note = f"{begin} for training, {len(validation)} in {places['val'][0].relative_to(path)} for validation"
+        files = manifest(path, [*_files(train), *_files(validation)])
+        return Data(train, validation, files, (note, *_small(train)))
     files = manifest(path, _files(train))
+    kept, held, scenes = _split(train, config, seed)
+    note = (
+        f"{begin} of {len(set(scenes))} scenes: {len(kept)} for training, {len(held)} for validation (split by scene)"
+    )
+    if not held:
+        note = f"{begin} for training, none for validation"
     files["validation"] = [train.items[index].name for index in held]
-    validation = replace(train, items=tuple(train.items[index] for index in held))
-    train = replace(train, items=tuple(train.items[index] for index in kept))
-    return Data(train, validation if held else None, files, tuple(notes))
+    named = {name: str(scene) for name, scene in zip(train.names, scenes, strict=True)}
+    return Data(train.select(kept), train.select(held) if held else None, files, (note, *_small(train)), named)
 
 
 def open_test(config: DataConfig, path: str | None) -> Samples:
@@ -92,52 +103,68 @@ def open_test(config: DataConfig, path: str | None) -> Samples:
         raise UserError(f"--data {folder}: no such folder")
     config = replace(config, path=path)
     layout = config.layout if config.layout != "auto" else detect(folder, config)
-    inside = part(folder, "test") or part(folder, "val") or folder
+    cache = Cache(config.cache_mb)
     if layout == "unpaired":
-        validation = _unpaired(folder, config, 0, Cache(config.cache_mb)).validation
+        validation = _unpaired(folder, config, 0, cache).validation
         if validation is None:
             raise UserError(f"--data {folder}: no testA and testB in it")
         return validation
-    return _open_part(inside, layout, config, Cache(config.cache_mb))
+    places = parts(folder, layout, config)
+    chosen = next(places[name] for name in ("test", "val", "train", "all") if name in places)
+    return _open_part(chosen, layout, config, cache)
 
 
-def _open_part(folder: Path, layout: str, config: DataConfig, cache: Cache) -> Pictures:
-    """The pictures of one folder in a layout."""
+def _open_part(place: Place, layout: str, config: DataConfig, cache: Cache) -> Pictures:
+    """The pictures of one part in a layout; the headers of all files are read."""
+    folder = place[0]
     if layout == "two_folders":
-        sides = two_folders(folder)
-        if sides is None:
-            raise UserError(
-                f"{folder}: two sub-folders are needed, one for each side (such as source and target, A and B)"
-            )
-        source, target = sides
-        if config.direction == "BtoA" and {source.name.lower(), target.name.lower()} == {"a", "b"}:
-            source, target = target, source
+        source, target = place
         items = tuple(
-            Item(str(one.relative_to(source)), source=one, target=other) for one, other in match_stems(source, target)
+            Item(str(one.relative_to(source)), source=one, target=other, size=size)
+            for one, other, size in match_stems(source, target)
         )
         return Pictures(items, config, open_two, cache)
+    if layout not in ("side_by_side", "photos", "images"):
+        raise UserError(f"data.layout={layout} does not fit a folder of pictures")
+    if layout == "photos" and config.synthesis == "none":
+        raise UserError(
+            f"{folder}: data.layout=photos needs a data.synthesis (rain, hole, edges) to make the source of"
+        )
     files = find(folder)
+    names = [str(file.relative_to(folder)) for file in files]
     if layout == "side_by_side":
-        check_halves(files)
-        return Pictures(tuple(Item(str(f.relative_to(folder)), source=f) for f in files), config, open_halves, cache)
-    if layout in ("photos", "images"):
-        if layout == "photos" and config.synthesis == "none":
-            raise UserError(
-                f"{folder}: data.layout=photos needs a data.synthesis (rain, hole, edges) to make the source of"
-            )
-        return Pictures(tuple(Item(str(f.relative_to(folder)), target=f) for f in files), config, open_photo, cache)
-    raise UserError(f"data.layout={layout} does not fit a folder of pictures")
+        found = zip(names, files, halves(files), strict=True)
+        return Pictures(tuple(Item(n, source=f, size=size) for n, f, size in found), config, open_halves, cache)
+    alone = zip(names, files, strict=True)
+    return Pictures(tuple(Item(n, target=f, size=header_size(f)) for n, f in alone), config, open_photo, cache)
 
 
-def _split(pictures: Pictures, config: DataConfig, seed: int) -> tuple[list[int], list[int], int]:
-    """(training, validation) indices and the number of scenes; the clean side decides what a scene is."""
+def _small(pictures: Pictures) -> tuple[str, ...]:
+    """A line about pictures that the crop does not fit into, where there are any."""
+    config = pictures.config
+    if config.crop is None or config.load is not None:
+        return ()
+    count = sum(1 for item in pictures.items if item.size is not None and min(item.size) < config.crop)
+    if not count:
+        return ()
+    return (
+        f"{count} of {len(pictures)} pictures are smaller than the crop of {config.crop} px: they are mirrored at the "
+        f"right and below to fit",
+    )
+
+
+def _split(pictures: Pictures, config: DataConfig, seed: int) -> tuple[list[int], list[int], Sequence[int | str]]:
+    """(training, validation) indices and the scene of each picture; the clean side decides what a scene is."""
     scenes: Sequence[int | str]
     if config.scenes:
         scenes = read_scenes(Path(config.scenes), pictures.names)
+    elif config.validation == 0:
+        # nothing is held out, so that nothing can leak and no picture needs to be decoded
+        scenes = list(range(len(pictures)))
     else:
-        scenes = find_scenes([thumbnail(pictures._open(index)["target"]) for index in range(len(pictures))])
+        scenes = find_scenes([thumbnail(pictures.decode(index)["target"]) for index in range(len(pictures))])
     kept, held = split(scenes, config.validation, seed)
-    return kept, held, len(set(scenes))
+    return kept, held, scenes
 
 
 def _unpaired(path: Path, config: DataConfig, seed: int, cache: Cache) -> Data:
@@ -145,46 +172,52 @@ def _unpaired(path: Path, config: DataConfig, seed: int, cache: Cache) -> Data:
     names = ("traina", "trainb") if "traina" in inside else ("a", "b")
     if any(name not in inside for name in names):
         raise UserError(f"{path}: unpaired data need the sub-folders trainA and trainB (or A and B)")
+    tests = ("testa", "testb")
     if config.direction == "BtoA":
-        names = (names[1], names[0])
-    sides = [_open_part(inside[name], "images", config, cache) for name in names]
+        names, tests = (names[1], names[0]), (tests[1], tests[0])
+    sides = [_open_part((inside[name],), "images", config, cache) for name in names]
     train = Unpaired(sides[0], sides[1], config)
     validation: Unpaired | None = None
-    tests = tuple(name.replace("train", "test") for name in names)
-    if "testa" in inside and "testb" in inside:
-        parts = [_open_part(inside[name], "images", config, cache) for name in tests]
-        validation = Unpaired(parts[0], parts[1], config)
+    scenes: dict[str, str] = {}
+    if all(name in inside for name in tests):
+        held_out = [_open_part((inside[name],), "images", config, cache) for name in tests]
+        validation = Unpaired(held_out[0], held_out[1], config)
     elif config.validation:
-        kept, held, _ = _split(sides[0], config, seed)
+        kept, held, found = _split(sides[0], config, seed)
+        scenes = {name: str(scene) for name, scene in zip(sides[0].names, found, strict=True)}
         if held:
-            parts = [replace(sides[0], items=tuple(sides[0].items[i] for i in which)) for which in (kept, held)]
-            train, validation = (Unpaired(one, sides[1], config) for one in parts)
-    note = f"data {path}: unpaired, {config.direction}; {len(sides[0])} sources, {len(sides[1])} targets"
-    return Data(train, validation, manifest(path, [*_files(sides[0]), *_files(sides[1])]), (note,))
+            train, validation = (Unpaired(sides[0].select(which), sides[1], config) for which in (kept, held))
+    note = (
+        f"data {path}: unpaired, {inside[names[0]].name} to {inside[names[1]].name}; {len(train)} sources and "
+        f"{len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
+    )
+    files = manifest(path, [*_files(sides[0]), *_files(sides[1])])
+    return Data(train, validation, files, (note, *_small(sides[0])), scenes)
 
 
 def _arrays(path: Path, config: DataConfig, seed: int) -> Data:
     try:
         with np.load(path, allow_pickle=False) as file:
             images = file["images"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise UserError(
             f"--data {path}: an .npz with an array 'images' (N, H, W, 3) uint8 is needed ({error})"
         ) from error
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3):
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
         raise UserError(f"--data {path}: 'images' is {images.dtype} {images.shape}, (N, H, W, 3) uint8 is needed")
+    height, width = images.shape[1:3]
     items = tuple(
-        Item(f"image {index}", pixels=np.repeat(image, 3, 2) if image.shape[2] == 1 else image)
+        Item(f"image {index}", pixels=np.repeat(image, 3, 2) if image.shape[2] == 1 else image, size=(width, height))
         for index, image in enumerate(images)
     )
     digest = hashlib.sha256(images.tobytes()).hexdigest()
     files = {"files": [{"name": path.name, "bytes": path.stat().st_size, "sha256": digest}], "hash": digest}
-    train = Pictures(items, config, open_photo, Cache(0))
+    everything = Pictures(items, config, open_photo, Cache(0))
     count = round(config.validation * len(items))
     kept, held = split(list(range(len(items))), config.validation, seed) if count else (list(range(len(items))), [])
-    validation = replace(train, items=tuple(items[i] for i in held)) if held else None
-    train = replace(train, items=tuple(items[i] for i in kept))
-    return Data(train, validation, files, (f"data {path}: {len(items)} images, {len(held)} held out for validation",))
+    train, validation = everything.select(kept), everything.select(held) if held else None
+    note = f"data {path}: {len(items)} images, {len(held)} held out for validation (at random, not by scene)"
+    return Data(train, validation, files, (note, *_small(everything)))
 
 
 def _builtin(config: DataConfig) -> Data:
@@ -196,11 +229,11 @@ def _builtin(config: DataConfig) -> Data:
         return Data(points, points, {"files": [], "builtin": name, "hash": digest}, (f"data: {name}",))
     if config.layout in ("side_by_side", "two_folders", "arrays"):
         raise UserError(f"data.layout={config.layout} needs --data")
-    parts = []
+    opened = []
     for names in (builtin.TRAINING, builtin.VALIDATION):
         items = tuple(Item(f"{name}.png", target=builtin.photo_path(name)) for name in names)
-        parts.append(Pictures(items, config, open_photo, Cache(config.cache_mb)))
-    train, validation = parts
+        opened.append(Pictures(items, config, open_photo, Cache(config.cache_mb)))
+    train, validation = opened
     note = (
         f"data: scikit-image's photographs, {len(train)} for training, {len(validation)} others for validation"
         f"{f'; {config.synthesis} is made on them' if config.synthesis != 'none' else ''}"
@@ -209,7 +242,7 @@ def _builtin(config: DataConfig) -> Data:
     files["validation"] = list(validation.names)
     if config.layout == "unpaired":
         half = len(train.items) // 2
-        sides = [replace(train, items=train.items[:half]), replace(train, items=train.items[half:])]
+        sides = [train.select(range(half)), train.select(range(half, len(train.items)))]
         rest = Unpaired(validation, validation, config)
         return Data(Unpaired(sides[0], sides[1], config), rest, files, (note,))
     return Data(train, validation, files, (note,))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,40 +12,61 @@ import numpy as np
 Pixels = np.ndarray[Any, Any]
 
 
-@lru_cache(maxsize=8)
-def _pipeline(load: int | None, crop: int | None, flip: bool) -> Any:
+class _Pipelines(threading.local):
+    """A pipeline holds the state of its draws, so that two threads must not share one."""
+
+    def __init__(self) -> None:
+        self.made: dict[tuple[int | None, bool], Any] = {}
+
+    def get(self, crop: int | None, flip: bool) -> Any:
+        if (crop, flip) not in self.made:
+            self.made[crop, flip] = _pipeline(crop, flip)
+        return self.made[crop, flip]
+
+
+_PIPELINES = _Pipelines()
+
+
+def _pipeline(crop: int | None, flip: bool) -> Any:
     # its import looks for a newer version on the network otherwise
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     import albumentations as A
     import cv2
 
     steps: list[Any] = []
-    if load:
-        steps.append(A.SmallestMaxSize(load, interpolation=cv2.INTER_CUBIC))
     if crop:
         steps.append(
             A.RandomCrop(crop, crop, pad_if_needed=True, border_mode=cv2.BORDER_REFLECT_101, pad_position="top_left")
         )
     if flip:
         steps.append(A.HorizontalFlip(p=0.5))
-    return A.Compose(steps, additional_targets={"target": "image", "hole": "mask"})
+    return A.Compose(steps, additional_targets={"other": "image", "hole": "mask"})
+
+
+def resize_short(picture: Pixels, side: int) -> Pixels:
+    """(H, W, C) with its short side ``side`` px: block means when it shrinks (no aliasing), bicubic when it grows."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    scale = side / min(height, width)
+    if scale == 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    resized: Pixels = cv2.resize(picture, size, interpolation=method)
+    return resized.reshape(size[1], size[0], -1)
 
 
 def jitter(
     pictures: Mapping[str, Pixels], load: int | None, crop: int | None, flip: bool, seed: int
 ) -> dict[str, Pixels]:
-    """``source`` and ``target`` (H, W, 3) and ``mask`` (H, W, 1) of one size, cut and flipped alike.
+    """``source`` and ``target`` (H, W, 3) and ``mask`` (H, W, 1) of one size, resized, cut and flipped alike.
 
     Pictures smaller than the crop are mirrored at the right and below to fit. The same seed gives the same draw.
     """
-    pipeline = _pipeline(load, crop, flip)
+    pipeline = _PIPELINES.get(crop, flip)
     pipeline.set_random_seed(seed % 2**32)
-    names = {"source": "image", "target": "target", "mask": "hole"}
-    given = {names[name]: picture for name, picture in pictures.items()}
-    if "image" not in given:
-        given["image"] = next(iter(given.values()))
-    made = pipeline(**given)
-    result = {name: made[names[name]] for name in pictures}
-    if "mask" in result:
-        result["mask"] = result["mask"].reshape(*result["mask"].shape[:2], 1)
-    return result
+    slots = iter(("image", "other"))
+    names = {name: "hole" if name == "mask" else next(slots) for name in pictures}
+    made = pipeline(**{names[n]: resize_short(p, load) if load else p for n, p in pictures.items()})
+    return {name: made[names[name]].reshape(*made[names[name]].shape[:2], -1) for name in pictures}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from img2img.errors import UserError
 
 # motorcycle_left and _right are one scene
 TRAINING = (
@@ -23,18 +22,15 @@ VALIDATION = ("astronaut", "rocket", "camera")
 
 
 def photo_path(name: str) -> Path:
-    """The file of a bundled photograph."""
+    """The file of a bundled photograph.
+
+    Raises:
+        UserError: this scikit-image does not bring it.
+    """
     import skimage
 
     folder = Path(skimage.__file__).parent / "data"
     for ending in (".png", ".jpg"):
         if (folder / f"{name}{ending}").is_file():
             return folder / f"{name}{ending}"
-    raise FileNotFoundError(f"scikit-image has no photograph {name}")
-
-
-def photo(name: str) -> np.ndarray[Any, Any]:
-    """(H, W, 3) uint8."""
-    from img2img.images import as_rgb8, read
-
-    return as_rgb8(read(photo_path(name)))
+    raise UserError(f"this scikit-image does not bring the photograph {name}; give --data")

@@ -10,14 +10,15 @@ from img2img.config import options
 
 Layout = Literal["auto", "side_by_side", "two_folders", "photos", "unpaired", "images", "arrays", "mixture"]
 Share = Annotated[float, Field(ge=0, le=1)]
+Level = Annotated[int, Field(ge=0, le=255)]
 
 
 @options
 class Rain:
     """Made rain; its strength is set so that the PSNR of rainy against clean is uniform in [psnr_min, psnr_max] dB."""
 
-    psnr_min: Annotated[float, Field(gt=5, lt=60)] = 20.0
-    psnr_max: Annotated[float, Field(gt=5, lt=60)] = 23.0
+    psnr_min: Annotated[float, Field(gt=5, lt=60, description="dB of the strongest rain")] = 20.0
+    psnr_max: Annotated[float, Field(gt=5, lt=60, description="dB of the faintest rain")] = 23.0
 
     def __post_init__(self) -> None:
         if self.psnr_min > self.psnr_max:
@@ -26,18 +27,25 @@ class Rain:
 
 @options
 class Hole:
-    """Holes for in-painting: ``centre`` (a square of ``share`` of the side), ``blocks`` (random rectangles)."""
+    """Holes for in-painting: ``centre`` (``share`` of each side), ``blocks`` (random rectangles), ``region`` (blobs).
 
-    kind: Literal["centre", "blocks"] = "centre"
-    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    fill: tuple[int, int, int] = (117, 104, 123)
+    Blocks and regions cover ``share`` squared of the area, as the centre does (Pathak et al. 2016, section 3.3).
+    """
+
+    kind: Annotated[Literal["centre", "blocks", "region"], Field(description="shape of the hole")] = "centre"
+    share: Annotated[float, Field(gt=0, lt=1, description="side of the hole, as a share of the picture's")] = 0.5
+    fill: Annotated[tuple[Level, Level, Level], Field(description="RGB levels 0 to 255 put into the hole")] = (
+        117,
+        104,
+        123,
+    )
 
 
 @options
 class Edges:
     """Canny edges of a photo as its source, black lines on white."""
 
-    sigma: Annotated[float, Field(gt=0)] = 1.5
+    sigma: Annotated[float, Field(gt=0, description="blur before the edges are looked for, in px")] = 1.5
 
 
 @options
@@ -50,19 +58,32 @@ class DataConfig:
         Literal["none", "rain", "hole", "edges"], Field(description="how a source is made of a clean photo")
     ] = "none"
     direction: Annotated[
-        Literal["AtoB", "BtoA"], Field(description="AtoB: the left half or folder A is the source")
+        Literal["AtoB", "BtoA"],
+        Field(description="AtoB: the left half or folder A is the source; folders whose names say it need none"),
     ] = "AtoB"
+    source: Annotated[str | None, Field(description="name of the source folder of layout two_folders")] = None
+    target: Annotated[str | None, Field(description="name of the target folder of layout two_folders")] = None
     load: Annotated[int | None, Field(ge=1, description="short side in px before the crop; null: as it is")] = None
-    crop: Annotated[int | None, Field(ge=1, description="side of the training crop in px")] = 128
+    crop: Annotated[
+        int | None, Field(ge=1, description="side of the training crop in px; smaller pictures are mirrored to fit")
+    ] = 128
     flip: Annotated[bool, Field(description="mirror half of the samples")] = True
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
     validation_crop: Annotated[int | None, Field(ge=1, description="validate on the centre of this side in px")] = None
     scenes: Annotated[str | None, Field(description="CSV with columns file, scene; null: found by comparison")] = None
-    rain: Rain = Field(default_factory=Rain)
-    hole: Hole = Field(default_factory=Hole)
-    edges: Edges = Field(default_factory=Edges)
+    rain: Annotated[Rain, Field(description="how synthesis rain is made")] = Field(default_factory=Rain)
+    hole: Annotated[Hole, Field(description="how synthesis hole is made")] = Field(default_factory=Hole)
+    edges: Annotated[Edges, Field(description="how synthesis edges is made")] = Field(default_factory=Edges)
     mixture: Annotated[
-        Literal["8gaussians", "25gaussians"], Field(description="the toy distribution of layout mixture")
+        Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"
     samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
-    cache_mb: Annotated[int, Field(ge=0, description="decoded pictures kept in memory")] = 2000
+    cache_mb: Annotated[
+        int, Field(ge=0, description="MB of decoded pictures kept in memory, by all workers of a process together")
+    ] = 2000
+
+    def __post_init__(self) -> None:
+        if self.load is not None and self.crop is not None and self.load < self.crop:
+            raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
+        if (self.source is None) != (self.target is None):
+            raise ValueError("data.source and data.target name the two folders together; give both or neither")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from img2img.data.config import DataConfig
 from img2img.errors import UserError
-from img2img.images import READABLE, find, size
+from img2img.images import find, size
 
+# which names of two folders say what is the source and what the target; A and B ask data.direction
 SOURCES = ("source", "input", "rainy", "rain", "a")
 TARGETS = ("target", "clean", "gt", "groundtruth", "norain", "b")
 PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
@@ -26,12 +27,61 @@ def part(path: Path, name: str) -> Path | None:
     return next((inside[alias] for alias in PARTS[name] if alias in inside), None)
 
 
-def two_folders(path: Path) -> tuple[Path, Path] | None:
-    """(source side, target side) by the names of the sub-folders, or None."""
+def two_folders(path: Path, config: DataConfig) -> tuple[Path, Path] | None:
+    """(source side, target side) by the names of the sub-folders, or None.
+
+    ``data.source`` and ``data.target`` say the names; otherwise `SOURCES` and `TARGETS` are looked for.
+    """
     inside = folders(path)
-    sources = [inside[name] for name in SOURCES if name in inside]
-    targets = [inside[name] for name in TARGETS if name in inside]
-    return (sources[0], targets[0]) if len(sources) == 1 and len(targets) == 1 else None
+    named = (config.source, config.target)
+    sources = [inside[name] for name in ((named[0].lower(),) if named[0] else SOURCES) if name in inside]
+    targets = [inside[name] for name in ((named[1].lower(),) if named[1] else TARGETS) if name in inside]
+    if len(sources) != 1 or len(targets) != 1:
+        return None
+    source, target = sources[0], targets[0]
+    swapped = config.direction == "BtoA" and not named[0] and (source.name.lower(), target.name.lower()) == ("a", "b")
+    return (target, source) if swapped else (source, target)
+
+
+Place = tuple[Path, ...]
+
+
+def parts(path: Path, layout: str, config: DataConfig) -> dict[str, Place]:
+    """Folders of the parts a set has: ``train``, ``val``, ``test`` or, where it has none, ``all``.
+
+    A place is one folder, or two (source, target) of layout two_folders. Parts may lie in the set (train/A, train/B)
+    or in its two folders (A/train, B/train).
+
+    Raises:
+        UserError: the two folders are not there.
+    """
+    found: dict[str, Place] = {}
+    for name in PARTS:
+        inside = part(path, name)
+        if inside is not None:
+            found[name] = _place(inside, layout, config)
+    if found:
+        return found
+    place = _place(path, layout, config)
+    for name in PARTS if len(place) == 2 else ():
+        sides = [inside for side in place if (inside := part(side, name)) is not None]
+        if len(sides) == 1:
+            raise UserError(f"{sides[0]}: its counterpart is missing ({place[0].name} and {place[1].name} must match)")
+        if sides:
+            found[name] = tuple(sides)
+    return found or {"all": place}
+
+
+def _place(folder: Path, layout: str, config: DataConfig) -> Place:
+    if layout != "two_folders":
+        return (folder,)
+    sides = two_folders(folder, config)
+    if sides is None:
+        names = f"{config.source} and {config.target}" if config.source else "such as source and target, A and B"
+        raise UserError(
+            f"{folder}: two sub-folders are needed, one for each side ({names}); data.source, data.target name others"
+        )
+    return sides
 
 
 def detect(path: Path, config: DataConfig) -> str:
@@ -44,7 +94,7 @@ def detect(path: Path, config: DataConfig) -> str:
     if all(name in inside for name in UNPAIRED[:2]):
         return "unpaired"
     first = part(path, "train") or path
-    if two_folders(first) is not None:
+    if config.source is not None or two_folders(first, config) is not None:
         return "two_folders"
     files = find(first)
     shapes = [size(file) for file in files[:50]]
@@ -68,8 +118,8 @@ def detect(path: Path, config: DataConfig) -> str:
     )
 
 
-def match_stems(source: Path, target: Path) -> list[tuple[Path, Path]]:
-    """Pairs of files of two folders by their path without ending.
+def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int, int]]]:
+    """Pairs of files of two folders by their path without ending, and their (width, height) in px.
 
     Raises:
         UserError: partners are missing, stems are double, or the sizes of a pair differ; the files are listed.
@@ -89,40 +139,41 @@ def match_stems(source: Path, target: Path) -> list[tuple[Path, Path]]:
     missing = [str(left[stem]) for stem in left if stem not in right]
     extra = [str(right[stem]) for stem in right if stem not in left]
     if missing or extra:
-        parts = []
+        alone = []
         if missing:
-            parts.append(f"without partner in {target}: {listed(missing)}")
+            alone.append(f"without partner in {target}: {listed(missing)}")
         if extra:
-            parts.append(f"without partner in {source}: {listed(extra)}")
-        raise UserError(f"pairs are matched by name; {'; '.join(parts)}; add the missing files or remove these")
-    pairs = [(left[stem], right[stem]) for stem in left]
+            alone.append(f"without partner in {source}: {listed(extra)}")
+        raise UserError(f"pairs are matched by name; {'; '.join(alone)}; add the missing files or remove these")
+    pairs = []
     different = []
-    for one, other in pairs:
+    for stem, one in left.items():
+        other = right[stem]
         sizes = size(one), size(other)
+        pairs.append((one, other, sizes[0]))
         if sizes[0] != sizes[1]:
             different.append(f"{one} ({sizes[0][0]}x{sizes[0][1]} against {sizes[1][0]}x{sizes[1][1]})")
     if different:
-        raise UserError(f"the two pictures of a pair differ in size: {listed(different)}")
+        raise UserError(
+            f"the two pictures of a pair differ in size: {listed(different)}; replace them, or remove both of a pair"
+        )
     return pairs
 
 
-def check_halves(files: Sequence[Path]) -> None:
-    """Refuse files that cannot be two halves of the same size.
+def halves(files: Sequence[Path]) -> list[tuple[int, int]]:
+    """(width, height) in px of the halves of each file.
 
     Raises:
-        UserError: listing them.
+        UserError: listing the files that cannot be two halves of the same size.
     """
-    odd = [f"{file} ({size(file)[0]} px wide)" for file in files if size(file)[0] % 2]
+    sizes = [size(file) for file in files]
+    odd = [f"{file} ({width} px wide)" for file, (width, _) in zip(files, sizes, strict=True) if width % 2]
     if odd:
         raise UserError(f"a pair side by side needs an even width (two halves of one size): {listed(odd)}")
+    return [(width // 2, height) for width, height in sizes]
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
     """The first few, and how many more."""
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def is_picture(path: Path) -> bool:
-    """Whether the ending is a picture's."""
-    return path.suffix.lower() in READABLE

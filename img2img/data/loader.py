@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from multiprocessing import resource_tracker
 from typing import Any
 
 import numpy as np
@@ -18,6 +23,9 @@ from img2img.data.samples import Samples
 from img2img.errors import RunError, UserError
 from img2img.randomness import generator
 from img2img.types import Batch
+
+# where a worker cannot see who sent a signal it takes SIGTERM as it comes
+SIGNALS = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "sigtimedwait") else {signal.SIGINT}
 
 
 @lru_cache(maxsize=4)
@@ -34,6 +42,9 @@ class Stream:
 
     Args:
         workers: processes that decode and augment; with 0 a thread does, ahead of the training.
+
+    Raises:
+        UserError: no samples, or a batch that cannot be shared evenly.
     """
 
     def __init__(
@@ -41,6 +52,8 @@ class Stream:
     ) -> None:
         if len(samples) == 0:
             raise UserError("the training set is empty")
+        if batch % world:
+            raise UserError(f"train.batch={batch} cannot be shared evenly among {world} processes")
         self.samples = samples
         self.batch = batch
         self.seed = seed
@@ -60,7 +73,13 @@ class Stream:
             position += self.batch
 
     def batches(self, position: int) -> Iterator[Batch]:
-        """Batches from ``position`` on, prepared ahead."""
+        """Batches from ``position`` on, prepared ahead; close the iterator to stop the preparing.
+
+        Time spent in ``next`` is time spent waiting for data.
+
+        Raises:
+            RunError: while iterating, a picture that cannot be read any more, or a worker that was killed.
+        """
         return self._from_workers(position) if self.workers else self._from_thread(position)
 
     def _from_thread(self, position: int) -> Iterator[Batch]:
@@ -98,20 +117,44 @@ class Stream:
             thread.join(timeout=10)
 
     def _from_workers(self, position: int) -> Iterator[Batch]:
+        # a forked copy of a process that has used OpenMP threads may hang in them; the fork server has not
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["__main__", __name__])
         loader: DataLoader[Any] = DataLoader(
             _Numbered(self.samples, self.seed),
             batch_sampler=_Places(self, position),
             num_workers=self.workers,
             collate_fn=_collate_or_error,
-            worker_init_fn=_quiet,
+            worker_init_fn=_begin_worker,
             prefetch_factor=2,
-            # a forked copy of a process that has used OpenMP threads may hang in them
-            multiprocessing_context="forkserver",
+            multiprocessing_context=context,
         )
-        for value in loader:
-            if isinstance(value, str):
-                raise RunError(value)
-            yield value
+        with _blocked_signals():
+            values = iter(loader)
+        try:
+            for value in values:
+                if isinstance(value, str):
+                    raise RunError(value)
+                yield value
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise RunError(
+                "a data worker was killed from outside (out of memory?); the same command goes on from the last "
+                "checkpoint, train.workers and data.cache_mb can be lowered"
+            ) from error
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Processes started within inherit the block from their first moment; a signal to this one waits until after."""
+    # some Pythons unblock both signals after starting this helper
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Numbered(Dataset[Any]):
@@ -137,16 +180,39 @@ class _Places(Sampler[list[tuple[int, int]]]):
 
 def _collate_or_error(parts: list[Any]) -> Batch | str:
     errors = [part for part in parts if isinstance(part, str)]
-    return errors[0] if errors else collate(parts)
+    if errors:
+        return errors[0]
+    try:
+        return collate(parts)
+    except UserError as error:
+        return str(error)
 
 
-def _quiet(worker: int) -> None:
-    """A worker leaves signals to its parent and computes on one thread."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _begin_worker(worker: int) -> None:
+    """A worker computes on one thread, leaves signals to its parent and ends with it."""
     torch.set_num_threads(1)
     import cv2
 
     cv2.setNumThreads(0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
+
+
+def _end_with_parent() -> None:
+    """End this worker when the training is gone (kill -9 included) or terminates it.
+
+    torch's own watch looks at the process that forked the worker. That is the fork server, which in turn waits for the
+    workers. A SIGTERM from anybody else was meant for the training, which saves and then ends its workers.
+    """
+    parent = multiprocessing.parent_process()
+    while parent is not None and parent.is_alive():
+        if hasattr(signal, "sigtimedwait"):
+            asked = signal.sigtimedwait(SIGNALS, 1.0)
+            if asked is not None and asked.si_signo == signal.SIGTERM and asked.si_pid == parent.pid:
+                break
+        else:
+            time.sleep(1.0)
+    os._exit(0)
 
 
 def _told(error: BaseException) -> BaseException:
@@ -154,6 +220,17 @@ def _told(error: BaseException) -> BaseException:
 
 
 def collate(parts: list[tuple[dict[str, Tensor], int]]) -> Batch:
-    """Samples of one shape as a batch."""
+    """Samples of one shape as a batch.
+
+    Raises:
+        UserError: the samples differ in shape.
+    """
+    for name, first in parts[0][0].items():
+        for sample, _ in parts:
+            if sample[name].shape != first.shape:
+                one, other = ("x".join(str(n) for n in reversed(v.shape[-2:])) for v in (first, sample[name]))
+                raise UserError(
+                    f"pictures of {one} and {other} px cannot share a batch; set data.crop (or train.batch=1)"
+                )
     stacked = {name: torch.stack([sample[name] for sample, _ in parts]) for name in parts[0][0]}
     return Batch(**stacked, index=torch.tensor([index for _, index in parts]))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from img2img.data.augment import jitter
 from img2img.data.config import DataConfig
@@ -20,6 +22,7 @@ from img2img.images import as_rgb8, read
 from img2img.randomness import generator, stable_seed
 
 Pixels = np.ndarray[Any, Any]
+Kind = Literal["pairs", "unpaired", "images", "points"]
 
 
 class Samples(Protocol):
@@ -28,6 +31,11 @@ class Samples(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """A name for each sample."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """pairs (source and target, maybe mask), unpaired (both, not of one scene), images or points (targets only)."""
         ...
 
     def __len__(self) -> int: ...
@@ -42,36 +50,55 @@ class Samples(Protocol):
 
 
 class Cache:
-    """Decoded pictures in memory, the longest unused dropped first, up to ``megabytes``."""
+    """Decoded pictures in memory, the longest unused dropped first, up to ``megabytes``; for use by several threads.
+
+    A worker process starts with an empty one and an equal share of the limit.
+    """
 
     def __init__(self, megabytes: int) -> None:
         self.limit = megabytes * 2**20
         self.bytes = 0
         self.pictures: OrderedDict[Path, Pixels] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
+        return Cache, (self.limit // 2**20,)
 
     def read(self, path: Path) -> Pixels:
-        """(H, W, 3) uint8."""
-        if path in self.pictures:
-            self.pictures.move_to_end(path)
-            return self.pictures[path]
+        """(H, W, 3) uint8, not to be written to.
+
+        Raises:
+            UserError: the picture cannot be read.
+        """
+        with self.lock:
+            if path in self.pictures:
+                self.pictures.move_to_end(path)
+                return self.pictures[path]
         pixels = as_rgb8(read(path))
-        if pixels.nbytes <= self.limit:
-            self.pictures[path] = pixels
-            self.bytes += pixels.nbytes
-            while self.bytes > self.limit:
-                _, old = self.pictures.popitem(last=False)
-                self.bytes -= old.nbytes
+        worker = get_worker_info()
+        limit = self.limit // (worker.num_workers if worker else 1)
+        with self.lock:
+            if pixels.nbytes <= limit and path not in self.pictures:
+                self.pictures[path] = pixels
+                self.bytes += pixels.nbytes
+                while self.bytes > limit:
+                    _, old = self.pictures.popitem(last=False)
+                    self.bytes -= old.nbytes
         return pixels
 
 
 @dataclass(frozen=True)
 class Item:
-    """What one sample is made of: a file, or two (source, target), or pixels in memory."""
+    """What one sample is made of: a file, or two (source, target), or pixels in memory.
+
+    ``size`` is (width, height) in px of the source and of the target.
+    """
 
     name: str
     source: Path | None = None
     target: Path | None = None
     pixels: Pixels | None = None
+    size: tuple[int, int] | None = None
 
 
 Open = Callable[[Item, Cache], dict[str, Pixels]]
@@ -117,10 +144,19 @@ class Pictures:
     def names(self) -> Sequence[str]:
         return [item.name for item in self.items]
 
+    @property
+    def kind(self) -> Kind:
+        return "images" if self.opener is open_photo and self.config.synthesis == "none" else "pairs"
+
     def __len__(self) -> int:
         return len(self.items)
 
-    def _open(self, index: int) -> dict[str, Pixels]:
+    def select(self, indices: Sequence[int]) -> Pictures:
+        """Some of the pictures."""
+        return replace(self, items=tuple(self.items[index] for index in indices))
+
+    def decode(self, index: int) -> dict[str, Pixels]:
+        """Source and target, or target alone, as the files have them: (H, W, 3) uint8, not to be written to."""
         pictures = self.opener(self.items[index], self.cache)
         if "left" in pictures:
             source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
@@ -129,7 +165,7 @@ class Pictures:
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         config = self.config
-        pictures = self._open(index)
+        pictures = self.decode(index)
         cut = stable_seed(seed, "jitter", epoch, index)
         made = jitter(pictures, config.load, config.crop, config.flip, cut)
         if config.synthesis != "none" and "source" not in made:
@@ -138,7 +174,7 @@ class Pictures:
         return {name: to_training(picture, name) for name, picture in made.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        pictures = self._open(index)
+        pictures = self.decode(index)
         if self.config.synthesis != "none" and "source" not in pictures:
             rng = generator(0, "fixed synthesis", self.items[index].name)
             pictures = SYNTHESES[self.config.synthesis](pictures["target"], self.config, rng)
@@ -157,6 +193,10 @@ class Unpaired:
     def names(self) -> Sequence[str]:
         return self.sources.names
 
+    @property
+    def kind(self) -> Kind:
+        return "unpaired"
+
     def __len__(self) -> int:
         return len(self.sources)
 
@@ -164,39 +204,64 @@ class Unpaired:
         other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
         made = {}
         for name, part, place in (("source", self.sources, index), ("target", self.targets, other)):
-            picture = {"target": part._open(place)["target"]}
+            picture = {"target": part.decode(place)["target"]}
             cut = stable_seed(seed, f"jitter {name}", epoch, index)
             config = self.config
             made[name] = to_training(jitter(picture, config.load, config.crop, config.flip, cut)["target"], name)
         return made
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        source = self.sources._open(index)["target"]
-        return {"source": source, "target": self.targets._open(index % len(self.targets))["target"]}
+        source = self.sources.decode(index)["target"]
+        return {"source": source, "target": self.targets.decode(index % len(self.targets))["target"]}
+
+
+def _eight(rng: np.random.Generator) -> Pixels:
+    """Eight Gaussians on a circle of radius 1.414, standard deviation 0.0141."""
+    turn = rng.integers(8) * np.pi / 4
+    point: Pixels = (np.array([np.cos(turn), np.sin(turn)]) * 2 + rng.normal(0, 0.02, 2)) / 1.414
+    return point
+
+
+def _grid(rng: np.random.Generator) -> Pixels:
+    """25 Gaussians, 0.707 apart, standard deviation 0.0177."""
+    point: Pixels = ((rng.integers(5, size=2) - 2) * 2.0 + rng.normal(0, 0.05, 2)) / 2.828
+    return point
+
+
+def _ring(rng: np.random.Generator) -> Pixels:
+    """The circle of the eight without modes: any angle is as likely."""
+    turn = rng.uniform(0, 2 * np.pi)
+    point: Pixels = (np.array([np.cos(turn), np.sin(turn)]) * 2 + rng.normal(0, 0.02, 2)) / 1.414
+    return point
+
+
+MIXTURES: dict[str, Callable[[np.random.Generator], Pixels]] = {
+    "8gaussians": _eight,
+    "25gaussians": _grid,
+    "ring": _ring,
+}
 
 
 @dataclass(frozen=True)
 class Mixture:
     """Points of a toy distribution, drawn anew in each epoch (E-GAN's program, after Gulrajani et al. 2017)."""
 
-    kind: str
+    shape: str
     count: int
 
     @property
     def names(self) -> Sequence[str]:
         return [f"point {index}" for index in range(self.count)]
 
+    @property
+    def kind(self) -> Kind:
+        return "points"
+
     def __len__(self) -> int:
         return self.count
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
-        rng = generator(seed, "mixture", epoch, index)
-        if self.kind == "8gaussians":
-            turn = rng.integers(8) * np.pi / 4
-            centre, spread, divisor = np.array([np.cos(turn), np.sin(turn)]) * 2, 0.02, 1.414
-        else:
-            centre, spread, divisor = (rng.integers(5, size=2) - 2) * 2.0, 0.05, 2.828
-        point = (centre + rng.normal(0, spread, 2)) / divisor
+        point = MIXTURES[self.shape](generator(seed, "mixture", epoch, index))
         return {"target": torch.from_numpy(point.astype(np.float32))}
 
     def whole(self, index: int) -> dict[str, Pixels]:

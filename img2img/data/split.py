@@ -14,6 +14,7 @@ from img2img.randomness import stable_seed
 
 SIDE = 24
 TOLERANCE = 4.0
+BLOCK = 256
 
 
 def thumbnail(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -27,7 +28,9 @@ def thumbnail(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
     """A scene number for each picture (the first picture's index): near-duplicates and mirrored copies share one.
 
-    Near means a root mean square difference of the thumbnails under 4 grey levels, chained.
+    Near means a root mean square difference of the thumbnails under 4 grey levels, chained. Pictures whose mean levels
+    differ by 4 or more cannot be near (a mean difference is never above the root mean square one), so that only
+    pictures of like brightness are compared.
     """
     count = len(thumbnails)
     if count == 0:
@@ -43,13 +46,16 @@ def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
             i = parent[i]
         return i
 
-    for other in (flat, mirrored):
-        for start in range(0, count, 1024):
-            part = flat[start : start + 1024]
-            distance = squares[start : start + 1024, None] + squares[None] - 2 * part @ other.T
-            close = np.argwhere(distance / flat.shape[1] < TOLERANCE**2)
-            for i, j in close:
-                a, b = root(int(i) + start), root(int(j))
+    order = np.argsort(flat.mean(1), kind="stable")
+    means = flat.mean(1)[order]
+    for start in range(0, count, BLOCK):
+        rows = order[start : start + BLOCK]
+        # the distance is symmetric, so that looking forward is enough
+        columns = order[start : np.searchsorted(means, means[min(start + BLOCK, count) - 1] + TOLERANCE, side="right")]
+        for other in (flat, mirrored):
+            distance = squares[rows, None] + squares[None, columns] - 2 * flat[rows] @ other[columns].T
+            for i, j in np.argwhere(distance / flat.shape[1] < TOLERANCE**2):
+                a, b = root(int(rows[i])), root(int(columns[j]))
                 if a != b:
                     parent[max(a, b)] = min(a, b)
     return [root(i) for i in range(count)]

@@ -81,6 +81,17 @@ class Sgd:
 OPTIMIZERS: dict[str, type] = {"adam": Adam, "rmsprop": RmsProp, "sgd": Sgd}
 
 
+def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """``gradient`` laid out in memory as its parameter is.
+
+    autograd.grad gives whatever layout the convolution worked in, and the fused optimisers of CPUs walk through
+    memory without looking at strides: another layout would move the wrong weights, silently.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
+
+
 class Player:
     """``networks`` (by name) with one optimiser, an EMA where asked, fp16's loss scale and a version.
 
@@ -147,7 +158,7 @@ class Player:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * rate_factor
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = _like(gradient, parameter)
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None

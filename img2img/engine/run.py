@@ -129,7 +129,8 @@ def save_weights(path: Path, networks: nn.ModuleDict, header: Mapping[str, Any])
     """Generators as safetensors; ``header`` (JSON) holds all that is needed to use them again."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in networks.state_dict().items()}
     with atomic(path) as temporary:
-        save_file(tensors, str(temporary), {"format": FORMAT, "header": json.dumps(header)})
+        # one key alone: the order of several is random, and the same weights should be the same file
+        save_file(tensors, str(temporary), {FORMAT: json.dumps(header)})
 
 
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -143,8 +144,8 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            if FORMAT not in metadata:
                 raise UserError(f"{path}: a safetensors file, but not weights written by img2img train")
-            return json.loads(metadata["header"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return json.loads(metadata[FORMAT]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise UserError(f"{path}: not a weights file written by img2img train ({type(error).__name__})") from error

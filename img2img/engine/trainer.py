@@ -317,7 +317,7 @@ class Trainer:
         # by turns, so that a change of the machine's speed meets all precisions alike
         began = time.monotonic()
         rounds = 0
-        while self.world.share(rounds < 3 or (time.monotonic() - began < seconds and rounds < 50)):
+        while self.world.share(rounds < 2 or (time.monotonic() - began < seconds and rounds < 50)):
             for name in precisions:
                 engine.precision = Precision(name, self.world.device)
                 start = time.monotonic()

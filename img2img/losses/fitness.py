@@ -16,9 +16,8 @@ from img2img.types import Scene
 
 def _weights_gradient(scene: Scene, loss: Tensor) -> Tensor:
     """The gradient of ``loss`` over all critics' weights as one vector, averaged over processes."""
-    parameters = []
-    for match in scene.matches:
-        parameters += list(scene.critic_parameters(match))
+    critics = {match.critic: scene.critic_parameters(match) for match in scene.matches}
+    parameters = [parameter for weights in critics.values() for parameter in weights]
     gradients = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
     return scene.reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]))
 

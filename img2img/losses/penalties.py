@@ -9,16 +9,20 @@ from pydantic import Field
 from torch import Tensor
 
 from img2img.config import options
+from img2img.losses.games import full
 from img2img.types import Match, Scene
 
 EPS = 1e-12
 
 
 def squared_gradient(scene: Scene, match: Match, images: Tensor) -> Tensor:
-    """(N,) squared norms, over all dimensions of a sample, of the critic's gradient at ``images``."""
+    """(N,) squared norms, over all dimensions of a sample, of the critic's gradient at ``images``.
+
+    What is differentiated is what the games see of a sample: its logits' mean over the map, summed over scales.
+    """
     images = images.detach().requires_grad_()
     with torch.enable_grad():
-        logits = torch.stack([logit.float().flatten(1).mean(1) for logit in scene.judge(match, images).logits]).sum()
+        logits = torch.stack([full(logit).flatten(1).mean(1) for logit in scene.judge(match, images).logits]).sum()
         (gradient,) = torch.autograd.grad(logits, images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 

@@ -20,7 +20,7 @@ from img2img.errors import UserError
 from img2img.losses.games import full
 from img2img.types import Scene, Verdict
 
-Layers = dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]]
+Layers = Annotated[dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]], Field(min_length=1)]
 RELEASED: Mapping[int, float] = {1: 5.0, 4: 1.5, 6: 1.5, 8: 1.0}
 
 
@@ -49,14 +49,19 @@ def layer_distances(
             raise UserError(f"perceptual layer {number}: this critic has hidden layers 1 to {len(real.features)} only")
         one, other = fake.features[number - 1], real.features[number - 1]
         difference = full(one) - full(other.detach() if constant_real else other)
-        size = difference.flatten(1).abs() if distance == "l1" else difference.flatten(1) ** 2
-        result[number] = weight * (size.mean(1) if reduction == "mean" else size.sum(1))
+        size = difference.abs() if distance == "l1" else difference.square()
+        # reduced in place of flatten(1), which would copy features that lie channels last
+        rest = tuple(range(1, size.ndim))
+        result[number] = weight * (size.mean(rest) if reduction == "mean" else size.sum(rest))
     return result
 
 
 @options
 class PerceptualAdversarial:
-    """The generator's P. The real side is a constant; the fake side carries the gradient through every layer."""
+    """The generator's P. The real side is a constant; the fake side carries the gradient through every layer.
+
+    Logs P and each layer's share of it, P/layerJ. Raises `UserError` for a layer the critic does not have.
+    """
 
     needs: ClassVar[frozenset[str]] = frozenset({"critic", "features"})
     layers: Layers = Field(default_factory=released)
@@ -64,17 +69,17 @@ class PerceptualAdversarial:
     reduction: Literal["mean", "sum"] = "mean"
 
     def __call__(self, scene: Scene) -> Tensor:
-        total: Tensor | None = None
+        losses = []
         for match in scene.matches:
             real, fake = scene.real(match), scene.fake(match)
             parts = layer_distances(real, fake, self.layers, self.distance, self.reduction, constant_real=True)
-            for number, part in parts.items():
-                value = part.mean()
-                scene.log(f"P/layer{number}", value)
-                total = value if total is None else total + value
-        if total is None:
-            raise UserError("perceptual_adversarial needs at least one layer")
-        return total
+            shares = {number: part.mean() for number, part in parts.items()}
+            p = torch.stack(list(shares.values())).sum()
+            for number, share in shares.items():
+                scene.log(f"P/layer{number}", share)
+            scene.log("P", p)
+            losses.append(p)
+        return torch.stack(losses).sum()
 
 
 @options
@@ -82,8 +87,9 @@ class PerceptualMargin:
     """The critic's hinge max(0, m - P): it keeps real and fake at least m apart in its own hidden layers.
 
     ``hinge: batch`` compares the mean P of the global batch with m (the author's program), ``sample`` each pair's own
-    P (the paper). Above the margin the critic gets exactly no gradient from it. Logs P, ``hinge_active`` (the share
-    of hinges below the margin).
+    P (the paper). Above the margin the critic gets exactly no gradient from it. Logs P, each layer's share of it
+    (P/layerJ) and ``hinge_active`` (the share of hinges below the margin). Raises `UserError` for a layer the critic
+    does not have.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"critic", "features"})

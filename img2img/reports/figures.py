@@ -21,11 +21,14 @@ def grid(rows: Sequence[Sequence[Pixels]], labels: Sequence[str], cell: int = 38
     """Rows of pictures under labelled columns, each fitted into ``cell`` px, on white. (H, W, 3) uint8."""
     columns = len(labels)
     fitted = [[_fit(picture, cell) for picture in row] for row in rows]
-    widths = [max((row[column].shape[1] for row in fitted), default=cell) for column in range(columns)]
+    font = ImageFont.load_default(15)
+    widths = [
+        max([int(font.getlength(label)) + 8, *(row[column].shape[1] for row in fitted)])
+        for column, label in zip(range(columns), labels, strict=True)
+    ]
     heights = [max(picture.shape[0] for picture in row) for row in fitted]
     canvas = Image.new("RGB", (sum(widths) + GAP * (columns + 1), HEAD + sum(heights) + GAP * (len(rows) + 1)), "white")
     draw = ImageDraw.Draw(canvas)
-    font = ImageFont.load_default(15)
     left = GAP
     for width, label in zip(widths, labels, strict=True):
         draw.text((left + 2, 4), label, fill="black", font=font)

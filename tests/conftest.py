@@ -1,0 +1,76 @@
+"""Shared helpers: small settings of every method, and one thread so that tests run side by side."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from img2img.config import config_files
+from img2img.tasks import Settings, resolve
+
+torch.set_num_threads(1)
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# the task on which each method is tested
+TASKS = {"quick": "derain", "cyclegan": "unpaired", "nsgan": "toy", "wgan_gp": "toy", "egan": "toy"}
+METHODS = sorted(config_files("methods"))
+
+
+def small(method: str, task: str | None = None, **extra: object) -> Settings:
+    """A method at width 8 and a small crop, fp32."""
+    task = task or TASKS.get(method, "derain")
+    values: dict[str, object] = {
+        "train.steps": 2,
+        "train.batch": 4,
+        "train.precision": "fp32",
+        "train.validation_images": 1,
+        "data.validation_crop": 32,
+        "generator.width": 8,
+        "critic.width": 8,
+    }
+    if task == "toy":
+        values |= {"data.samples": 64}
+    else:
+        values |= {"data.crop": 64, "data.load": "null"}
+        if task == "images":
+            values |= {"data.crop": 32, "data.load": 40}
+    values |= extra
+    settings = resolve(task, method, None, None, ())
+    if settings.method.critic is None:
+        values.pop("critic.width")
+    return resolve(task, method, None, None, [f"{key}={value}" for key, value in values.items()])
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder with real data, where there is one."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("real data (../shared/data) are not here")
+    return SHARED
+
+
+def picture(seed: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """A smooth random picture (H, W, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Six pairs side by side, clean left and darker right."""
+    folder = tmp_path / "pairs"
+    folder.mkdir()
+    for number in range(6):
+        clean = picture(number)
+        Image.fromarray(np.concatenate([clean, clean // 2], 1)).save(folder / f"{number}.png")
+    return folder
