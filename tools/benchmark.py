@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,12 +19,14 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from img2img.engine.distributed import World
+from img2img.engine.memory import keep_freed_memory, peak_bytes
 from img2img.engine.precision import Precision
 from img2img.inference import Shape
 from img2img.tasks import Settings, resolve
 from img2img.training import build_engine
 from img2img.types import Batch
 
+THREADS = 2
 SETTINGS = {
     "pix2pix": ["train.batch=4", "data.crop=256", "data.load=286"],
     "pan": ["train.batch=4", "data.crop=128", "data.load=null"],
@@ -126,58 +127,70 @@ def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precisio
     return step
 
 
-def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, by turns."""
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for step in steps.values():
-        step()
-        step()
-    for _ in range(rounds):
-        for name, step in steps.items():
-            began = time.perf_counter()
-            step()
-            times[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in times.items()}
+class Worker:
+    """One kind of step in a process of its own, so that memory settings and peaks are its own too."""
+
+    def __init__(self, name: str, label: str) -> None:
+        command = [sys.executable, __file__, "step", name, label]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def ask(self, word: str) -> float:
+        """``step`` answers its seconds, ``peak`` the most memory so far in MB."""
+        if self.process.stdin is None or self.process.stdout is None:
+            raise SystemExit("a worker without pipes")
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise SystemExit("a worker died (its complaint stands above)")
+        return float(answer)
+
+    def close(self) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait()
 
 
-def bench_train(rounds: int, methods: list[str]) -> None:
-    torch.set_num_threads(2)
-    ratios: dict[str, float] = {}
-    for name in methods:
-        settings = settings_for(name)
-        size = int(settings.data.crop or 256)
-        generator = torch.Generator().manual_seed(0)
-        source, target = (torch.rand(settings.train.batch, 3, size, size, generator=generator) * 2 - 1 for _ in "ab")
-        both = {"plain fp32": PLAIN[name](settings, size, source, target)}
-        both |= {f"ours {p}": ours(settings, size, source, target, p) for p in ("fp32", "bf16")}
-        times = measure(both, rounds)
-        best = min(times["ours fp32"], times["ours bf16"])
-        ratios[name] = round(times["plain fp32"] / best, 3)
-        for label, seconds in times.items():
-            peak = peak_of(name, label)
-            print(f"{name:8s} {label:11s} {seconds:7.3f} s  {times['plain fp32'] / seconds:5.2f}x  peak {peak:5.0f} MB")
-    print(json.dumps({**ratios, "bf16_hardware": bf16_hardware()}))
-
-
-def peak_of(name: str, label: str) -> float:
-    """Peak memory in MB of a process that does two steps of one kind."""
-    command = [sys.executable, __file__, "peak", name, label]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
-
-
-def peak(name: str, label: str) -> None:
-    torch.set_num_threads(2)
+def work(name: str, label: str) -> None:
+    """The other end of `Worker`."""
+    torch.set_num_threads(THREADS)
     settings = settings_for(name)
     size = int(settings.data.crop or 256)
-    source, target = (torch.rand(settings.train.batch, 3, size, size) for _ in "ab")
+    generator = torch.Generator().manual_seed(0)
+    source, target = (torch.rand(settings.train.batch, 3, size, size, generator=generator) * 2 - 1 for _ in "ab")
     if label.startswith("plain"):
         step = PLAIN[name](settings, size, source, target)
     else:
+        keep_freed_memory()
         step = ours(settings, size, source, target, label.split()[-1])
-    step()
-    step()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    for line in sys.stdin:
+        began = time.perf_counter()
+        if line.strip() == "peak":
+            print(peak_bytes() / 2**20, flush=True)
+            continue
+        step()
+        print(time.perf_counter() - began, flush=True)
+
+
+def bench_train(rounds: int, methods: list[str]) -> None:
+    """Every kind of step by turns, so that a change of the machine's speed meets all alike."""
+    ratios: dict[str, float] = {}
+    for name in methods:
+        workers = {label: Worker(name, label) for label in ("plain fp32", "ours fp32", "ours bf16")}
+        times: dict[str, list[float]] = {label: [] for label in workers}
+        for number in range(rounds + 2):
+            for label, worker in workers.items():
+                seconds = worker.ask("step")
+                if number >= 2:
+                    times[label].append(seconds)
+        medians = {label: statistics.median(values) for label, values in times.items()}
+        plain = medians["plain fp32"]
+        ratios[name] = round(plain / min(medians["ours fp32"], medians["ours bf16"]), 3)
+        for label, seconds in medians.items():
+            peak = workers[label].ask("peak")
+            workers[label].close()
+            print(f"{name:8s} {label:11s} {seconds:7.3f} s  {plain / seconds:5.2f}x  peak {peak:5.0f} MB")
+    print(json.dumps({**ratios, "bf16_hardware": bf16_hardware()}))
 
 
 def bf16_hardware() -> bool:
@@ -196,14 +209,14 @@ def main() -> None:
     train = commands.add_parser("train", help="a training step against the plain eager loop")
     train.add_argument("--rounds", type=int, default=7)
     train.add_argument("--methods", default="pix2pix,pan")
-    inner = commands.add_parser("peak", help="(used by train) peak memory of one kind of step")
+    inner = commands.add_parser("step", help="(used by train) one kind of step, at each line of standard input")
     inner.add_argument("name")
     inner.add_argument("label")
     given = parser.parse_args()
     if given.command == "train":
         bench_train(given.rounds, given.methods.split(","))
     else:
-        peak(given.name, given.label)
+        work(given.name, given.label)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class PatchCritic(Critic):
 
     def __init__(self, blocks: list[nn.Sequential], last: nn.Conv2d) -> None:
         super().__init__()
+        self.channels_last = True
         self.blocks = nn.ModuleList(blocks)
         self.last = last
 
