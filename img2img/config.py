@@ -59,9 +59,10 @@ def _first(cls: type[Any], error: pydantic.ValidationError) -> str:
         known = [f.name for f in dataclasses.fields(owner)] if dataclasses.is_dataclass(owner) else []
         return f"unknown key {key!r}{nearest(str(found['loc'][-1]), known) if known else ''}"
     message = found["msg"][0].lower() + found["msg"][1:]
-    if found["type"].startswith("missing"):
-        return f"{key}: {message}"
-    return f"{key}: {message.removeprefix('value error, ')}, got {found['input']!r}"
+    message = message.removeprefix("value error, ")
+    if not key:  # the whole is at fault, not a value of it
+        return message
+    return f"{key}: {message}" if found["type"].startswith("missing") else f"{key}: {message}, got {found['input']!r}"
 
 
 def _field_class(owner: Any, name: str) -> Any:
@@ -100,6 +101,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
     keys: list[Any] = []
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float | bool | None):
+            raise yaml.constructor.ConstructorError(None, None, f"{key!r} cannot be a key", key_node.start_mark)
         if key in keys:
             raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
         keys.append(key)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class UserError(Exception):
@@ -16,6 +17,17 @@ class RunError(UserError):
     """Something failed on the way (disk full, a diverged run, a failed file): exit status 1, what was done is kept."""
 
     exit_status = 1
+
+
+@contextmanager
+def on_the_way() -> Iterator[None]:
+    """Within, something has been written already: what cannot be done any more is a `RunError`."""
+    try:
+        yield
+    except RunError:
+        raise
+    except UserError as error:
+        raise RunError(str(error)) from error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from img2img.errors import RunError
+from img2img.errors import RunError, UserError
 
 
 @contextmanager
@@ -32,7 +33,29 @@ def atomic(path: Path) -> Iterator[Path]:
         # torch and safetensors report a full disk as RuntimeError
         raise RunError(f"{path}: cannot be written: {' '.join(str(error).split())[:200]}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # where the folder could not be made there is nothing to remove, and its error is the one to tell
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def check_folder(path: Path, flag: str) -> None:
+    """Refuse a folder that cannot be made or written to, before any work is done for it; nothing is made.
+
+    Raises:
+        UserError: the line names ``flag``.
+    """
+    try:
+        place = path.resolve()
+        while not place.exists():
+            place = place.parent
+        if not place.is_dir():
+            raise UserError(f"{flag} {path}: {place if place != path else 'it'} is a file, a folder is needed")
+        # permission bits do not tell: root, read-only and special file systems
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"{flag} {path}: cannot be written to ({reason}); name another folder") from error
 
 
 def _sync(path: Path) -> None:
@@ -47,3 +70,8 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` so that ``path`` is whole or as it was."""
     with atomic(path) as temporary:
         temporary.write_bytes(data)
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Whether ``path`` is ``folder`` or lies in it, links followed."""
+    return path.resolve().is_relative_to(folder.resolve())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -31,6 +34,12 @@ WRITABLE = frozenset(FORMATS)
 READABLE = WRITABLE | {".gif", ".ppm", ".pgm", ".jp2", ".avif"}
 MAX_PIXELS = 200_000_000
 ORIENTATION = 0x0112
+# how samples lie in a file (TIFF 6.0), and the colour profile, which has a place of its own
+LAYOUT = frozenset(
+    (254, 255, 256, 257, 258, 259, 262, 263, 266, 273, 277, 278, 279, 284, 317, 320, 322, 323, 324, 325, 330, 338, 339)
+    + (347, 512, 513, 514, 529, 530, 531, 532, 34675)
+)
+NOT_RGB = ("CMYK", "YCbCr", "LAB", "HSV")
 
 
 @dataclass(frozen=True)
@@ -65,12 +74,15 @@ def find(folder: Path) -> list[Path]:
             files.append(path)
     if not files:
         raise UserError(f"{folder}: no pictures in it (looked for {', '.join(sorted(READABLE))})")
-    return sorted(files, key=lambda path: natural(str(path.relative_to(folder))))
+    # names that differ in case alone count the same: the second key keeps their order the same on every machine
+    return sorted(files, key=lambda path: (natural(str(path.relative_to(folder))), str(path)))
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
     """A sort key that counts: ``img2`` before ``img10``."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part.lower()) for part in re.split(r"(\d+)", name) if part]
+    parts = [part for part in re.split(r"(\d+)", name) if part]
+    # not isdigit: it takes a superscript 2 for a number, which int does not
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part.lower()) for part in parts]
 
 
 def _open(path: Path) -> Image.Image:
@@ -86,14 +98,31 @@ def _open(path: Path) -> Image.Image:
         raise UserError(f"{path}: cannot be read: {reason}") from error
 
 
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """What decoders raise for damaged files (many kinds), as a `UserError`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path}: has too many pixels to be opened safely") from error
+    except Exception as error:
+        raise UserError(f"{path}: damaged or truncated: {' '.join(str(error).split())[:100]}") from error
+
+
 def size(path: Path) -> tuple[int, int]:
-    """(width, height) in pixels as displayed, from the header alone.
+    """(width, height) in pixels as displayed, without decoding where the header says the orientation.
 
     Raises:
         UserError: unreadable.
     """
-    with _open(path) as image:
+    with _open(path) as image, _sound(path):
         width, height = image.size
+        if image.format == "TIFF":
+            # whether Pillow has turned this size already depends on its version
+            tags = image.tag_v2  # type: ignore[attr-defined]
+            width, height = int(tags[256]), int(tags[257])
         if image.getexif().get(ORIENTATION, 1) >= 5:
             width, height = height, width
         return width, height
@@ -105,55 +134,103 @@ def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     Raises:
         UserError: unreadable, truncated, or more than ``max_pixels`` pixels (refused before decoding).
     """
-    with _open(path) as image:
+    with _open(path) as image, _sound(path):
         if image.width * image.height > max_pixels:
             raise UserError(f"{path}: {image.width}x{image.height} px are more than {max_pixels} pixels")
-        try:
-            return _decode(path, image)
-        except UserError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise UserError(f"{path}: has too many pixels to be opened safely") from error
-        except Exception as error:  # decoders raise many kinds for damaged files
-            raise UserError(f"{path}: damaged or truncated: {' '.join(str(error).split())[:100]}") from error
+        return _decode(path, image)
 
 
 def _decode(path: Path, image: Image.Image) -> Picture:
-    kind = image.format or "PNG"
-    icc = image.info.get("icc_profile")
-    dpi = image.info.get("dpi")
+    deep = _deep(path, image)
+    orientation = image.getexif().get(ORIENTATION, 1)
+    image.load()
     exif = image.getexif()
-    orientation = exif.get(ORIENTATION, 1)
+    if deep is None:
+        # Pillow turns 8-bit TIFFs itself while it loads them, and forgets their orientation
+        orientation = exif.get(ORIENTATION, 1)
+        pixels, alpha = _split(image)
+    else:
+        pixels, alpha = _parted(deep)
     if ORIENTATION in exif:
         exif[ORIENTATION] = 1
-    meta: dict[str, Any] = {
-        "format": kind,
-        "icc": icc,
-        "exif": exif.tobytes() if len(exif) else None,
-        "dpi": (float(dpi[0]), float(dpi[1])) if dpi else None,
-    }
-    deep = _deep(path, image)
-    if deep is not None:
-        image.load()
-        channels = deep.shape[2]
-        alpha = np.ascontiguousarray(_turn(deep[:, :, -1], orientation)) if channels in (2, 4) else None
-        colour = deep[:, :, : 1 if channels <= 2 else 3]
-        return Picture(np.ascontiguousarray(_turn(colour, orientation)), alpha, **meta)
-    image = ImageOps.exif_transpose(image)
+    for tag in LAYOUT & set(exif):
+        del exif[tag]
+    dpi = image.info.get("dpi")
+    return Picture(
+        np.ascontiguousarray(_turn(pixels, orientation)),
+        None if alpha is None else np.ascontiguousarray(_turn(alpha, orientation)),
+        format=image.format or "PNG",
+        icc=_profile(image),
+        exif=exif.tobytes() if len(exif) else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi else None,
+    )
+
+
+def _split(image: Image.Image) -> tuple[Pixels, Pixels | None]:
+    """Pixels and alpha of a loaded image of any mode, as 8 bits."""
     if image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
-    if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+    if image.mode in NOT_RGB:
         image = image.convert("RGB")
-        # a CMYK profile does not describe RGB pixels
-        meta["icc"] = None
     if image.mode in ("1", "I;16", "I", "F"):
         image = image.convert("L")
-    pixels = np.asarray(image)
+    return _parted(np.asarray(image))
+
+
+def _parted(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
+    """(H, W) or (H, W, C) as colour (H, W, 1 or 3) and alpha (H, W), where there are 2 or 4 channels."""
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
-    alpha = np.array(pixels[:, :, -1]) if pixels.shape[2] in (2, 4) else None
-    pixels = pixels[:, :, : 1 if pixels.shape[2] <= 2 else 3]
-    return Picture(np.ascontiguousarray(pixels), alpha, **meta)
+    alpha = np.ascontiguousarray(pixels[:, :, -1]) if pixels.shape[2] in (2, 4) else None
+    return np.ascontiguousarray(pixels[:, :, : 1 if pixels.shape[2] <= 2 else 3]), alpha
+
+
+def _profile(image: Image.Image) -> bytes | None:
+    # a CMYK profile does not describe RGB pixels
+    profile: bytes | None = None if image.mode in NOT_RGB else image.info.get("icc_profile")
+    return profile
+
+
+def from_pil(image: Image.Image) -> Picture:
+    """An image in memory as a picture, turned as its EXIF says; 8 bits, or 16 where its mode is ``I;16``.
+
+    Raises:
+        UserError: a mode of 32 bits, whose range nobody knows.
+    """
+    if image.mode in ("I", "F"):
+        raise UserError(f"an image of mode {image.mode} has no known range: convert it to L, RGB or I;16")
+    turned = ImageOps.exif_transpose(image)
+    if turned.mode.startswith("I;16"):
+        return Picture(np.asarray(turned).astype(np.uint16)[:, :, None])
+    return Picture(*_split(turned), icc=_profile(image))
+
+
+def to_pil(picture: Picture) -> Image.Image:
+    """The picture as an image in memory: L, LA, RGB or RGBA, or I;16 for grey of 16 bits."""
+    image = _image(joined(picture))
+    if picture.icc:
+        image.info["icc_profile"] = picture.icc
+    return image
+
+
+def from_array(pixels: Pixels) -> Picture:
+    """(H, W) or (H, W, C) uint8 or uint16 as a picture; C is 1 (grey), 2 (with alpha), 3 (RGB) or 4 (with alpha).
+
+    Raises:
+        UserError: anything else.
+    """
+    fits = pixels.ndim == 2 or (pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4)
+    if pixels.dtype not in (np.uint8, np.uint16) or not fits or not pixels.size:
+        raise UserError(
+            f"an array must be (H, W) or (H, W, C) of uint8 (0 to 255) or uint16 (0 to 65535) with 1 to 4 channels, "
+            f"got {pixels.dtype} {pixels.shape}; values in [-1, 1] go in as a float tensor (C, H, W)"
+        )
+    return Picture(*_parted(pixels))
+
+
+def joined(picture: Picture) -> Pixels:
+    """(H, W, C) with alpha as the last channel, where there is one."""
+    return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
 
 
 def _deep(path: Path, image: Image.Image) -> Pixels | None:
@@ -216,19 +293,19 @@ def write(path: Path, picture: Picture, quality: int = 95) -> None:
     if ending not in FORMATS:
         raise UserError(f"{path}: cannot write this kind of file (use one of {', '.join(sorted(FORMATS))})")
     kind = FORMATS[ending]
-    pixels, alpha = picture.pixels, picture.alpha
-    if kind == "JPEG" or kind == "BMP":
-        alpha = None
+    pixels = picture.pixels if kind in ("JPEG", "BMP") else joined(picture)
     if pixels.dtype == np.uint16 and kind not in ("PNG", "TIFF"):
         pixels = to_8_bits(pixels)
-        alpha = None if alpha is None else to_8_bits(alpha)
-    joined = pixels if alpha is None else np.dstack([pixels, alpha])
-    data = _encode_deep(joined, kind) if joined.dtype == np.uint16 else _encode(joined, kind, picture, quality)
+    data = _encode_deep(pixels, kind) if pixels.dtype == np.uint16 else _encode(pixels, kind, picture, quality)
     atomic_write_bytes(path, data)
 
 
+def _image(pixels: Pixels) -> Image.Image:
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
+
+
 def _encode(pixels: Pixels, kind: str, picture: Picture, quality: int) -> bytes:
-    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else np.ascontiguousarray(pixels))
+    image = _image(pixels)
     if kind == "WEBP" and image.mode in ("L", "LA"):
         image = image.convert("RGB" if image.mode == "L" else "RGBA")
     extra: dict[str, Any] = {}
@@ -252,19 +329,20 @@ def _encode(pixels: Pixels, kind: str, picture: Picture, quality: int) -> bytes:
 
 
 def _encode_deep(pixels: Pixels, kind: str) -> bytes:
+    if pixels.shape[2] == 2:
+        # no reader of 16 bits knows grey with alpha
+        pixels = pixels[:, :, [0, 0, 0, 1]]
     if kind == "TIFF":
         import tifffile
 
         buffer = BytesIO()
         colour = pixels.shape[2] >= 3
-        extra = ["unassalpha"] if pixels.shape[2] in (2, 4) else None
+        extra = ["unassalpha"] if pixels.shape[2] == 4 else None
         data = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
         tifffile.imwrite(buffer, data, photometric="rgb" if colour else "minisblack", extrasamples=extra)
         return buffer.getvalue()
     import cv2
 
-    if pixels.shape[2] == 2:
-        pixels = pixels[:, :, [0, 0, 0, 1]]
     order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[pixels.shape[2]]
     done, data = cv2.imencode(".png", np.ascontiguousarray(pixels[:, :, order]))
     if not done:
@@ -282,6 +360,13 @@ def as_rgb8(picture: Picture) -> Pixels:
     """(H, W, 3) uint8: grey replicated, 16 bits scaled, alpha left out."""
     pixels = to_8_bits(picture.pixels) if picture.pixels.dtype == np.uint16 else picture.pixels
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+
+
+def digest(pixels: Pixels) -> str:
+    """What identifies (H, W, C) pixels, whatever file they came from."""
+    shape = "x".join(str(side) for side in pixels.shape)
+    text = hashlib.blake2b(shape.encode() + np.ascontiguousarray(pixels).tobytes(), digest_size=8).hexdigest()
+    return str(text)
 
 
 def to_tensor(pixels: Pixels) -> Tensor:

@@ -23,6 +23,11 @@ from img2img.networks.init import initialize
 from img2img.randomness import torch_generator
 from img2img.types import Flow, Game
 
+PENALTY_NEEDS = (
+    "a gradient penalty needs per-sample gradients, but this critic has batch normalisation: "
+    "set critic.norm to none or instance, or take a critic that has it"
+)
+
 Spec = str | dict[str, Any]
 Weights = dict[str, float | dict[str, Any]]
 
@@ -68,10 +73,12 @@ class Method:
     tasks: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     def build_flow(self) -> Flow:
+        """How batches become images."""
         flow: Flow = choose(FLOWS, self.flow, "flow", "flow")
         return flow
 
     def build_schedule(self) -> Schedule:
+        """The learning rates' factor as a function of the step."""
         schedule: Schedule = choose(SCHEDULES, self.schedule, "schedule", "schedule")
         return schedule
 
@@ -101,12 +108,20 @@ class Method:
         maker = choose(CRITICS, self.critic, "critic", "critic")
         flow = self.build_flow()
         channels = flow.critic_channels(source, target, self.conditional)
-        return nn.ModuleDict(
+        critics = nn.ModuleDict(
             {
                 name: maker.build(in_channels=given, size=size)
                 for name, given in zip(flow.critics, channels, strict=True)
             }
         )
+        if self._penalised() and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in critics.modules()):
+            raise UserError(PENALTY_NEEDS)
+        return critics
+
+    def _penalised(self) -> bool:
+        """Whether a critic loss differentiates the critic with respect to its input."""
+        critic_terms = terms(self.critic_losses, CRITIC_LOSSES, "critic_losses")
+        return any(getattr(term.loss, "penalty", False) for term in critic_terms)
 
     def build_games(self) -> tuple[tuple[tuple[str, Game], ...], Game]:
         """(the generators' games by name, the critic's game)."""
@@ -139,10 +154,15 @@ class Method:
         Raises:
             UserError: naming the keys.
         """
+        choose(GENERATORS, self.generator_spec()[0], "generator", "generator")
+        for player in ("generator", "critic"):
+            choose(OPTIMIZERS, getattr(self.optimizers, player), "optimizer", f"optimizers.{player}")
+        self.build_schedule()
         generator_terms = terms(self.generator_losses, GENERATOR_LOSSES, "generator_losses")
         critic_terms = terms(self.critic_losses, CRITIC_LOSSES, "critic_losses")
         flow = self.build_flow()
-        if self.critic is None:
+        critic = None if self.critic is None else choose(CRITICS, self.critic, "critic", "critic")
+        if critic is None:
             if critic_terms:
                 raise UserError("critic_losses are given, but critic is null: name a critic or drop the losses")
             for term in generator_terms:
@@ -159,13 +179,9 @@ class Method:
                 names = ", ".join(sorted(name.removeprefix("image:") for name in missing))
                 here = f"generator_losses.{term.name} needs images that flow {_name(self.flow)!r}"
                 raise UserError(f"{here} does not make: {names}")
-        if any(getattr(term.loss, "penalty", False) for term in critic_terms) and self.critic is not None:
-            maker = choose(CRITICS, self.critic, "critic", "critic")
-            if getattr(maker, "norm", None) == "batch":
-                raise UserError(
-                    "a gradient penalty needs per-sample gradients, but this critic has batch normalisation: "
-                    "set critic.norm to none or instance"
-                )
+        # a critic without this key is looked at when it is built
+        if self._penalised() and getattr(critic, "norm", None) == "batch":
+            raise UserError(PENALTY_NEEDS)
         if self.simultaneous and (self.critic_steps != 1 or self.parents > 1 or len(self.games) > 1):
             raise UserError("simultaneous: true needs critic_steps: 1, one parent and one game")
         if self.simultaneous and self.order != "critics_first":

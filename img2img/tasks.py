@@ -11,11 +11,13 @@ from typing import Literal
 from img2img.config import Tree, build, config_files, merge, named_file, options, override, plain, read_yaml
 from img2img.data.config import DataConfig
 from img2img.engine.plan import TrainConfig
-from img2img.errors import UserError, nearest
+from img2img.errors import UserError, nearest, unknown
 from img2img.methods import Method
+from img2img.networks.init import INITS
 
 Selection = Literal["psnr", "ssim", "mae", "none"]
 LENGTHS = ("steps", "epochs", "minutes")
+SECTIONS = ("data", "train")
 
 
 @options
@@ -42,6 +44,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.task.selection not in (*self.task.metrics, "none"):
             raise UserError(f"selection {self.task.selection!r} is not among metrics ({', '.join(self.task.metrics)})")
+        if self.train.init not in INITS:
+            raise unknown("initialisation", self.train.init, INITS, "train.init")
 
     @property
     def tree(self) -> Tree:
@@ -85,11 +89,14 @@ def _section(tree: Tree, name: str, where: str) -> Tree:
 
 
 def layer(base: Tree, over: Tree) -> Tree:
-    """``merge``, but a length of training given by a later layer takes the place of an earlier one's."""
-    over_train = over.get("train")
-    if isinstance(over_train, dict) and any(over_train.get(key) is not None for key in LENGTHS):
-        train = {k: v for k, v in base.get("train", {}).items() if k not in LENGTHS}
-        base = {**base, "train": train}
+    """``merge``, but a length of training given by a later layer takes the place of an earlier one's.
+
+    A section without keys (``data:`` alone) changes nothing.
+    """
+    over = {key: value for key, value in over.items() if not (key in SECTIONS and value is None)}
+    before, train = base.get("train"), over.get("train")
+    if isinstance(before, dict) and isinstance(train, dict) and any(train.get(key) is not None for key in LENGTHS):
+        base = {**base, "train": {k: v for k, v in before.items() if k not in LENGTHS}}
     return merge(base, over)
 
 
@@ -108,8 +115,16 @@ def resolve(
         UserError: unknown names or keys, wrong types, values out of range, a flag that contradicts ``config``.
     """
     file_tree = read_yaml(config) if config else {}
+    over = override(overrides)
+    for flag in ("task", "method"):
+        if flag in over:
+            raise UserError(f"{flag}={over[flag]}: is chosen by --{flag} {over[flag]}")
+    if "tasks" in {**file_tree, **over}:
+        raise UserError("tasks: sections for tasks belong into a method's YAML; give the keys in them directly")
     for flag, given in (("task", task), ("method", method)):
         said = file_tree.get(flag)
+        if said is not None and not isinstance(said, str):
+            raise UserError(f"{config}: {flag} must be a name or a YAML file, got {said!r}")
         if said is not None and given is not None and said != given:
             raise UserError(f"--{flag} {given} contradicts {config}, which says {flag}: {said}; leave one of them out")
     task = task or file_tree.get("task")
@@ -125,21 +140,27 @@ def resolve(
         for key in part:
             if key not in known:
                 raise UserError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
-    special = (method_tree.get("tasks") or {}).get(Path(task).stem, {})
+    special = _section(_section(method_tree, "tasks", str(method_file)), Path(task).stem, f"{method_file}: tasks")
     tree: Tree = {}
-    for part in (task_tree, method_tree, special, file_tree, override(overrides)):
+    for part in (task_tree, method_tree, special, file_tree, over):
         tree = layer(tree, part)
     if data is not None:
-        said = file_tree.get("data", {}).get("path")
-        if said is not None and Path(said).resolve() != Path(data).resolve():
-            raise UserError(f"--data {data} contradicts {config}, which says data.path: {said}; leave one of them out")
+        for part, name in ((file_tree, str(config)), (over, "key=value")):
+            said = _section(part, "data", name).get("path")
+            if said is not None and Path(str(said)).resolve() != Path(data).resolve():
+                raise UserError(
+                    f"--data {data} contradicts {name}, which says data.path: {said}; leave one of them out"
+                )
         tree = merge(tree, {"data": {"path": data}})
     tree["task"], tree["method"] = task, method
     tree.pop("tasks", None)
     tree.pop("description", None)
     where = str(config) if config else f"task {task}, method {method}"
     settings = from_tree(tree, where)
-    settings.method.rules()
+    try:
+        settings.method.rules()
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
     return settings
 
 

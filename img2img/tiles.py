@@ -35,7 +35,7 @@ def parse_tile(text: str) -> Tile:
     """
     if text in ("auto", "off"):
         return text  # type: ignore[return-value]
-    if text.isdigit() and int(text) >= 16:
+    if text.isdecimal() and int(text) >= 16:
         return int(text)
     raise UserError(f"--tile {text}: use auto, off, or a side of at least 16 px")
 

@@ -26,7 +26,9 @@ from img2img.engine.progress import duration, say
 from img2img.engine.run import Run
 from img2img.engine.step import Engine
 from img2img.engine.trainer import Forecast, Progress, Report, Trainer, remove_stale
-from img2img.errors import UserError
+from img2img.errors import UserError, on_the_way
+from img2img.files import check_folder, inside
+from img2img.images import digest
 from img2img.inference import Shape, header_for, translator_of
 from img2img.methods import build_players
 from img2img.metrics import METRICS, mean
@@ -44,6 +46,7 @@ FREE = {
     "train.patience",
     "train.tensorboard",
     "data.path",
+    "data.cache_mb",
 }
 
 
@@ -72,8 +75,24 @@ def train(
         RunError: the run diverged, the disk is full, or another process died.
     """
     run = Run(output) if output else None
+    if settings.train.tensorboard:
+        _summary_writer()
+    if run is not None and settings.data.path is not None and inside(run.folder, Path(settings.data.path)):
+        raise UserError(f"--output {run.folder}: lies inside the data {settings.data.path}; name a folder outside them")
+    if run is not None and world.chief:
+        check_folder(run.folder, "--output")
     old = _previous(run, settings) if run else None
+    # also a rendezvous: nothing is written before every process has looked
+    if len({saved is None for saved in world.gather(old)}) > 1:
+        raise UserError(
+            f"--output {output}: some processes see an earlier start there and some do not; use a shared disk"
+        )
     if old is not None:
+        if old["processes"] != world.size:
+            raise UserError(
+                f"--output {output}: was started with {old['processes']} processes, now there are {world.size}; "
+                f"each holds a part of the state: start as many, or train with another --output"
+            )
         torch.set_num_threads(old["threads"])
     elif threads:
         torch.set_num_threads(threads)
@@ -98,14 +117,11 @@ def train(
         if obstacle:
             raise UserError(f"train.accumulate={plan.accumulate}: gradients cannot be summed over parts: {obstacle}")
     _check_shapes(engine, data.train, share // plan.accumulate)
-    if world.chief:
-        for note in data.notes:
-            say(note)
     source = Stream(
         data.train, batch=plan.batch, seed=plan.seed, workers=plan.workers, rank=world.rank, world=world.size
     )
     validator = Validator(data.validation, settings, shape, world, run)
-    header = header_for(settings.tree, plain(method), shape, plan.seed)
+    selection = settings.task.selection if data.validation is not None else "none"
     trainer = Trainer(
         engine,
         source,
@@ -115,8 +131,9 @@ def train(
         world=world,
         run=run,
         validate=validator if data.validation is not None else None,
-        selection=settings.task.selection if data.validation is not None else "none",
-        header=header,
+        selection=selection,
+        chosen_on=validator.digests() if selection != "none" else (),
+        header=header_for(settings.tree, plain(method), shape, plan.seed),
     )
     state = run.load_checkpoint(world.device) if run else None
     if run and old is not None and state is not None:
@@ -130,19 +147,34 @@ def train(
                 f"{run.checkpoint}: was written by another configuration or number of processes; "
                 f"train with another --output"
             ) from error
-        if trainer.progress.finished and trainer.progress.step >= trainer.total:
+    if world.chief:
+        for note in data.notes:
+            say(note)
+    if run and old is not None and state is not None:
+        early = trainer.exhausted()
+        if trainer.progress.finished and (early or trainer.progress.step >= trainer.total):
             if world.chief:
-                say(f"{run.folder}: this run is finished ({trainer.total} steps); nothing to do")
+                steps = f"{trainer.total} steps"
+                if early:
+                    steps = f"stopped early at step {trainer.progress.step} of {trainer.total} by train.patience"
+                say(f"{run.folder}: this run is finished ({steps}); nothing to do")
             return Outcome(trainer.progress, trainer.total, run, None)
         trainer.progress.finished = False
         if world.chief:
             say(f"{run.folder}: going on from step {trainer.progress.step} of {trainer.total}")
+            # what may change on resume is true for the rest of the run
+            run.write_yaml(run.config, settings.tree)
     else:
         if run and world.chief:
+            sheet = pair_sheet(data.train, plan.seed)
+            _check_space(run, engine)
             run.create()
-            pair_sheet(data.train, run.folder / "pairs.png", plan.seed)
-            say(f"labelled training pairs: {run.folder / 'pairs.png'} (look: is the source on the left?)")
-        resolved = _resolve(settings, trainer, old)
+            run.cut_logs({})
+            if sheet is not None:
+                save_png(run.folder / "pairs.png", sheet)
+                say(f"labelled training pairs: {run.folder / 'pairs.png'} (look: is the source on the left?)")
+        with on_the_way():
+            resolved = _resolve(settings, trainer, old)
         trainer.total = resolved["steps"]
         engine.precision = Precision(resolved["precision"], world.device)
         if run and world.chief:
@@ -152,8 +184,9 @@ def train(
     if run and world.chief:
         remove_stale(run.folder)
         if plan.tensorboard:
-            trainer.tensorboard = _tensorboard(run)
-    progress = trainer.loop()
+            trainer.tensorboard = _summary_writer()(str(run.folder / "tensorboard"))
+    with on_the_way():
+        progress = trainer.loop()
     if trainer.tensorboard is not None:
         trainer.tensorboard.close()
     return Outcome(progress, trainer.total, run, trainer.stop.signal)
@@ -231,12 +264,12 @@ def _compile(engine: Engine) -> None:
             network.compile()
 
 
-def _tensorboard(run: Run) -> Any:
+def _summary_writer() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise UserError("train.tensorboard=true needs the extra: pip install 'img2img[tensorboard]'") from error
-    return SummaryWriter(str(run.folder / "tensorboard"))
+    return SummaryWriter
 
 
 def _previous(run: Run, settings: Settings) -> dict[str, Any] | None:
@@ -249,7 +282,9 @@ def _previous(run: Run, settings: Settings) -> dict[str, Any] | None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--output {folder}: is a file, a directory is needed")
     if not run.config.exists():
-        if folder.exists() and any(folder.iterdir()) and not (folder / "pairs.png").exists():
+        # what a start that was killed before its config.yaml may have left
+        begun = {run.manifest, run.environment, folder / "pairs.png"}
+        if folder.exists() and any(path not in begun and path.suffix != ".tmp" for path in folder.iterdir()):
             raise UserError(f"--output {folder}: holds other files, but no run; name a new or empty directory")
         return None
     before = from_tree(read_yaml(run.config), str(run.config))
@@ -266,9 +301,9 @@ def _previous(run: Run, settings: Settings) -> dict[str, Any] | None:
             f"{name} was {_at(before.tree, name)!r}, now {_at(settings.tree, name)!r}" for name in sorted(changed)
         )
         raise UserError(f"--output {folder}: holds a run of another configuration ({lines}); name another directory")
-    if not run.environment.exists():
-        return None
     environment: dict[str, Any] = run.read_json(run.environment)
+    if not isinstance(environment, dict) or not {"threads", "processes", "resolved"} <= environment.keys():
+        raise UserError(f"{run.environment}: is not what training writes; train with another --output")
     return environment
 
 
@@ -400,6 +435,14 @@ class Validator:
         self.world = world
         self.run = run
 
+    def digests(self) -> tuple[str, ...]:
+        """What identifies the pictures that are validated on, wherever and under whatever name they lie."""
+        samples = self.samples
+        if samples is None:
+            return ()
+        count = min(len(samples), self.settings.train.validation_images)
+        return tuple(digest(samples.whole(index)["target"]) for index in range(count))
+
     def __call__(self, networks: nn.ModuleDict, step: int) -> Report:
         samples, plan = self.samples, self.settings.train
         if samples is None or len(samples) == 0:
@@ -458,19 +501,22 @@ def crop_to(pair: Mapping[str, np.ndarray[Any, Any]], side: int | None) -> dict[
     return result
 
 
-def pair_sheet(samples: Samples, path: Path, seed: int, count: int = 4) -> None:
-    """Training samples as the networks will see them, labelled, so that a wrong direction is seen at once."""
+def pair_sheet(samples: Samples, seed: int, count: int = 4) -> np.ndarray[Any, Any] | None:
+    """Training samples as the networks will see them, labelled, so that a wrong direction is seen at once.
+
+    None where the samples are no pictures (vectors).
+    """
     rows: list[list[np.ndarray[Any, Any]]] = []
     labels: list[str] = []
     for index in range(min(count, len(samples))):
         sample = samples.sample(0, index, seed)
         pictures = {name: value for name, value in sample.items() if value.ndim == 3}
         if not pictures:
-            return
+            return None
         labels = list(pictures)
         rows.append([_for_eyes(value) for value in pictures.values()])
     names = {"source": "source (what goes in)", "target": "target (what should come out)"}
-    save_png(path, grid(rows, [names.get(label, label) for label in labels]))
+    return grid(rows, [names.get(label, label) for label in labels])
 
 
 def _for_eyes(values: torch.Tensor) -> np.ndarray[Any, Any]:
@@ -481,8 +527,14 @@ def _for_eyes(values: torch.Tensor) -> np.ndarray[Any, Any]:
     return array
 
 
-def free_bytes(path: Path) -> int:
-    """Free space where ``path`` lies or will lie."""
-    while not path.exists():
-        path = path.parent
-    return shutil.disk_usage(path).free
+def _check_space(run: Run, engine: Engine) -> None:
+    """Refuse to begin what cannot be saved: the checkpoint, its successor beside it, and the weights."""
+    place = run.folder.resolve()
+    while not place.exists():
+        place = place.parent
+    free, needed = shutil.disk_usage(place).free, 3 * _state_bytes(engine)
+    if 0 < free < needed:
+        raise UserError(
+            f"--output {run.folder}: the disk is too full: the run needs about {needed / 2**20:.0f} MB, "
+            f"{free / 2**20:.0f} MB are free"
+        )

@@ -58,8 +58,13 @@ class Game(Protocol):
 
     needs_real: bool
 
-    def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor: ...
-    def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor: ...
+    def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
+        """What the critic minimises."""
+        ...
+
+    def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
+        """What the generator minimises; ``real`` is there where ``needs_real`` says so."""
+        ...
 
 
 class Mean(Protocol):
@@ -76,13 +81,24 @@ class Scene(Protocol):
     """
 
     @property
-    def batch(self) -> Batch: ...
+    def batch(self) -> Batch:
+        """What the images were made from."""
+        ...
+
     @property
-    def images(self) -> Mapping[str, Tensor]: ...
+    def images(self) -> Mapping[str, Tensor]:
+        """What the generators made: always ``"fake"``."""
+        ...
+
     @property
-    def matches(self) -> Sequence[Match]: ...
+    def matches(self) -> Sequence[Match]:
+        """What each critic is shown."""
+        ...
+
     @property
-    def game(self) -> Game: ...
+    def game(self) -> Game:
+        """The game this side plays now."""
+        ...
 
     def real(self, match: Match) -> Verdict:
         """The critic's verdict on the real side; remembered, never computed twice for the same weights."""
@@ -101,7 +117,9 @@ class Scene(Protocol):
         for interpolates and inputs that need a gradient."""
         ...
 
-    def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]: ...
+    def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:
+        """The weights of the critic that judges a match."""
+        ...
 
     def draw(self, name: str, shape: Sequence[int]) -> Tensor:
         """Uniform [0, 1) float32 numbers for this scene under a name; row i belongs to sample i of the batch."""

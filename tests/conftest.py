@@ -22,6 +22,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # the task on which each method is tested
 TASKS = {"quick": "derain", "cyclegan": "unpaired", "nsgan": "toy", "wgan_gp": "toy", "egan": "toy"}
+# the smallest crop of methods whose networks need more than 64 px
+CROPS = {"pan_release": 256}
 METHODS = sorted(config_files("methods"))
 
 
@@ -40,7 +42,7 @@ def small(method: str, task: str | None = None, **extra: object) -> Settings:
     if task == "toy":
         values |= {"data.samples": 64}
     else:
-        values |= {"data.crop": 64, "data.load": "null"}
+        values |= {"data.crop": CROPS.get(method, 64), "data.load": "null"}
         if task == "images":
             values |= {"data.crop": 32, "data.load": 40}
     values |= extra

@@ -23,7 +23,7 @@ class Parser(argparse.ArgumentParser):
     """argparse whose complaints are a `UserError`: one line, exit status 2."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        raise UserError(f"{self.prog}: {message}; see {self.prog} --help")
+        raise UserError(f"{self.prog.removeprefix('img2img ')}: {message}; see {self.prog} --help")
 
 
 def parser(name: str, description: str, examples: str) -> Parser:
@@ -37,7 +37,16 @@ def parser(name: str, description: str, examples: str) -> Parser:
     )
 
 
+def count(text: str) -> int:
+    """An argument that counts something: at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is less than 1")
+    return value
+
+
 def usage() -> str:
+    """What ``img2img --help`` shows."""
     lines = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
     return f"usage: img2img COMMAND ...\n\n{lines}\n\nimg2img COMMAND --help shows each one's options and examples.\n"
 

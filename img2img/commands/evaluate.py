@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from img2img.commands import parser
+from img2img.commands import Parser, parser
 from img2img.engine.distributed import join
 from img2img.engine.progress import say
 from img2img.errors import UserError
+from img2img.tiles import parse_tile
 
 EXAMPLES = """\
   img2img evaluate --target clean --results ours=dry --results input=photos
@@ -17,38 +18,50 @@ EXAMPLES = """\
 With --weights the results are written first and the written files are what is scored."""
 
 
+def arguments() -> Parser:
+    """What the command takes."""
+    made = parser("evaluate", "Measure results against their targets.", EXAMPLES)
+    made.add_argument("--target", type=Path, metavar="DIR", help="the targets of --results")
+    made.add_argument("--results", action="append", default=[], metavar="NAME=DIR", help="results by one method")
+    made.add_argument("--weights", action="append", default=[], metavar="NAME=RUN", help="a method to run first")
+    made.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
+    made.add_argument("--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, mae")
+    made.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")
+    made.add_argument("--output", type=Path, metavar="DIR", help="write table, per_image.csv and figures here")
+    made.add_argument("--part", choices=("test", "validation"), help="of --data (default: test); see the README")
+    made.add_argument("--tile", help="auto (default), off, or a side in px")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    made.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
+    return made
+
+
 def run(words: Sequence[str]) -> int:
     """Measure; 0 done, 1 the gain asked for with --require-gain was not reached."""
-    arguments = parser("evaluate", "Measure results against their targets.", EXAMPLES)
-    arguments.add_argument("--target", type=Path, metavar="DIR", help="the targets of --results")
-    arguments.add_argument("--results", action="append", default=[], metavar="NAME=DIR", help="results by one method")
-    arguments.add_argument("--weights", action="append", default=[], metavar="NAME=RUN", help="a method to run first")
-    arguments.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
-    arguments.add_argument("--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, mae")
-    arguments.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")
-    arguments.add_argument("--output", type=Path, metavar="DIR", help="write table, per_image.csv and figures here")
-    arguments.add_argument("--part", choices=("test", "validation"), default="test", help="of --data: see the README")
-    arguments.add_argument("--tile", default="auto", help="auto, off, or a side in px")
-    arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    arguments.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
-    given = arguments.parse_args(list(words))
+    given = arguments().parse_args(list(words))
     if bool(given.results) == bool(given.weights):
         raise UserError("give either --target with --results, or --weights with --data")
+    if given.results and given.target is None:
+        raise UserError("--target is needed: the folder the results are compared with")
+    other = ("data", "part", "tile", "require_gain") if given.results else ("target",)
+    for flag in other:
+        if getattr(given, flag) is not None:
+            kind = "--results" if given.results else "--weights"
+            raise UserError(f"--{flag.replace('_', '-')} has no meaning beside {kind}; leave it out")
     from img2img import evaluation
 
-    metrics = [name.strip() for name in given.metrics.split(",") if name.strip()]
-    formats = [name.strip() for name in given.format.split(",") if name.strip()]
+    metrics, formats = _listed(given.metrics), _listed(given.format)
     evaluation.check_names(metrics, formats)
+    if given.require_gain is not None and "psnr" not in metrics:
+        raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
+    tile = parse_tile(given.tile or "auto")
+    named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
     world = join(given.device)
     if given.weights:
-        table = evaluation.of_weights(
-            _named(given.weights, "--weights"), given.data, given.part, metrics, given.output, world, given.tile
-        )
+        part = given.part or "test"
+        table = evaluation.of_weights(named, given.data, part, metrics, given.output, world, tile)
     else:
-        if given.target is None:
-            raise UserError("--target is needed: the folder the results are compared with")
-        folders = {name: Path(folder) for name, folder in _named(given.results, "--results").items()}
-        table = evaluation.of_folders(given.target, folders, metrics, world)
+        folders = {name: Path(folder) for name, folder in named.items()}
+        table = evaluation.of_folders(given.target, folders, metrics, given.output, world)
     world.close()
     if not world.chief:
         return 0
@@ -65,6 +78,11 @@ def run(words: Sequence[str]) -> int:
     verdict = "at least" if reached else "less than"
     say(f"gain over the untouched input: {gain:+.2f} dB PSNR ({verdict} {given.require_gain:g})")
     return 0 if reached else 1
+
+
+def _listed(text: str) -> list[str]:
+    """Comma-separated names, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def _named(pairs: Sequence[str], flag: str) -> dict[str, str]:

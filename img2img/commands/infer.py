@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from img2img.commands import parser
+from img2img.commands import Parser, count, parser
 from img2img.engine.distributed import join
 from img2img.engine.progress import Reporter, duration, say
-from img2img.errors import UserError, nearest
+from img2img.errors import UserError
+from img2img.files import check_folder
 from img2img.tiles import parse_tile
 
 EXAMPLES = """\
@@ -18,37 +19,35 @@ EXAMPLES = """\
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are."""
 
 
+def arguments() -> Parser:
+    """What the command takes."""
+    made = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
+    made.add_argument("--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file")
+    made.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
+    made.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
+    made.add_argument("--masks", type=Path, metavar="DIR", help="in-painting: a mask for each picture, white = hole")
+    made.add_argument("--tile", default="auto", help="auto, off, or a side in px")
+    made.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    made.add_argument("--samples", type=count, default=1, help="results a picture (dropout), or pictures from noise")
+    made.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
+    made.add_argument("--overwrite", action="store_true", help="replace existing outputs")
+    return made
+
+
 def run(words: Sequence[str]) -> int:
     """Translate; 0 all done or skipped, 1 some files failed (named on stderr)."""
-    arguments = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
-    arguments.add_argument(
-        "--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file"
-    )
-    arguments.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
-    arguments.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
-    arguments.add_argument(
-        "--masks", type=Path, metavar="DIR", help="in-painting: a mask for each picture, white = hole"
-    )
-    arguments.add_argument("--tile", default="auto", help="auto, off, or a side in px")
-    arguments.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
-    arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    arguments.add_argument("--samples", type=int, default=1, help="results a picture (dropout), or pictures from noise")
-    arguments.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
-    arguments.add_argument("--overwrite", action="store_true", help="replace existing outputs")
-    given = arguments.parse_args(list(words))
-    if given.samples < 1:
-        raise UserError(f"--samples {given.samples}: at least 1")
+    given = arguments().parse_args(list(words))
     from img2img import inference
-    from img2img.images import WRITABLE
 
-    suffix = f".{given.format.lower().lstrip('.')}" if given.format else None
-    if suffix is not None and suffix not in WRITABLE:
-        raise UserError(f"--format {given.format}: cannot be written{nearest(suffix, WRITABLE)}")
+    suffix = inference.ending(given.format)
     world = join(given.device)
     translator = inference.load(given.weights, str(world.device), given.precision, parse_tile(given.tile))
-    if given.output.exists() and not given.output.is_dir():
-        raise UserError(f"--output {given.output}: is a file, a folder is needed")
+    check_folder(given.output, "--output")
     if translator.flow.fresh:
+        for flag in ("input", "masks", "format"):
+            if getattr(given, flag) is not None:
+                raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
         return _from_noise(translator, given.output, given.samples, given.overwrite)
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from img2img.commands import parser
+from img2img.commands import Parser, count, parser
 from img2img.config import config_files, dump_yaml
 from img2img.engine.distributed import join
 from img2img.engine.progress import say
@@ -23,19 +23,24 @@ EXAMPLES = """\
 Run the same command again and it goes on where it stopped."""
 
 
+def arguments() -> Parser:
+    """What the command takes."""
+    made = parser("train", "Train a model on pairs of pictures.", EXAMPLES)
+    made.add_argument("--task", help=f"what is learnt: {', '.join(config_files('tasks'))}, or a YAML file")
+    made.add_argument("--method", help=f"how: {', '.join(config_files('methods'))}, or a YAML file")
+    made.add_argument("--data", metavar="DIR", help="the data set (default: what is built in)")
+    made.add_argument("--output", metavar="RUN", help="run directory (default: runs/TASK-METHOD)")
+    made.add_argument("--config", type=Path, metavar="FILE", help="a YAML of keys, such as a run's config.yaml")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    made.add_argument("--threads", type=count, help="CPU threads (default: all cores)")
+    made.add_argument("--print-config", action="store_true", help="show the configuration and stop")
+    made.add_argument("overrides", nargs="*", metavar="key=value", help="such as train.steps=500 data.crop=128")
+    return made
+
+
 def run(words: Sequence[str]) -> int:
     """Train; 0 when finished or stopped by SIGTERM with everything saved."""
-    arguments = parser("train", "Train a model on pairs of pictures.", EXAMPLES)
-    arguments.add_argument("--task", help=f"what is learnt: {', '.join(config_files('tasks'))}, or a YAML file")
-    arguments.add_argument("--method", help=f"how: {', '.join(config_files('methods'))}, or a YAML file")
-    arguments.add_argument("--data", metavar="DIR", help="the data set (default: what is built in)")
-    arguments.add_argument("--output", metavar="RUN", help="run directory (default: runs/TASK-METHOD)")
-    arguments.add_argument("--config", type=Path, metavar="FILE", help="a YAML of keys, such as a run's config.yaml")
-    arguments.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    arguments.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    arguments.add_argument("--print-config", action="store_true", help="show the configuration and stop")
-    arguments.add_argument("overrides", nargs="*", metavar="key=value", help="such as train.steps=500 data.crop=128")
-    given = arguments.parse_intermixed_args(list(words))
+    given = arguments().parse_intermixed_args(list(words))
     settings = resolve(given.task, given.method, given.data, given.config, given.overrides)
     if given.print_config:
         print(dump_yaml(settings.tree), end="")

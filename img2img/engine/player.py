@@ -25,10 +25,18 @@ class OptimizerOptions(Protocol):
     fused: ClassVar[bool]
 
     @property
-    def clip_norm(self) -> float | None: ...
+    def clip_norm(self) -> float | None:
+        """Largest norm of all gradients together."""
+        ...
+
     @property
-    def clip_weights(self) -> float | None: ...
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer: ...
+    def clip_weights(self) -> float | None:
+        """Largest absolute weight after a step (WGAN)."""
+        ...
+
+    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """What these options describe, for the given weights."""
+        ...
 
 
 @options
@@ -81,15 +89,16 @@ class Sgd:
 OPTIMIZERS: dict[str, type] = {"adam": Adam, "rmsprop": RmsProp, "sgd": Sgd}
 
 
-def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
-    """``gradient`` laid out in memory as its parameter is.
+def _like(values: Tensor, parameter: Tensor) -> Tensor:
+    """``values`` (a gradient, a moment) laid out in memory as their parameter is.
 
-    autograd.grad gives whatever layout the convolution worked in, and the fused optimisers of CPUs walk through
-    memory without looking at strides: another layout would move the wrong weights, silently.
+    The fused optimisers of CPUs walk through memory without looking at strides: another layout would move the wrong
+    weights, silently. autograd.grad gives whatever layout the convolution worked in, and a checkpoint that of the
+    device it was written on.
     """
-    if gradient.stride() == parameter.stride():
-        return gradient
-    return torch.empty_like(parameter).copy_(gradient)
+    if values.stride() == parameter.stride():
+        return values
+    return torch.empty_like(parameter).copy_(values)
 
 
 class Player:
@@ -182,6 +191,10 @@ class Player:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.networks.load_state_dict(state["networks"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        for parameter, moments in self.optimizer.state.items():
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    moments[name] = _like(value, parameter)
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         if self.scale is not None:

@@ -22,6 +22,7 @@ class Precision:
 
     @contextmanager
     def autocast(self) -> Iterator[None]:
+        """Within, the network's operations run in this precision."""
         if self.dtype is None:
             yield
         else:

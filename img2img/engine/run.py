@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from img2img.config import dump_yaml
 from img2img.errors import RunError, UserError
-from img2img.files import atomic
+from img2img.files import atomic, atomic_write_bytes, check_folder
 
 FORMAT = "img2img weights 1"
 CHECKPOINT_FORMAT = "img2img checkpoint 1"
@@ -59,22 +59,28 @@ class Run:
         Raises:
             UserError: it cannot be made or written.
         """
+        check_folder(self.folder, "--output")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(self.folder, os.W_OK):
-                raise UserError(f"--output {self.folder}: cannot be written (no permission)")
         except OSError as error:
             raise UserError(f"--output {self.folder}: cannot be made: {error.strerror}") from error
 
     def write_json(self, path: Path, value: Any) -> None:
+        """Replace a JSON file, whole."""
         with atomic(path) as temporary:
             temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     def write_yaml(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Replace a YAML file, whole."""
         with atomic(path) as temporary:
             temporary.write_text(dump_yaml(value), encoding="utf-8")
 
     def read_json(self, path: Path) -> Any:
+        """What a JSON file of the run holds.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -128,9 +134,8 @@ class Run:
 def save_weights(path: Path, networks: nn.ModuleDict, header: Mapping[str, Any]) -> None:
     """Generators as safetensors; ``header`` (JSON) holds all that is needed to use them again."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in networks.state_dict().items()}
-    with atomic(path) as temporary:
-        # one key alone: the order of several is random, and the same weights should be the same file
-        save_file(tensors, str(temporary), {FORMAT: json.dumps(header)})
+    # one key alone: the order of several is random, and the same weights should be the same file
+    atomic_write_bytes(path, save(tensors, {FORMAT: json.dumps(header)}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:

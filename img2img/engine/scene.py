@@ -14,6 +14,7 @@ from img2img.engine.draws import Draws
 from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.engine.precision import Precision
+from img2img.losses.games import full
 from img2img.types import Batch, Game, Match, Verdict
 
 Side = Literal["critic", "generator"]
@@ -47,6 +48,7 @@ class Notes:
         return {name: total / self.counts[name] for name, total in self.sums.items()}
 
     def clear(self) -> None:
+        """Begin anew, after a log line."""
         self.sums, self.counts = {}, {}
 
 
@@ -76,6 +78,7 @@ class Stage:
         return SceneView(self, side, game, prefix)
 
     def player(self) -> Player:
+        """The critics."""
         if self.critics is None:
             raise LookupError("this method has no critic")
         return self.critics
@@ -99,6 +102,7 @@ class Stage:
         return self._pooled[place]
 
     def verdict(self, place: int, *, fake: bool, detached: bool, graph: bool, pooled: bool) -> Verdict:
+        """A critic's verdict on one side of match number ``place``, remembered for the critic's present weights."""
         critics = self.player()
         name = self.matches[place].critic
         key = (name, critics.version, "fake" if fake else "real", place, detached, graph, pooled)
@@ -112,7 +116,7 @@ class Stage:
     def judge(self, place: int, images: Tensor) -> Verdict:
         self.notes.critic_forwards += 1
         with self.precision.exact():
-            verdict: Verdict = self.player()[self.matches[place].critic](images.float())
+            verdict: Verdict = self.player()[self.matches[place].critic](full(images))
             return verdict
 
 
@@ -166,7 +170,7 @@ class SceneView:
         detached = self._side == "critic"
         real = self._stage.inputs(place, False, True, False)
         fake = self._stage.inputs(place, True, detached, self._pooled(match))
-        return real.float(), fake.float()
+        return full(real), full(fake)
 
     def judge(self, match: Match, images: Tensor) -> Verdict:
         return self._stage.judge(self._place(match), images)

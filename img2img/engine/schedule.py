@@ -18,7 +18,9 @@ class Schedule(Protocol):
 
     needs_total: ClassVar[bool]
 
-    def factor(self, step: int, total: int) -> float: ...
+    def factor(self, step: int, total: int) -> float:
+        """The factor at ``step`` (from 0)."""
+        ...
 
 
 def _warm(step: int, warmup_steps: int) -> float:

@@ -17,6 +17,7 @@ from img2img.engine.pool import ImagePool
 from img2img.engine.population import select
 from img2img.engine.precision import Precision
 from img2img.engine.scene import Notes, SceneView, Stage
+from img2img.losses.games import full
 from img2img.randomness import stable_seed
 from img2img.types import Batch, Flow, Game, Scene
 
@@ -205,7 +206,7 @@ class Engine:
                 images = rules.flow.images(dict(modules[0].items()), batch)
             else:
                 images = self._shared_images(modules, batch, draws.start)
-        images = {name: image.float() for name, image in images.items()}
+        images = {name: full(image) for name, image in images.items()}
         return Stage(
             batch=batch,
             images=images,
@@ -352,6 +353,7 @@ class Engine:
         return {"pools": {name: pool.state_dict() for name, pool in self.pools.items()}, "notes": notes}
 
     def load_local_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `local_state` of the process of the same rank."""
         for name, pool in self.pools.items():
             pool.load_state_dict(state["pools"][name], self.world.device)
         device = self.world.device
@@ -361,14 +363,17 @@ class Engine:
 
 
 class _Lazy:
-    """An iterable of stages made one at a time."""
+    """Stages made one at a time when first asked for, and kept: whoever asks again is shown the same images."""
 
     def __init__(self, makers: list[Callable[[], Stage]]) -> None:
         self.makers = makers
+        self.made: list[Stage] = []
 
     def __iter__(self) -> Iterator[Stage]:
-        for make in self.makers:
-            yield make()
+        for place, make in enumerate(self.makers):
+            if place == len(self.made):
+                self.made.append(make())
+            yield self.made[place]
 
 
 def _sum(total: list[Tensor] | None, gradients: list[Tensor]) -> list[Tensor]:

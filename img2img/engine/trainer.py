@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import math
 import signal
 import statistics
@@ -34,7 +35,9 @@ from img2img.types import Batch
 class Source(Protocol):
     """Where batches come from: one endless stream, entered at any position (samples of the global batch so far)."""
 
-    def batches(self, position: int) -> Iterator[Batch]: ...
+    def batches(self, position: int) -> Iterator[Batch]:
+        """Batches from a position on, without end."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class Stop:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
+        """Within, the signals are noted instead of ending the process."""
         before = {}
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -103,6 +107,7 @@ class Trainer:
         run: the run directory, or None to keep nothing on disk.
         validate: called with the networks results are made with.
         selection: the metric that decides which weights are best, or ``none``.
+        chosen_on: what identifies the pictures that are validated on, for the header of the best weights.
         header: what weights files carry besides step and metric.
     """
 
@@ -118,6 +123,7 @@ class Trainer:
         run: Run | None = None,
         validate: Validate | None = None,
         selection: str = "none",
+        chosen_on: Sequence[str] = (),
         header: Mapping[str, Any] | None = None,
         tensorboard: Any = None,
     ) -> None:
@@ -126,6 +132,7 @@ class Trainer:
         self.run = run
         self.validate = validate
         self.selection = selection
+        self.chosen_on = list(chosen_on)
         self.header = dict(header or {})
         self.progress = Progress()
         self.stop = Stop()
@@ -255,20 +262,33 @@ class Trainer:
         if self.tensorboard is not None:
             for name, number in report.metrics.items():
                 self.tensorboard.add_scalar(f"validation/{name}", number, state.step)
+        return self.exhausted()
+
+    def exhausted(self) -> bool:
+        """Whether ``train.patience`` is used up."""
         patience = self.train.patience
-        return patience is not None and state.since_best >= patience
+        return patience is not None and self.progress.since_best >= patience
 
     def _write_rows(self, report: Report) -> None:
         if not self.run or not report.rows:
             return
         path = self.run.folder / "validation" / f"step-{self.progress.step}.csv"
-        lines = ["image,metric,value", *(f'"{image}",{metric},{value!r}' for image, metric, value in report.rows)]
-        with atomic(path) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        rows = [("image", "metric", "value"), *((name, metric, repr(value)) for name, metric, value in report.rows)]
+        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
 
     def _write_weights(self, which: str) -> None:
         if self.run and self.world.chief:
-            header = {**self.header, "step": self.progress.step, "metrics": self.progress.last_metrics}
+            chosen = which == "best" and self.progress.best is not None
+            header = {
+                **self.header,
+                "which": which,
+                "step": self.progress.step,
+                "metrics": self.progress.last_metrics,
+                # best weights were chosen by their figures on these pictures, which are therefore no test of them
+                "chosen_by": self.selection if chosen else None,
+                "chosen_on": self.chosen_on if chosen else [],
+            }
             save_weights(self.run.weights(which), self.engine.parents[0].shadow(), header)
 
     def save(self) -> None:
@@ -292,6 +312,8 @@ class Trainer:
 
     def resume(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint's state (logs are cut back to it)."""
+        if len(state["processes"]) != self.world.size:
+            raise ValueError(f"saved by {len(state['processes'])} processes, these are {self.world.size}")
         self.engine.load_state_dict(state["engine"])
         self.engine.load_local_state(state["processes"][self.world.rank])
         self.progress = Progress(**state["progress"])

@@ -27,7 +27,14 @@ class PanGenerator(Generator):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, form: str, width: int, skip_before_norm: bool, dropout: bool
+        self,
+        in_channels: int,
+        out_channels: int,
+        form: str,
+        width: int,
+        skip_before_norm: bool,
+        dropout: bool,
+        first_std: float,
     ) -> None:
         super().__init__()
         down = [scaled(channels, width) for channels in ENCODERS[form]]
@@ -39,6 +46,7 @@ class PanGenerator(Generator):
         self.convs = nn.ModuleList(
             nn.Conv2d(in_channels if i == 0 else down[i - 1], down[i], 3, 2, 1) for i in range(levels)
         )
+        self.convs[0].init_std = first_std  # type: ignore[assignment]
         self.norms = nn.ModuleList(nn.BatchNorm2d(down[i]) if i in normed else nn.Identity() for i in range(levels))
         self.deconvs = nn.ModuleList()
         self.upnorms = nn.ModuleList()
@@ -73,16 +81,20 @@ class PanGenerator(Generator):
 
 @options
 class PanT:
-    """PAN's T: ``6+6`` levels (16,831,875 parameters) or the release's ``8+8`` (45,873,987)."""
+    """PAN's T: ``6+6`` levels (16,831,875 parameters) or the release's ``8+8`` (45,873,987).
+
+    ``first_std`` is the standard deviation of the first convolution's initial weights (the release: 0.05).
+    """
 
     width: Annotated[int, Field(ge=1)] = 64
     form: Literal["6+6", "8+8"] = "6+6"
     skip: Literal["after_norm", "before_norm"] = "after_norm"
     dropout: bool = False
+    first_std: Annotated[float, Field(gt=0)] = 0.02
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> PanGenerator:
         before = self.skip == "before_norm"
-        return PanGenerator(in_channels, out_channels, self.form, self.width, before, self.dropout)
+        return PanGenerator(in_channels, out_channels, self.form, self.width, before, self.dropout, self.first_std)
 
 
 class PanCriticNetwork(Critic):

@@ -61,7 +61,7 @@ class ResnetGenerator(Generator):
         # the reflecting pads of the blocks need two rows at a quarter of the size
         self.minimum = 8
         # statistics of instance normalisation are the whole picture's
-        self.radius = None if norm == "instance" else 3 + 1 + 2 + 8 * blocks + 8 + 4
+        self.radius = None if norm == "instance" else 12 + 8 * blocks
 
     def forward(self, x: Tensor) -> Tensor:
         made: Tensor = self.layers(x)

@@ -24,7 +24,7 @@ class UNetGenerator(Generator):
     def __init__(self, in_channels: int, out_channels: int, downs: int, width: int, norm: Norm, dropout: bool) -> None:
         super().__init__()
         down = [width * min(8, 2**level) for level in range(downs)]
-        bias = norm == "instance"
+        bias = norm != "batch"
         self.encoder = nn.ModuleList()
         self.decoder = nn.ModuleList()
         for level in range(downs):

@@ -21,14 +21,16 @@ SPECIAL = {"\\": r"\textbackslash{}", "_": r"\_", "&": r"\&", "%": r"\%", "#": r
 
 @dataclass(frozen=True)
 class Table:
-    """Per-image values of methods: rows of (method, image, metric, value)."""
+    """Per-image values of methods: rows of (method, image, metric, value); ``notes`` are for the caption."""
 
     methods: tuple[str, ...]
     metrics: tuple[str, ...]
     images: int
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
 
     def values(self, method: str, metric: str) -> list[float]:
+        """The values of each image."""
         return [value for name, _, measure, value in self.rows if name == method and measure == metric]
 
     def mean(self, method: str, metric: str) -> tuple[float, int]:
@@ -43,7 +45,8 @@ class Table:
         return choose(means, key=lambda name: means[name]) if means else None
 
     def caption(self) -> str:
-        return f"{self.images} images; mean over images of {PROTOCOL}"
+        """What the figures are means of, and what must be known to read them right."""
+        return "; ".join([f"{self.images} images", f"mean over images of {PROTOCOL}", *self.notes])
 
     def per_image(self) -> str:
         """CSV with columns method, image, metric, value, reason (of an undefined value)."""
@@ -117,7 +120,8 @@ def as_json(table: Table) -> str:
         return value if math.isfinite(value) else ("Infinity" if value > 0 else None)
 
     methods = {name: {metric: plain(table.mean(name, metric)[0]) for metric in table.metrics} for name in table.methods}
-    return json.dumps({"protocol": PROTOCOL, "images": table.images, "methods": methods}, indent=1)
+    record = {"protocol": PROTOCOL, "images": table.images, "notes": table.notes, "methods": methods}
+    return json.dumps(record, indent=1)
 
 
 FORMATS: dict[str, Callable[[Table], str]] = {

@@ -1,0 +1,74 @@
+"""The moving average: its half-life is counted in images."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from img2img.engine.ema import Ema
+
+
+def networks(value: float = 1.0) -> nn.ModuleDict:
+    linear = nn.Linear(1, 1)
+    nn.init.constant_(linear.weight, value)
+    nn.init.constant_(linear.bias, value)
+    return nn.ModuleDict({"generator": nn.Sequential(linear, nn.BatchNorm1d(1))})
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_after_the_half_life_half_is_left(batch):
+    live = networks(1.0)
+    ema = Ema(live, half_life_images=100)
+    with torch.no_grad():
+        live["generator"][0].weight.fill_(3.0)
+        live["generator"][1].running_mean.fill_(2.0)
+    for _ in range(100 // batch):
+        ema.update(live, batch)
+    # 1 on the way to 3, and 0 on the way to 2, half of the way done
+    assert ema.networks["generator"][0].weight.item() == pytest.approx(2.0, rel=1e-5)
+    assert ema.networks["generator"][1].running_mean.item() == pytest.approx(1.0, rel=1e-5)
+
+
+def test_integer_buffers_are_copied():
+    live = networks()
+    ema = Ema(live, half_life_images=1000)
+    live["generator"](torch.randn(4, 1))
+    live["generator"](torch.randn(4, 1))
+    ema.update(live, 1)
+    assert ema.networks["generator"][1].num_batches_tracked.item() == 2
+
+
+def test_the_average_is_its_own_and_is_not_trained():
+    live = networks()
+    ema = Ema(live, half_life_images=10)
+    with torch.no_grad():
+        live["generator"][0].weight.fill_(7.0)
+    assert ema.networks["generator"][0].weight.item() == 1.0
+    assert not any(parameter.requires_grad for parameter in ema.networks.parameters())
+
+
+def test_memory_layout_changes_nothing():
+    results = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(0)
+        live = nn.ModuleDict({"generator": nn.Conv2d(3, 4, 3)})
+        live.to(memory_format=layout)
+        ema = Ema(live, half_life_images=3)
+        with torch.no_grad():
+            live["generator"].weight.add_(torch.arange(108.0).view(4, 3, 3, 3))
+        ema.update(live, 2)
+        results.append(ema.networks["generator"].weight)
+    assert torch.equal(*results)
+
+
+def test_state():
+    live = networks()
+    one, other = Ema(live, 10), Ema(live, 10)
+    with torch.no_grad():
+        live["generator"][0].weight.fill_(3.0)
+    one.update(live, 4)
+    other.load_state_dict(one.state_dict())
+    one.update(live, 4)
+    other.update(live, 4)
+    assert torch.equal(one.networks["generator"][0].weight, other.networks["generator"][0].weight)

@@ -1,0 +1,235 @@
+"""Who plays when and on which batch, and what may be summed over micro-batches."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from conftest import small
+from img2img.engine.distributed import World
+from img2img.engine.precision import Precision
+from img2img.engine.step import Engine
+from img2img.errors import UserError
+from img2img.inference import Shape
+from img2img.training import build_engine, train
+from img2img.types import Batch
+
+PICTURES = Shape(source=3, target=3, size=32)
+VECTORS = Shape(source=2, target=2, size=None)
+INSTANCE = {"generator.norm": "instance", "critic.norm": "instance", "generator.dropout": "false", "data.crop": 32}
+CYCLE = {"generator.blocks": 1, "data.crop": 32}
+
+
+def engine_of(method: str, shape: Shape = PICTURES, **extra: object) -> Engine:
+    world = World()
+    return build_engine(small(method, **extra), shape, world, Precision("fp32", world.device))
+
+
+def pictures(count: int, seed: int = 0) -> Batch:
+    generator = torch.Generator().manual_seed(seed)
+    source, target = (torch.rand(count, 3, 32, 32, generator=generator) * 2 - 1 for _ in "st")
+    return Batch(source=source, target=target, index=torch.arange(count))
+
+
+def vectors(count: int, seed: int = 0) -> Batch:
+    return Batch(target=torch.randn(count, 2, generator=torch.Generator().manual_seed(seed)), index=torch.arange(count))
+
+
+def marked(number: int) -> Batch:
+    """A batch that can be told by its first value."""
+    batch = pictures(2, number)
+    batch.source[0, 0, 0, 0] = batch.target[0, 0, 0, 0] = number
+    return batch
+
+
+def watch(engine: Engine) -> list[str]:
+    """What happens in a step: ``G0`` and ``D0`` are forwards on batch 0, ``Df`` on fakes, ``G!`` and ``D!`` updates."""
+    events: list[str] = []
+
+    def forward(letter: str):
+        def look(module, inputs):
+            mark = inputs[0][0, -3, 0, 0].item()
+            events.append(f"{letter}{'f' if mark % 1 else round(mark)}")
+
+        return look
+
+    def update(player, letter: str):
+        apply = player.apply
+
+        def note(*args):
+            events.append(f"{letter}!")
+            apply(*args)
+
+        player.apply = note
+
+    engine.parents[0]["generator"].register_forward_pre_hook(forward("G"))
+    update(engine.parents[0], "G")
+    assert engine.critics is not None
+    engine.critics["critic"].register_forward_pre_hook(forward("D"))
+    update(engine.critics, "D")
+    return events
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        ({}, "G0 D0 Df D! Df G!"),
+        ({"critic_steps": 0}, "G0 Df G!"),
+        ({"critic_steps": 3}, "G0 D0 Df D! G1 D1 Df D! G2 D2 Df D! Df G!"),
+        ({"order": "generator_first"}, "G0 Df G! D0 Df D!"),
+        ({"order": "generator_first", "critic_steps": 2}, "G0 Df G! D0 Df D! G1 D1 Df D!"),
+        ({"order": "alternate_batches"}, "G0 D0 Df D! G1 Df G!"),
+        ({"order": "alternate_batches", "critic_steps": 2}, "G0 D0 Df D! G1 D1 Df D! G2 Df G!"),
+        ({"simultaneous": "true"}, "G0 D0 Df D! G!"),
+        ({"games": "[relativistic_average]"}, "G0 D0 Df D! Df D0 G!"),
+    ],
+)
+def test_turns(extra, expected):
+    engine = engine_of("pix2pix", **{**INSTANCE, "train.batch": 2, **extra})
+    events = watch(engine)
+    turns = expected.split()
+    wanted = {turn for turn in turns if turn.startswith("G") and turn[1].isdigit()} | {"G0"}
+    assert engine.rules.batches == len(wanted)
+    engine.step(0, [marked(number) for number in range(engine.rules.batches)])
+    assert events == turns
+    assert engine.notes.critic_forwards == sum(turn in ("D0", "D1", "D2", "Df") for turn in turns)
+
+
+def test_the_critic_is_older_by_one_update_with_the_generator_first():
+    # the fakes of the critic's turn are those that the old generator made
+    engine = engine_of("pix2pix", **{**INSTANCE, "train.batch": 2, "order": "generator_first"})
+    before = copy.deepcopy(engine.parents[0]["generator"])
+    shown = []
+    engine.critics["critic"].register_forward_pre_hook(lambda module, inputs: shown.append(inputs[0][:, 3:]))
+    batch = pictures(2)
+    engine.step(0, [batch])
+    made = before(batch.source)
+    assert torch.equal(shown[0], made)
+    assert torch.equal(shown[2], made)
+
+
+def test_only_the_player_whose_turn_it_is_changes():
+    engine = engine_of("pix2pix", **{**INSTANCE, "train.batch": 2})
+    players = {"G": engine.parents[0], "D": engine.critics}
+
+    def bits(name: str) -> list[torch.Tensor]:
+        return [parameter.detach().clone() for parameter in players[name].parameters]
+
+    turns = []
+    for name, other in (("G", "D"), ("D", "G")):
+        apply = players[name].apply
+
+        def turn(*args, name=name, other=other, apply=apply):
+            mine, theirs = bits(name), bits(other)
+            apply(*args)
+            assert all(torch.equal(a, b) for a, b in zip(bits(other), theirs, strict=True))
+            assert not all(torch.equal(a, b) for a, b in zip(bits(name), mine, strict=True))
+            turns.append(name)
+
+        players[name].apply = turn
+    engine.step(0, [pictures(2)])
+    assert turns == ["D", "G"]
+
+
+def test_noise_is_drawn_anew_for_the_generator_and_shared_by_siblings():
+    engine = engine_of("egan", VECTORS, **{"train.batch": 8, "parents": 2})
+    seen: list[tuple[int, torch.Tensor]] = []
+    for place, parent in enumerate(engine.parents):
+        parent["generator"].register_forward_pre_hook(
+            lambda module, inputs, place=place: seen.append((place, inputs[0]))
+        )
+    engine.step(0, [vectors(8)])
+    # the critic's fakes: half of the batch from each parent; then each parent's own scene; then six children's
+    assert [(place, len(z)) for place, z in seen[:4]] == [(0, 4), (1, 4), (0, 8), (1, 8)]
+    critic, generator, fitness = torch.cat([seen[0][1], seen[1][1]]), seen[2][1], [z for _, z in seen[4:]]
+    assert len(fitness) == 6
+    assert torch.equal(seen[2][1], seen[3][1])
+    assert all(torch.equal(z, fitness[0]) for z in fitness)
+    assert not any(torch.equal(a, b) for a, b in ((critic, generator), (generator, fitness[0]), (critic, fitness[0])))
+    assert len(critic.unique(dim=0)) == 8
+
+
+def test_a_loss_of_weight_0_is_logged_and_moves_nothing():
+    plain = engine_of("l1", **{"data.crop": 32})
+    noted = engine_of("l1", **{"data.crop": 32, "generator_losses.l2": 0})
+    for engine in (plain, noted):
+        engine.step(0, [pictures(4)])
+    assert set(noted.notes.means()) == {"generator/l1", "generator/l2"}
+    for a, b in zip(plain.parents[0].parameters, noted.parents[0].parameters, strict=True):
+        assert torch.equal(a, b)
+
+
+PERCEPTUAL = {
+    "generator_losses.perceptual_adversarial": "{layers: {1: 5, 3: 1}}",
+    "critic_losses.perceptual_margin": "{margin: 3, hinge: sample, layers: {1: 5, 3: 1}}",
+}
+
+
+@pytest.fixture
+def double():
+    """float64, in which rounding decides no ReLU and moves no weight whose gradient is zero."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("method", "shape", "extra"),
+    [
+        ("l1", PICTURES, {"generator": "{name: unet, norm: instance, dropout: false, width: 8}", "data.crop": 32}),
+        ("pix2pix", PICTURES, INSTANCE),
+        ("pix2pix", PICTURES, {**INSTANCE, "order": "alternate_batches", "critic_steps": 2}),
+        ("pix2pix", PICTURES, {**INSTANCE, **PERCEPTUAL}),
+        ("cyclegan", PICTURES, {**CYCLE, "pool": 3}),
+        ("wgan_gp", VECTORS, {}),
+    ],
+)
+def test_accumulated_gradients_are_those_of_the_whole_batch(method, shape, extra, double):
+    results = []
+    for parts in (1, 2, 4):
+        engine = engine_of(method, shape, **{"train.batch": 4, "train.accumulate": parts, **extra})
+        start = [parameter.detach().clone() for parameter in engine.parents[0].parameters]
+        for step in range(2):
+            make = vectors if shape is VECTORS else pictures
+            engine.step(step, [make(4, 10 * step + k) for k in range(engine.rules.batches)])
+        assert all(parameter.dtype == torch.float64 for parameter in engine.parents[0].parameters)
+        assert not any(torch.equal(a, b) for a, b in zip(start, engine.parents[0].parameters, strict=True))
+        players = [*engine.parents, *([engine.critics] if engine.critics else [])]
+        results.append([parameter for player in players for parameter in player.parameters])
+    for other in results[1:]:
+        for a, b in zip(results[0], other, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("method", "extra", "reason"),
+    [
+        ("pan", {}, "the loss 'perceptual_margin'"),
+        ("pix2pix", {"games": "[relativistic_average]"}, "the game 'relativistic_average'"),
+        ("egan", {}, "fitness"),
+        ("pix2pix", {"simultaneous": "true"}, "simultaneous"),
+        ("wgan_gp", {"critic_losses": "{adversarial: 1, dragan: 1}"}, "the loss 'dragan'"),
+        ("pan", {"critic_losses.perceptual_margin.hinge": "sample"}, None),
+        ("cyclegan", {}, None),
+        ("wgan_gp", {}, None),
+    ],
+)
+def test_what_looks_across_the_batch_is_named(method, extra, reason):
+    obstacle = small(method, **extra).method.accumulation_obstacle()
+    assert (obstacle is None) if reason is None else (reason in obstacle)
+
+
+@pytest.mark.parametrize(
+    ("method", "extra", "reason"),
+    [
+        # the toy critic's second layer is batch normalised
+        ("nsgan", {"train.accumulate": 2}, "train.accumulate=2.*batch normalisation"),
+        ("egan", {"train.accumulate": 2}, "train.accumulate=2.*fitness"),
+    ],
+)
+def test_accumulation_is_refused_before_anything_is_written(method, extra, reason, tmp_path):
+    with pytest.raises(UserError, match=reason):
+        train(small(method, **extra), World(), tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,220 @@
+"""The names a program imports: load, translate, evaluate."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import img2img
+from conftest import picture
+from img2img.errors import UserError
+from img2img.images import read
+from translators import translator, weights_file
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that give their input back."""
+    return weights_file(tmp_path_factory.mktemp("weights") / "quick.safetensors")
+
+
+@pytest.fixture(scope="module")
+def derain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that change their input."""
+    return weights_file(tmp_path_factory.mktemp("weights") / "l2.safetensors", "l2")
+
+
+def test_importing_costs_nothing():
+    code = (
+        "import sys, img2img\n"
+        "heavy = {'torch', 'numpy', 'PIL', 'skimage', 'pydantic'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert set(img2img.__all__) <= set(dir(img2img))\n"
+        "from img2img import evaluate, load, translate\n"
+        "assert 'torch' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_are_few_and_documented():
+    assert img2img.__all__ == ["__version__", "evaluate", "load", "translate"]
+    for name in ("evaluate", "load", "translate"):
+        text = getattr(img2img, name).__doc__
+        assert all(part in text for part in ("Args:", "Returns:", "Raises:", f"img2img.{name}(")), name
+    with pytest.raises(AttributeError, match="has no attribute 'lod'"):
+        img2img.lod  # noqa: B018
+
+
+IMAGES = {
+    "L": picture(0)[:, :, 0],
+    "RGB": picture(0),
+    "RGBA": np.dstack([picture(0), picture(1)[:, :, 0]]),
+    "I;16": picture(0)[:, :, 0].astype(np.uint16) * 200,
+}
+
+
+@pytest.mark.parametrize("mode", IMAGES)
+def test_images_come_out_as_images(quick, derain, mode):
+    image = Image.fromarray(IMAGES[mode])
+    assert image.mode == mode
+    made = img2img.load(quick)(image)
+    assert isinstance(made, Image.Image)
+    assert made.mode == mode
+    assert np.array_equal(np.asarray(made), np.asarray(image))
+    changed = np.asarray(img2img.load(derain)(image))
+    assert changed.shape == IMAGES[mode].shape
+    assert not np.array_equal(changed, IMAGES[mode])
+    if mode == "RGBA":
+        assert np.array_equal(changed[:, :, 3], IMAGES[mode][:, :, 3])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (3, 5, 1), (3, 5, 2), (3, 5, 3), (3, 5, 4)])
+def test_arrays_come_out_as_arrays(quick, dtype, shape):
+    given = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
+    made = img2img.load(quick)(given)
+    assert made.dtype == dtype
+    assert np.array_equal(made, given)
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 9), (1, 3, 7, 9), (2, 3, 20, 1)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tensors_come_out_as_tensors(quick, derain, shape, dtype):
+    given = (torch.rand(shape) * 2 - 1).to(dtype)
+    made = img2img.load(quick)(given)
+    assert made.dtype == dtype
+    assert made.shape == given.shape
+    assert torch.allclose(made, given, atol=1e-6)
+    assert not torch.allclose(img2img.load(derain)(given), given, atol=0.1)
+
+
+def test_kinds_agree(derain):
+    translate, pixels = img2img.load(derain), picture(0)
+    array = translate(pixels)
+    assert np.array_equal(np.asarray(translate(Image.fromarray(pixels))), array)
+    values = translate(torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1)
+    assert np.abs((values.permute(1, 2, 0).numpy() + 1) * 127.5 - array).max() <= 0.51
+
+
+def test_gradients_are_neither_needed_nor_made(derain):
+    given = torch.zeros(3, 8, 8, requires_grad=True)
+    assert not img2img.load(derain)(given).requires_grad
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (np.zeros((4, 4, 3), np.float32), r"of uint8 \(0 to 255\) or uint16 .* got float32 \(4, 4, 3\)"),
+        (torch.zeros(4, 4, 3), r"must be \(3, H, W\) or \(N, 3, H, W\), float in \[-1, 1\], got float32 \(4, 4, 3\)"),
+        (torch.zeros(1, 1, 4, 4), r"must be \(3, H, W\)"),
+        (torch.zeros(3, 4), r"must be \(3, H, W\)"),
+        (torch.zeros(3, 0, 4), r"must be \(3, H, W\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), r"float in \[-1, 1\], got uint8 \(3, 4, 4\)"),
+        (torch.full((3, 4, 4), 255.0), r"must lie in \[-1, 1\], got 255 to 255; 8-bit levels .* x / 127\.5 - 1"),
+        (torch.full((3, 4, 4), float("nan")), r"must lie in \[-1, 1\], got nan"),
+        ("photo.png", "a PIL image, an array or a tensor is needed, got str"),
+    ],
+)
+def test_what_cannot_be_translated(quick, given, line):
+    with pytest.raises(UserError, match=line):
+        img2img.load(quick)(given)
+
+
+def test_masks_are_of_the_same_kind():
+    filler = translator({"name": "idcgan", "width": 4}, flow="inpaint")
+    pixels, hole = picture(0), np.zeros((48, 64), np.uint8)
+    hole[10:20, 30:50] = 255
+    made = filler(pixels, hole)
+    assert np.array_equal(made[hole == 0], pixels[hole == 0])
+    assert (made[hole > 0] != pixels[hole > 0]).mean() > 0.9
+    assert np.array_equal(np.asarray(filler(Image.fromarray(pixels), Image.fromarray(hole))), made)
+    values = torch.from_numpy(pixels).permute(2, 0, 1) / 127.5 - 1
+    mask = torch.from_numpy(hole)[None] / 255
+    assert np.abs((filler(values, mask).permute(1, 2, 0).numpy() + 1) * 127.5 - made).max() <= 0.51
+    with pytest.raises(UserError, match="a mask is needed"):
+        filler(pixels)
+    with pytest.raises(UserError, match=r"must be \(1, 48, 64\), got \(48, 64\)"):
+        filler(values, mask[0])
+    with pytest.raises(UserError, match="leave the mask out"):
+        translator({"name": "idcgan", "width": 4})(pixels, hole)
+
+
+def test_translate_a_folder(quick, tmp_path):
+    (tmp_path / "photos/sub").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "sub/b.jpg", "c.png")):
+        Image.fromarray(picture(number)).save(tmp_path / "photos" / name)
+    (tmp_path / "photos/broken.png").write_bytes(b"x")
+    summary = img2img.translate(quick, str(tmp_path / "photos"), tmp_path / "dry", format="png")
+    assert (summary.done, summary.skipped, list(summary.failed)) == (3, 0, [str(tmp_path / "photos/broken.png")])
+    assert np.array_equal(read(tmp_path / "dry/a.png").pixels, picture(0))
+    assert (tmp_path / "dry/sub/b.png").exists()
+    again = img2img.translate(quick, tmp_path / "photos/a.png", tmp_path / "dry")
+    assert (again.done, again.skipped) == (0, 1)
+    assert img2img.translate(quick, tmp_path / "photos/a.png", tmp_path / "dry", overwrite=True).done == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"samples": 0}, "--samples 0: at least 1"),
+        ({"samples": 2}, "no dropout at inference"),
+        ({"format": "pgn"}, "--format pgn: cannot be written; did you mean '.png'"),
+        ({"tile": 4}, "--tile 4: use auto, off, or a side of at least 16 px"),
+        ({"precision": "half"}, "unknown precision 'half'"),
+        ({"device": "gpu"}, "--device gpu: unknown device"),
+        ({"masks": "masks"}, "do not fill holes"),
+    ],
+)
+def test_translations_that_are_refused(quick, tmp_path, options, line):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(picture(0)).save(tmp_path / "photos/a.png")
+    with pytest.raises(UserError) as caught:
+        img2img.translate(quick, tmp_path / "photos", tmp_path / "dry", **options)
+    assert line in str(caught.value)
+    assert not (tmp_path / "dry").exists()
+
+
+def test_evaluate_folders(tmp_path, capsys):
+    for name, shift in (("clean", 0), ("dry", 1), ("photos", 5)):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            pixels = np.clip(picture(number), 10, 240) + shift
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / name / f"{number}.png")
+    table = img2img.evaluate({"ours": tmp_path / "dry", "input": str(tmp_path / "photos")}, tmp_path / "clean")
+    assert table.methods == ("ours", "input")
+    assert table.metrics == ("psnr", "ssim")
+    # a shift of k levels everywhere has a mean squared error of k * k
+    assert table.mean("ours", "psnr") == (pytest.approx(20 * np.log10(255)), 0)
+    assert table.mean("input", "psnr")[0] == pytest.approx(20 * np.log10(255 / 5))
+    assert table.best("ssim") == "ours"
+    single = img2img.evaluate(tmp_path / "dry", tmp_path / "clean", "mae")
+    assert single.mean("results", "mae") == (pytest.approx(1), 0)
+    assert single.values("results", "mae") == pytest.approx([1, 1])
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == "", "a library prints nothing"
+
+
+@pytest.mark.parametrize(
+    ("results", "metrics", "line"),
+    [
+        ("dry", ("psnr", "sim"), "unknown metric 'sim'; did you mean 'ssim'?"),
+        ("dry", (), "at least one is needed"),
+        ("nothing", ("psnr",), "nothing: no such folder"),
+        ("fewer", ("psnr",), "no result for"),
+        ("smaller", ("psnr",), "sizes must be the same"),
+    ],
+)
+def test_evaluations_that_are_refused(tmp_path, results, metrics, line):
+    for name, side, count in (("clean", 20, 2), ("dry", 20, 2), ("fewer", 20, 1), ("smaller", 19, 2)):
+        (tmp_path / name).mkdir()
+        for number in range(count):
+            Image.new("RGB", (side, 20)).save(tmp_path / name / f"{number}.png")
+    with pytest.raises(UserError) as caught:
+        img2img.evaluate(tmp_path / results, tmp_path / "clean", metrics)
+    assert line in str(caught.value)

@@ -1,0 +1,38 @@
+"""Translators for tests: small generators by their options, in memory or as weights files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from conftest import small
+from img2img.config import build, plain
+from img2img.engine.run import save_weights
+from img2img.inference import Shape, Translator, header_for, translator_of
+from img2img.methods import Method
+from img2img.networks.init import initialize
+from img2img.randomness import torch_generator
+
+
+def translator(generator: dict[str, Any], size: int | None = 64, seed: int = 0, **method: Any) -> Translator:
+    """A translator of pictures with three channels; its weights are of this seed."""
+    made = build(Method, {"generator": generator, "generator_losses": {"l1": 1}, **method}, "test")
+    networks = made.build_generators(3, 3, size)
+    for network in networks.values():
+        initialize(network, "normal", torch_generator(seed, "test"))
+    return translator_of(networks, made, Shape(source=3, target=3, size=size), torch.device("cpu"), "fp32")
+
+
+def weights_file(path: Path, method: str = "quick", task: str | None = None, seed: int = 0, **extra: object) -> Path:
+    """A weights file as training writes it, of untrained networks (``quick``'s give their input back)."""
+    settings = small(method, task, **extra)
+    size = None if task == "toy" else settings.data.crop
+    channels = 2 if task == "toy" else 3
+    networks = settings.method.build_generators(channels, channels, size)
+    for network in networks.values():
+        initialize(network, settings.train.init, torch_generator(seed, "test"))
+    shape = Shape(source=channels, target=channels, size=size)
+    save_weights(path, networks, header_for(settings.tree, plain(settings.method), shape, settings.train.seed))
+    return path
