@@ -90,11 +90,16 @@ class _Loader(yaml.SafeLoader):
     """SafeLoader that reads 1e-4 as a number and refuses a key given twice."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?([eE][-+]?\d+)$|^[-+]?\d[\d_]*\.[\d_]*$|^[-+]?\.\d+([eE][-+]?\d+)?$"),
-    list("-+0123456789."),
-)
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes what `_Loader` would read as a number."""
+
+
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?([eE][-+]?\d+)$|^[-+]?\d[\d_]*\.[\d_]*$|^[-+]?\.\d+([eE][-+]?\d+)?$"),
+        list("-+0123456789."),
+    )
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Tree:
@@ -137,7 +142,7 @@ def read_yaml(path: Path) -> Tree:
 
 def dump_yaml(tree: Mapping[str, Any]) -> str:
     """YAML text, keys in the given order."""
-    return str(yaml.safe_dump(plain(tree), sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.dump(plain(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 def plain(value: Any) -> Any:

@@ -83,6 +83,9 @@ class Translator:
         network: translates source to target (the first of its flow's networks).
         method: how results are made (``generator.inference``) and which flow they belong to.
         tile: ``auto``, ``off`` or a side in pixels.
+
+    Raises:
+        UserError: a tile side where the whole picture's statistics normalise it.
     """
 
     def __init__(
@@ -105,6 +108,11 @@ class Translator:
         self.tile: Tile = tile
         self.seed = seed
         _, self.inference = method.generator_spec()
+        if self.inference.norm == "batch" and isinstance(tile, int):
+            raise UserError(
+                f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch) and "
+                f"cannot be used in tiles; leave --tile out"
+            )
 
     @property
     def needs_mask(self) -> bool:

@@ -61,6 +61,9 @@ class Settings:
 
 TASK_KEYS = {f.name for f in dataclasses.fields(Task)}
 METHOD_KEYS = {f.name for f in dataclasses.fields(Method)}
+# the lowest layer: so that options can be given to what a default names (optimizers.generator.lr=1e-4)
+OWN = ("description", "generator", "generator_losses", "tasks")
+DEFAULTS = {k: v for k, v in plain(Method(generator="", generator_losses={"": 0.0})).items() if k not in OWN}
 KNOWN = {"task", "method", "data", "train"} | TASK_KEYS | METHOD_KEYS
 
 
@@ -141,7 +144,7 @@ def resolve(
             if key not in known:
                 raise UserError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
     special = _section(_section(method_tree, "tasks", str(method_file)), Path(task).stem, f"{method_file}: tasks")
-    tree: Tree = {}
+    tree: Tree = DEFAULTS
     for part in (task_tree, method_tree, special, file_tree, over):
         tree = layer(tree, part)
     if data is not None:

@@ -79,7 +79,7 @@ def train(
         _summary_writer()
     if run is not None and settings.data.path is not None and inside(run.folder, Path(settings.data.path)):
         raise UserError(f"--output {run.folder}: lies inside the data {settings.data.path}; name a folder outside them")
-    if run is not None and world.chief:
+    if run is not None:
         check_folder(run.folder, "--output")
     old = _previous(run, settings) if run else None
     # also a rendezvous: nothing is written before every process has looked

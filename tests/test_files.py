@@ -26,6 +26,12 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
     assert names(path.parent) == {"file"}
 
 
+def half_written(path: Path, error: BaseException) -> None:
+    with atomic(path) as temporary:
+        temporary.write_bytes(b"half")
+        raise error
+
+
 @pytest.mark.parametrize(
     ("error", "line"),
     [
@@ -36,9 +42,8 @@ def test_the_new_file_takes_the_place_of_the_old(tmp_path):
 def test_a_failure_keeps_the_old_file_and_names_it(tmp_path, error, line):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(RunError) as caught, atomic(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise error
+    with pytest.raises(RunError) as caught:
+        half_written(path, error)
     assert f"{path}: {line}" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert path.read_bytes() == b"old"
@@ -47,9 +52,8 @@ def test_a_failure_keeps_the_old_file_and_names_it(tmp_path, error, line):
 
 def test_an_interruption_leaves_nothing_behind(tmp_path):
     path = tmp_path / "file"
-    with pytest.raises(KeyboardInterrupt), atomic(path) as temporary:
-        temporary.write_bytes(b"half")
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        half_written(path, KeyboardInterrupt())
     assert names(tmp_path) == set()
 
 

@@ -216,10 +216,12 @@ def test_truncated_files(tmp_path, kind):
         read(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    # the header is whole: the size may be told or refused, but by a line that names the file
     try:
-        assert size(path) == (64, 64)
+        told = size(path)
     except UserError as error:
-        assert str(error).startswith(f"{path}: ")
+        told = str(error)
+    assert told == (64, 64) or str(told).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(
@@ -289,7 +291,7 @@ def test_the_order_does_not_depend_on_the_file_system(tmp_path, monkeypatch):
         (tmp_path / name).touch()
     seen = [file.name for file in find(tmp_path)]
     plain = Path.rglob
-    monkeypatch.setattr(Path, "rglob", lambda self, pattern: reversed(sorted(plain(self, pattern))))
+    monkeypatch.setattr(Path, "rglob", lambda self, pattern: sorted(plain(self, pattern), reverse=True))
     assert [file.name for file in find(tmp_path)] == seen
 
 
@@ -300,7 +302,11 @@ def test_any_name_has_an_order(name):
 
 @pytest.mark.parametrize(
     ("name", "line"),
-    [("missing", "no such folder"), ("file.png", "is a file, a folder of pictures is needed"), ("empty", "no pictures")],
+    [
+        ("missing", "no such folder"),
+        ("file.png", "is a file, a folder of pictures is needed"),
+        ("empty", "no pictures"),
+    ],
 )
 def test_folders_that_are_none(tmp_path, name, line):
     (tmp_path / "file.png").touch()

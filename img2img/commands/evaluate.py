@@ -28,7 +28,11 @@ def arguments() -> Parser:
     made.add_argument("--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, mae")
     made.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")
     made.add_argument("--output", type=Path, metavar="DIR", help="write table, per_image.csv and figures here")
-    made.add_argument("--part", choices=("test", "validation"), help="of --data (default: test); see the README")
+    made.add_argument(
+        "--part",
+        choices=("test", "validation"),
+        help="of --data; test (default): its test part, else val, else all of it; validation: what training held out",
+    )
     made.add_argument("--tile", help="auto (default), off, or a side in px")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     made.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,8 @@ class Run:
         if not self.checkpoint.exists():
             return None
         try:
-            state = torch.load(self.checkpoint, map_location=device, weights_only=True)
+            with warnings.catch_warnings(action="ignore"):  # torch has its own lines about foreign pickles
+                state = torch.load(self.checkpoint, map_location=device, weights_only=True)
         except Exception as error:  # torch raises many kinds for a foreign or broken file
             raise UserError(
                 f"{self.checkpoint}: not a checkpoint of this program, or damaged; train with another --output"

@@ -28,7 +28,7 @@ from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import RunError
 from img2img.files import atomic
-from img2img.metrics import HIGHER_IS_BETTER
+from img2img.metrics import HIGHER_IS_BETTER, PROTOCOL
 from img2img.types import Batch
 
 
@@ -257,7 +257,8 @@ class Trainer:
         text = "  ".join(f"{name} {number:.4f}" for name, number in report.metrics.items())
         reporter.note(f"validation at step {state.step}: {text}{'  (best)' if better else ''}")
         if self.run and self.world.chief:
-            self.run.append("validation.jsonl", {"step": state.step, "best": better, **report.metrics})
+            record = {"step": state.step, "best": better, **report.metrics, "protocol": PROTOCOL}
+            self.run.append("validation.jsonl", record)
             self._write_rows(report)
         if self.tensorboard is not None:
             for name, number in report.metrics.items():

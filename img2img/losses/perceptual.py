@@ -2,8 +2,8 @@
 
 P = sum_j lambda_j d(D_j(T(x)), D_j(y)) over chosen layers j (Wang et al. 2018, eq. 3). The generator minimises P; the
 critic minimises max(0, m - P) (eq. 4). Margin, weights and reduction belong together: with the mean over elements and
-the released weights P is about 3 for unrelated pictures, so m = 3; with the sum of a layer's elements P is above 100,000
-at 64 px and m = 3 would never act.
+the released weights P is about 3 for unrelated pictures, so m = 3; with the sum of a layer's elements P is above
+100,000 at 64 px and m = 3 would never act.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Generator(nn.Module):
     channels_last: bool = False
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) whose sides are multiples of `multiple`, or vectors (N, F), to the same of its making."""
+        """Pictures (N, C, H, W), sides multiples of `multiple`, or vectors (N, F), to the same of its making."""
         raise NotImplementedError
 
     __call__: Callable[..., Tensor]

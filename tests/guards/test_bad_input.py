@@ -376,7 +376,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.what)
-def test_refused(case, here, capsys):
+def test_refused(case, here, capsys, recwarn):
     if case.before is not None:
         case.before(here)
     before = tree(here)
@@ -386,6 +386,7 @@ def test_refused(case, here, capsys):
     for part in case.says:
         assert part in line
     assert tree(here) == before
+    assert [str(warning.message) for warning in recwarn] == []  # they would be further lines on stderr
 
 
 def test_every_case_has_its_own_name():

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, relu
+from translators import translator
 
 from img2img.errors import UserError
 from img2img.networks import CRITICS, GENERATORS
 from img2img.networks.base import Generator
-from translators import translator
 
 PICTURES = {
     "unet": {"name": "unet", "width": 4},

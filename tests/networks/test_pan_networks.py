@@ -134,5 +134,5 @@ def test_crops_that_the_critic_cannot_take(size):
 
 
 def test_the_critic_says_for_which_size_it_was_built():
-    with pytest.raises(UserError, match="built for 64x64 px .* got 96x64"):
+    with pytest.raises(UserError, match=r"built for 64x64 px .* got 96x64"):
         critic(width=4)(torch.zeros(1, 3, 64, 96))
