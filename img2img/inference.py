@@ -496,11 +496,18 @@ def translate(
     return translate_folder(translator, jobs, overwrite=overwrite)
 
 
-def write_samples(translator: Translator, output: Path, count: int, overwrite: bool) -> tuple[int, int]:
-    """Write ``count`` results from noise as 0000.png, ... (or points.csv for vectors); (written, skipped)."""
+def write_samples(
+    translator: Translator, output: Path, count: int, overwrite: bool, *, rank: int = 0, world: int = 1
+) -> tuple[int, int]:
+    """Write ``count`` results from noise as 0000.png, ... (or points.csv for vectors); (written, skipped).
+
+    Of ``world`` processes each writes its share of the pictures, the first one all of the vectors.
+    """
     from img2img.files import atomic
 
     if translator.shape.size is None:
+        if rank > 0:
+            return 0, 0
         path = output / "points.csv"
         if path.exists() and not overwrite:
             return 0, 1
@@ -509,7 +516,7 @@ def write_samples(translator: Translator, output: Path, count: int, overwrite: b
             temporary.write_text("\n".join(",".join(f"{v:.6g}" for v in row) for row in rows) + "\n", encoding="utf-8")
         return 1, 0
     done = skipped = 0
-    for number in range(count):
+    for number in range(rank, count, world):
         path = output / f"{number:04d}.png"
         if path.exists() and not overwrite:
             skipped += 1

@@ -173,7 +173,8 @@ def train(
             if sheet is not None:
                 save_png(run.folder / "pairs.png", sheet)
                 say(f"labelled training pairs: {run.folder / 'pairs.png'} (look: is the source on the left?)")
-        with on_the_way():
+        # a signal during the measurement is kept: the run then ends, saved, after its first step
+        with on_the_way(), trainer.stop.watching():
             resolved = _resolve(settings, trainer, old)
         trainer.total = resolved["steps"]
         engine.precision = Precision(resolved["precision"], world.device)

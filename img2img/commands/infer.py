@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from img2img.commands import Parser, count, parser
-from img2img.engine.distributed import join
+from img2img.engine.distributed import World, join
 from img2img.engine.progress import Reporter, duration, say
 from img2img.errors import UserError
 from img2img.files import check_folder
@@ -48,7 +48,7 @@ def run(words: Sequence[str]) -> int:
         for flag in ("input", "masks", "format"):
             if getattr(given, flag) is not None:
                 raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
-        return _from_noise(translator, given.output, given.samples, given.overwrite)
+        return _from_noise(translator, given.output, given.samples, given.overwrite, world)
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
     jobs = inference.plan(translator, given.input, given.output, given.masks, suffix, given.samples)
@@ -70,9 +70,20 @@ def run(words: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def _from_noise(translator: object, output: Path, count: int, overwrite: bool) -> int:
+def _from_noise(translator: object, output: Path, count: int, overwrite: bool, world: World) -> int:
     from img2img import inference
 
-    done, skipped = inference.write_samples(translator, output, count, overwrite)  # type: ignore[arg-type]
-    say(f"{done} written to {output}{f', {skipped} already there' if skipped else ''}")
+    written = inference.write_samples(
+        translator,  # type: ignore[arg-type]
+        output,
+        count,
+        overwrite,
+        rank=world.rank,
+        world=world.size,
+    )
+    parts = world.gather(written)
+    world.close()
+    if world.chief:
+        done, skipped = (sum(counts) for counts in zip(*parts, strict=True))
+        say(f"{done} written to {output}{f', {skipped} already there' if skipped else ''}")
     return 0

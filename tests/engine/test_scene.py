@@ -145,6 +145,8 @@ def test_the_pool_is_for_the_critic_alone_and_asked_once():
     assert torch.equal(critic.seen[0], critic.seen[1])
     other.fake(match)
     assert torch.equal(critic.seen[2], match.fake)
+    assert torch.equal(other.shown(match)[1], match.fake)
+    assert not torch.equal(view.shown(match)[1], match.fake)
 
 
 def test_judging_is_never_remembered_and_always_exact():

@@ -195,6 +195,19 @@ def test_a_signal_in_the_last_step_leaves_a_finished_run(tmp_path):
     assert (progress.step, progress.finished) == (2, True)
 
 
+def test_a_signal_while_the_run_is_still_measuring_is_not_lost(tmp_path, monkeypatch):
+    measure = Trainer.measure
+
+    def told_to_stop(self, *args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return measure(self, *args)
+
+    monkeypatch.setattr(Trainer, "measure", told_to_stop)
+    outcome = train(small("nsgan", **{"train.steps": 9}), World(), tmp_path / "run")
+    assert (outcome.progress.step, outcome.signal) == (1, signal.SIGTERM)
+    assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["progress"]["step"] == 1
+
+
 def test_a_second_interrupt_does_not_wait():
     stop = Stop()
     with stop.watching():

@@ -9,7 +9,7 @@ import torch
 from conftest import small
 from img2img.engine.distributed import World
 from img2img.engine.run import load_weights
-from img2img.inference import Shape, translator_of
+from img2img.inference import Shape, translator_of, write_samples
 from img2img.methods import build_players
 from img2img.training import train
 
@@ -75,3 +75,12 @@ def test_samples_from_noise_together_or_alone():
     alone = torch.cat([one.samples(1, number) for number in range(4)])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
     assert len(together.unique(dim=0)) == 4
+
+
+def test_processes_share_the_samples_out(tmp_path):
+    one = translator("nsgan", "images")
+    assert write_samples(one, tmp_path / "one", 3, False) == (3, 0)
+    assert [write_samples(one, tmp_path / "two", 3, False, rank=rank, world=2) for rank in (0, 1)] == [(2, 0), (1, 0)]
+    for number in range(3):
+        name = f"{number:04d}.png"
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()

@@ -109,17 +109,18 @@ def test_uneven_data_do_not_hang_and_rank_0_alone_writes(pair):
     assert lines[-1]["images"] == 24
 
 
-def test_a_cut_run_goes_on_bit_for_bit(pair):
-    folder, results, _, _ = pair
+def test_a_signal_to_one_process_stops_both_and_the_run_goes_on_bit_for_bit(pair):
+    folder, results, _, errors = pair
+    assert [result["stopped"] for result in results] == [0, 0]
+    assert "stopped at step 3 of 6" in errors[0]
     assert [result["cut"] for result in results] == [0, 0]
+    assert "going on from step 3 of 6" in errors[0]
     whole, cut = (torch.load(folder / "runs" / name / "checkpoint.pt", weights_only=True) for name in ("whole", "cut"))
     assert whole["progress"]["step"] == cut["progress"]["step"] == 6
     # each process has kept its own pool
     assert len(whole["processes"]) == 2
     pools = [state["pools"]["critic"]["images"] for state in whole["processes"]]
     assert not torch.equal(pools[0][0], pools[1][0])
-    for name in ("whole", "cut"):
-        assert (folder / "runs" / name / "weights/last.safetensors").is_file()
     weights = [(folder / "runs" / name / "weights/last.safetensors").read_bytes() for name in ("whole", "cut")]
     assert weights[0] == weights[1]
 

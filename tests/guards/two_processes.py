@@ -5,13 +5,11 @@ Each part meets on a port of its own, as if torchrun had started it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,6 @@ from img2img.engine.distributed import World, join
 from img2img.engine.player import Player
 from img2img.engine.precision import Precision
 from img2img.engine.step import Engine
-from img2img.engine.trainer import Trainer
 from img2img.inference import Shape
 from img2img.training import build_engine
 from img2img.types import Batch
@@ -131,35 +128,15 @@ def watch_writes(folder: Path, written: list[str]) -> None:
     sys.addaudithook(look)
 
 
-class CutError(BaseException):
-    """Stands in for a kill."""
-
-
-def cut_after(step: int) -> Callable[[], None]:
-    """The next save after ``step`` steps is the last thing that happens; returns what undoes it."""
-    save = Trainer.save
-
-    def save_and_die(self: Trainer) -> None:
-        save(self)
-        if self.progress.step == step:
-            raise CutError
-
-    Trainer.save = save_and_die  # type: ignore[method-assign]
-
-    def undo() -> None:
-        Trainer.save = save  # type: ignore[method-assign]
-
-    return undo
-
-
-def die_after(step: int) -> None:
-    """kill -9 of this process in the middle of a run."""
+def signal_after(step: int, number: int) -> None:
+    """This process gets a signal in the middle of a run, before its step of this number."""
     play = Engine.step
 
-    def last(self: Engine, number: int, *arguments: Any) -> None:
-        if number == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        play(self, number, *arguments)
+    def last(self: Engine, at: int, *arguments: Any) -> None:
+        if at == step:
+            Engine.step = play  # type: ignore[method-assign]
+            os.kill(os.getpid(), number)
+        play(self, at, *arguments)
 
     Engine.step = last  # type: ignore[method-assign]
 
@@ -189,10 +166,9 @@ def work(folder: Path, ports: list[str]) -> int:
     meet()
     results["whole"] = main([*train, "--output", str(folder / "runs/whole")])
     meet()
-    undo = cut_after(3)
-    with contextlib.suppress(CutError):
-        main([*train, "--output", str(folder / "runs/cut")])
-    undo()
+    if rank == 1:
+        signal_after(2, signal.SIGTERM)
+    results["stopped"] = main([*train, "--output", str(folder / "runs/cut")])
     meet()
     results["cut"] = main([*train, "--output", str(folder / "runs/cut")])
     results["written"] = written[:]
@@ -205,7 +181,7 @@ def work(folder: Path, ports: list[str]) -> int:
 
     meet()
     if rank == 1:
-        die_after(2)
+        signal_after(2, signal.SIGKILL)
     print("LAST PART", file=sys.stderr, flush=True)
     return main([*train, "--output", str(folder / "runs/dead")])
 
