@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ class ImagePool:
         """(N, C, H, W) detached images in, as many out, some of them older."""
         if self.size == 0:
             return images
-        numbers = draws(f"pool/{name}", (len(images), 2)).tolist()
+        # drawn where they are read: a step must not wait for the device
+        numbers = replace(draws, device=torch.device("cpu"))(f"pool/{name}", (len(images), 2)).tolist()
         result = []
         for image, (swap, place) in zip(images, numbers, strict=True):
             if len(self.images) < self.size:
