@@ -68,8 +68,10 @@ def test_one_parent_and_one_game_is_the_plain_gan_bit_for_bit():
             assert torch.equal(a, b)
 
 
-def test_pan_is_the_loop_of_the_paper():
-    engine = engine_of("pan", PICTURES, **{"train.batch": 2})
+@pytest.mark.parametrize(("first", "margin"), [("lrelu", 3), ("tanh", 3), ("tanh", 30)])
+def test_pan_is_the_loop_of_the_paper(first, margin):
+    options = {"critic.first": first, "critic_losses.perceptual_margin.margin": margin, "train.batch": 2}
+    engine = engine_of("pan", PICTURES, **options)
     generator = copy.deepcopy(engine.parents[0]["generator"])
     critic = copy.deepcopy(engine.critics["critic"])
     one = torch.optim.AdamW(generator.parameters(), lr=2e-4, betas=(0.5, 0.999), weight_decay=0, fused=True)
@@ -84,7 +86,9 @@ def test_pan_is_the_loop_of_the_paper():
             w * (fake_verdict.features[j - 1] - real_verdict.features[j - 1]).abs().mean() for j, w in layers.items()
         )
         real, made = real_verdict.logits[0], fake_verdict.logits[0]
-        loss = softplus(-real).mean() + softplus(made).mean() + torch.relu(3 - p)
+        # a fresh critic that begins with tanh starts above the released margin, any other below
+        assert (p < margin) == ((first, margin) != ("tanh", 3))
+        loss = softplus(-real).mean() + softplus(made).mean() + torch.relu(margin - p)
         two.zero_grad()
         loss.backward()
         two.step()
