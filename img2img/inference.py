@@ -107,6 +107,7 @@ class Translator:
         self.precision = Precision(precision, device)
         self.tile: Tile = tile
         self.seed = seed
+        self.differing = 0  # pictures taken in tiles by a network that looks at the whole picture
         _, self.inference = method.generator_spec()
         if self.inference.norm == "batch" and isinstance(tile, int):
             raise UserError(
@@ -197,6 +198,8 @@ class Translator:
             with self.precision.autocast():
                 tile: Tile = "off" if self.inference.norm == "batch" else self.tile
                 made = run(network, inputs.to(self.device), tile=tile)
+        if network.calls > 1 and network.radius is None:
+            self.differing += 1
         return made.float().clamp(-1, 1).cpu()
 
     def pixels(self, source: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
@@ -273,8 +276,10 @@ class _Flowing(nn.Module):
         self.minimum: int = int(getattr(network, "minimum", 1))
         radius = getattr(network, "radius", None)
         self.radius: int | None = None if radius is None else int(radius)
+        self.calls = 0
 
     def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
         if "output" not in self.flow.makes:
             made: Tensor = self.network(x)
             return made
@@ -355,11 +360,16 @@ def weights_header(weights: str | Path) -> dict[str, Any]:
 
 @dataclass
 class Summary:
-    """What became of a folder: results written, results that were there before, and failures by file with a reason."""
+    """What became of a folder: results written, results that were there before, and failures by file with a reason.
+
+    ``differing`` counts pictures that were taken in tiles by a network that looks at the whole picture, whose results
+    therefore differ from those of the whole.
+    """
 
     done: int = 0
     skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    differing: int = 0
 
 
 def output_names(files: Sequence[Path], root: Path, suffix: str | None) -> dict[Path, Path]:
@@ -597,6 +607,7 @@ def translate_folder(
                 settle(*behind.pop(0))
         for pending in behind:
             settle(*pending)
+    summary.differing = translator.differing
     return summary
 
 

@@ -193,6 +193,15 @@ class Method:
             raise UserError("a fitness chooses among the children of several games, but games has one entry")
         if self.fitness is not None and self.critic is None:
             raise UserError("a fitness needs a critic, but critic is null")
+        if self.fitness is not None:
+            fitness = choose(FITNESS, self.fitness, "fitness", "fitness")
+            if getattr(fitness, "needs_probability", False) and not self.build_games()[1].cross_entropy:
+                raise UserError(
+                    f"fitness {_name(self.fitness)!r} reads the critic's logits as probabilities of real, which "
+                    f"critic_game {_name(self.critic_game or self.games[0])!r} does not teach: take minimax"
+                )
+        if self.critic is None and (self.pool or self.order == "alternate_batches"):
+            raise UserError("pool and order: alternate_batches are about the critic, but critic is null")
         if self.parents > 1 and not selects:
             raise UserError("several parents are only told apart by selection: give games more than one entry")
         if self.parents > 1 and self.order == "generator_first":

@@ -44,6 +44,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.task.selection not in (*self.task.metrics, "none"):
             raise UserError(f"selection {self.task.selection!r} is not among metrics ({', '.join(self.task.metrics)})")
+        if self.train.patience is not None and self.task.selection == "none":
+            raise UserError("train.patience waits for a better selection metric, but this task has selection: none")
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
 

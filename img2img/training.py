@@ -49,6 +49,11 @@ FREE = {
     "data.cache_mb",
 }
 
+# spread of made samples over that of real ones below which a generator has collapsed
+COLLAPSED = 0.05
+# below so many training pictures a critic knows them by heart
+FEW = 50
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -88,6 +93,11 @@ def train(
             f"--output {output}: some processes see an earlier start there and some do not; use a shared disk"
         )
     if old is not None:
+        if threads and threads != old["threads"]:
+            raise UserError(
+                f"--threads {threads}: this run was started with {old['threads']}, which its results depend on to the "
+                f"last bit; leave --threads out, or train with another --output"
+            )
         if old["processes"] != world.size:
             raise UserError(
                 f"--output {output}: was started with {old['processes']} processes, now there are {world.size}; "
@@ -117,6 +127,8 @@ def train(
         if obstacle:
             raise UserError(f"train.accumulate={plan.accumulate}: gradients cannot be summed over parts: {obstacle}")
     _check_shapes(engine, data.train, share // plan.accumulate)
+    if plan.compile:
+        _compile(engine)
     source = Stream(
         data.train, batch=plan.batch, seed=plan.seed, workers=plan.workers, rank=world.rank, world=world.size
     )
@@ -150,6 +162,8 @@ def train(
     if world.chief:
         for note in data.notes:
             say(note)
+        if engine.critics is not None and len(data.train) < FEW:
+            say(f"only {len(data.train)} samples to train on: a critic soon knows so few by heart; look at validation")
     if run and old is not None and state is not None:
         early = trainer.exhausted()
         if trainer.progress.finished and (early or trainer.progress.step >= trainer.total):
@@ -180,8 +194,6 @@ def train(
         engine.precision = Precision(resolved["precision"], world.device)
         if run and world.chief:
             _begin(run, settings, data, resolved, world, command)
-    if plan.compile:
-        _compile(engine)
     if run and world.chief:
         remove_stale(run.folder)
         if plan.tensorboard:
@@ -260,6 +272,8 @@ def _check_shapes(engine: Engine, samples: Samples, batch: int) -> None:
 
 
 def _compile(engine: Engine) -> None:
+    if len(engine.rules.games) > 1:
+        raise UserError("train.compile=true: children of several games are copies, which lose what was compiled")
     for player in (*engine.parents, *([engine.critics] if engine.critics else [])):
         for network in player.networks.values():
             network.compile()
@@ -351,7 +365,8 @@ def _resolve(settings: Settings, trainer: Trainer, old: Mapping[str, Any] | None
     """Precision and steps, resolved once by a short measurement; an earlier start's answers are kept."""
     plan, world = settings.train, trainer.world
     if old is not None:
-        return dict(old["resolved"])
+        # nothing has been saved yet, so that the steps asked for may be any
+        return {**old["resolved"], **({"steps": plan.steps} if plan.steps else {})}
     auto = plan.precision == "auto"
     precisions = ["fp32", "bf16"] if auto else [plan.precision]
     # a longer look where the answer decides something
@@ -483,11 +498,13 @@ class Validator:
         path = self.run.samples / f"step-{step}.png"
         count = 1000 if self.shape.size is None else 16
         made = translator.samples(count).numpy()
-        real = [self.samples.sample(0, index % len(self.samples), 0)["target"].numpy() for index in range(count)]
+        real = np.stack([self.samples.sample(0, i % len(self.samples), 0)["target"].numpy() for i in range(count)])
+        if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
+            say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
         if self.shape.size is None:
-            save_png(path, scatter(made, np.stack(real)))
+            save_png(path, scatter(made, real))
         else:
-            save_png(path, vectors_side_by_side(made, np.stack(real)))
+            save_png(path, vectors_side_by_side(made, real))
 
 
 def crop_to(pair: Mapping[str, np.ndarray[Any, Any]], side: int | None) -> dict[str, np.ndarray[Any, Any]]:

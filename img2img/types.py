@@ -57,6 +57,7 @@ class Game(Protocol):
     """The critic's loss and the generator's, on logits; ``mean`` averages over the global batch."""
 
     needs_real: bool
+    cross_entropy: bool
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         """What the critic minimises."""

@@ -135,6 +135,17 @@ def test_a_tile_side_is_refused_where_statistics_are_the_whole_pictures(tmp_path
     assert load(weights, tile="off").tile == "off"
 
 
+@pytest.mark.parametrize(("generator", "differing"), [("unet", 1), ("idcgan", 0)])
+def test_tiles_that_differ_from_the_whole_are_counted(generator, differing, tmp_path):
+    made = translator({"name": generator, "width": 2})
+    made.tile = 64
+    (tmp_path / "in").mkdir()
+    for name, side in (("large", 400), ("small", 40)):
+        Image.fromarray(picture(1, side, 32)).save(tmp_path / f"in/{name}.png")
+    summary = translate_folder(made, plan(made, tmp_path / "in", tmp_path / "out", None, None, 1))
+    assert (summary.done, summary.differing) == (2, differing)
+
+
 def test_a_hole_is_filled_and_the_rest_is_kept():
     made = unsettled(IDCGAN, norm="running")
     filler = translator(IDCGAN, flow="inpaint")
@@ -404,7 +415,7 @@ def test_running_out_of_memory_names_the_way_out(folder, tmp_path):
     def out_of_memory(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 10 bytes")
 
-    made = SimpleNamespace(picture=out_of_memory)
+    made = SimpleNamespace(differing=0, picture=out_of_memory)
     job = (folder / "grey.png", tmp_path / "out.png", None, 0)
     summary = translate_folder(made, [job])
     assert summary.failed == {str(folder / "grey.png"): "not enough memory: use a smaller --tile"}

@@ -10,7 +10,8 @@ from img2img.config import build
 from img2img.engine.distributed import World
 from img2img.errors import UserError
 from img2img.losses import GENERATOR_LOSSES
-from img2img.methods import Method, build_players, terms
+from img2img.methods import Inference, Method, build_players, terms
+from img2img.tasks import resolve
 
 ADVERSARIAL = {"generator_losses": {"adversarial": 1}, "critic_losses": {"adversarial": 1}}
 PLAIN = {"generator": "unet", "critic": "patchgan", **ADVERSARIAL}
@@ -54,6 +55,19 @@ def check(**keys: object) -> None:
         (
             {**SEVERAL, "critic": None, "critic_losses": {}, "generator_losses": {"l1": 1}},
             "a fitness needs a critic",
+        ),
+        (
+            {**SEVERAL, "critic_game": "wasserstein"},
+            "reads the critic's logits as probabilities of real, which critic_game 'wasserstein' does not teach",
+        ),
+        ({**SEVERAL, "critic_game": "least_squares"}, "which critic_game 'least_squares' does not teach"),
+        (
+            {"critic": None, "critic_losses": {}, "generator_losses": {"l1": 1}, "pool": 50},
+            "pool and order: alternate_batches are about the critic",
+        ),
+        (
+            {"critic": None, "critic_losses": {}, "generator_losses": {"l1": 1}, "order": "alternate_batches"},
+            "pool and order: alternate_batches are about the critic",
         ),
         ({"parents": 2}, "give games more than one entry"),
         ({**SEVERAL, "parents": 2, "order": "generator_first"}, "generator_first is defined for one parent"),
@@ -204,3 +218,29 @@ def test_fp16_needs_an_optimiser_that_can_skip():
     build_players(method, **options, scaled=False)
     with pytest.raises(UserError, match=r"train\.precision=fp16.*use bf16"):
         build_players(method, **options, scaled=True)
+
+
+def test_results_are_made_as_published():
+    inference = {name: resolve("derain", name).method.generator_spec()[1] for name in ("pix2pix", "pan", "l2")}
+    assert inference["pix2pix"] == Inference(norm="batch", dropout=True)
+    assert inference["pan"] == inference["l2"] == Inference(norm="running", dropout=False)
+
+
+def test_pan_is_unconditional_with_the_released_figures():
+    method = resolve("derain", "pan").method
+    layers = {"1": 5.0, "4": 1.5, "6": 1.5, "8": 1.0}
+    assert not method.conditional
+    assert resolve("derain", "pa_cgan").method.conditional
+    margin, p = method.critic_losses["perceptual_margin"], method.generator_losses["perceptual_adversarial"]
+    assert isinstance(margin, dict)
+    assert isinstance(p, dict)
+    assert margin["margin"] == 3
+    for loss in (margin, p):
+        assert {str(layer): float(weight) for layer, weight in loss["layers"].items()} == layers
+
+
+def test_egan_halves_two_of_its_mutations():
+    rules = resolve("toy", "egan").method.rules()
+    scales = {name: game.scale for name, game in rules.games}
+    assert scales == {"minimax": 0.5, "non_saturating": 0.5, "least_squares_probability": 1.0}
+    assert type(rules.critic_game).__name__ == "Minimax"

@@ -12,9 +12,9 @@ from img2img.errors import UserError
 from img2img.tiles import parse_tile
 
 EXAMPLES = """\
-  img2img evaluate --target clean --results ours=dry --results input=photos
+  img2img evaluate --target clean --results ours=dry input=photos
   img2img evaluate --weights ours=runs/derain --data DIR --output result
-  img2img evaluate --weights pan=runs/pan --weights l2=runs/l2 --data DIR --format latex
+  img2img evaluate --weights pan=runs/pan l2=runs/l2 --data DIR --format latex
 With --weights the results are written first and the written files are what is scored."""
 
 
@@ -22,8 +22,10 @@ def arguments() -> Parser:
     """What the command takes."""
     made = parser("evaluate", "Measure results against their targets.", EXAMPLES)
     made.add_argument("--target", type=Path, metavar="DIR", help="the targets of --results")
-    made.add_argument("--results", action="append", default=[], metavar="NAME=DIR", help="results by one method")
-    made.add_argument("--weights", action="append", default=[], metavar="NAME=RUN", help="a method to run first")
+    made.add_argument("--results", action="extend", nargs="+", default=[], metavar="NAME=DIR", help="results by method")
+    made.add_argument(
+        "--weights", action="extend", nargs="+", default=[], metavar="NAME=RUN", help="methods to run first"
+    )
     made.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
     made.add_argument("--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, mae")
     made.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")

@@ -65,6 +65,12 @@ def run(words: Sequence[str]) -> int:
     if world.chief:
         for name, reason in failed.items():
             say(f"failed: {reason if name in reason else f'{name}: {reason}'}")
+        differing = sum(p.differing for p in parts)
+        if differing:
+            say(
+                f"{differing} large pictures were taken in tiles; this network looks at the whole picture, so that "
+                f"their results differ somewhat from those of the whole (--tile off avoids it, and needs more memory)"
+            )
         kept = f", {skipped} already there (--overwrite makes them again)" if skipped else ""
         say(f"{done} pictures written to {given.output} in {duration(took)}{kept}, {len(failed)} failed")
     return 1 if failed else 0

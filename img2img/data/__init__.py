@@ -179,6 +179,7 @@ def _unpaired(path: Path, config: DataConfig, seed: int, cache: Cache) -> Data:
     train = Unpaired(sides[0], sides[1], config)
     validation: Unpaired | None = None
     scenes: dict[str, str] = {}
+    held_out: list[Pictures] = []
     if all(name in inside for name in tests):
         held_out = [_open_part((inside[name],), "images", config, cache) for name in tests]
         validation = Unpaired(held_out[0], held_out[1], config)
@@ -191,7 +192,7 @@ def _unpaired(path: Path, config: DataConfig, seed: int, cache: Cache) -> Data:
         f"data {path}: unpaired, {inside[names[0]].name} to {inside[names[1]].name}; {len(train)} sources and "
         f"{len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
     )
-    files = manifest(path, [*_files(sides[0]), *_files(sides[1])])
+    files = manifest(path, [file for side in (*sides, *held_out) for file in _files(side)])
     return Data(train, validation, files, (note, *_small(sides[0])), scenes)
 
 

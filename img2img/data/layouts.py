@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from img2img.data.config import DataConfig
+from img2img.data.split import thumbnail
 from img2img.errors import UserError
-from img2img.images import find, size
+from img2img.images import as_rgb8, find, read, size
 
 # which names of two folders say what is the source and what the target; A and B ask data.direction
 SOURCES = ("source", "input", "rainy", "rain", "a")
@@ -103,6 +104,11 @@ def detect(path: Path, config: DataConfig) -> str:
         # a pair side by side is twice as wide as a photo: photos are seldom wider than 2.2 : 1 throughout
         very_wide = sum(1 for width, height in shapes if width % 2 == 0 and width >= 1.9 * height)
         if very_wide == 0:
+            if wide == len(shapes) and all(_alike(file) for file in files[:4]):
+                raise UserError(
+                    f"{path}: photos or pairs side by side? the left and right halves of its pictures show the same; "
+                    f"say data.layout=photos or data.layout=side_by_side"
+                )
             return "photos"
         if very_wide < 0.5 * len(shapes) or wide < len(shapes):
             raise UserError(
@@ -116,6 +122,15 @@ def detect(path: Path, config: DataConfig) -> str:
         f"{path}: no layout recognised ({wide} of {len(shapes)} pictures could be pairs side by side, and there are no "
         f"sub-folders {'/'.join(SOURCES)} and {'/'.join(TARGETS)}); say data.layout=side_by_side, two_folders or photos"
     )
+
+
+def _alike(file: Path) -> bool:
+    """Whether the two halves show the same: upright pairs side by side are no wider than photos."""
+    pixels = as_rgb8(read(file))
+    half = pixels.shape[1] // 2
+    one, other = (thumbnail(side).reshape(-1) for side in (pixels[:, :half], pixels[:, half:]))
+    spread = float(one.std() * other.std())
+    return spread > 0 and float(((one - one.mean()) * (other - other.mean())).mean()) > 0.8 * spread
 
 
 def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int, int]]]:

@@ -31,6 +31,9 @@ from img2img.files import atomic
 from img2img.metrics import HIGHER_IS_BETTER, PROTOCOL
 from img2img.types import Batch
 
+# a cross-entropy critic with a loss below this, at so many log lines in a row, has won
+WON, WON_LINES = 0.02, 5
+
 
 class Source(Protocol):
     """Where batches come from: one endless stream, entered at any position (samples of the global batch so far)."""
@@ -138,7 +141,7 @@ class Trainer:
         self.stop = Stop()
         self.tensorboard = tensorboard
         self._waited = self._since = 0.0
-        self._steps = 0
+        self._steps = self._won = 0
 
     @property
     def images_per_step(self) -> int:
@@ -187,6 +190,17 @@ class Trainer:
     def _to_device(self, values: torch.Tensor) -> torch.Tensor:
         return values.to(self.world.device, non_blocking=True)
 
+    def _watch_critic(self, values: Mapping[str, float], reporter: Reporter) -> None:
+        """Say so, once, when the critic has won for good: the generator then learns little from it."""
+        loss = values.get("critic/adversarial")
+        sure = loss is not None and self.engine.rules.critic_game.cross_entropy and loss < WON
+        self._won = self._won + 1 if sure else 0
+        if self._won == WON_LINES:
+            reporter.note(
+                f"the critic tells every fake (its loss is below {WON} since {WON_LINES} log lines): "
+                f"lower optimizers.critic.lr or critic_steps, or give the generator more to go by"
+            )
+
     def check_finite(self) -> None:
         """Raise if any objective since the start was not finite (the one place where training waits for it)."""
         if self.world.any(bool(self.engine.notes.bad.item())):
@@ -226,6 +240,7 @@ class Trainer:
         if self.tensorboard is not None:
             for name, value in values.items():
                 self.tensorboard.add_scalar(name, value, state.step)
+        self._watch_critic(values, reporter)
         shown = {name.removeprefix("generator/"): value for name, value in values.items() if name.count("/") == 1}
         reporter.advance(state.step, {**shown, "images/s": speed})
 
@@ -294,6 +309,11 @@ class Trainer:
 
     def save(self) -> None:
         """Weights and the whole state, if everything in it is finite."""
+        engine = self.engine
+        for player in (*engine.parents, *([engine.critics] if engine.critics else [])):
+            # a finite loss may have an infinite gradient, whose update no objective has seen yet
+            for parameter in player.parameters:
+                engine.notes.check(parameter.sum())
         self.check_finite()
         if not self.run:
             return

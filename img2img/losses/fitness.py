@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -30,6 +30,7 @@ class QualityDiversity:
     the gradient is the same for all siblings and computed once.
     """
 
+    needs_probability: ClassVar[bool] = True
     gamma: Annotated[float, Field(ge=0)] = 0.5
     eps: Annotated[float, Field(gt=0)] = 1e-12
 

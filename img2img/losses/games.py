@@ -36,6 +36,7 @@ class Minimax:
     """Generator: mean log(1 - s(f)) = -sp(f) (Goodfellow et al. 2014, eq. 1). ``scale`` multiplies the generator's."""
 
     needs_real: ClassVar[bool] = False
+    cross_entropy: ClassVar[bool] = True
     scale: Scale = 1.0
     real_label: Label = 1.0
 
@@ -51,6 +52,7 @@ class NonSaturating:
     """Generator: -mean log s(f) = sp(-f) (Goodfellow et al. 2014, section 3)."""
 
     needs_real: ClassVar[bool] = False
+    cross_entropy: ClassVar[bool] = True
     scale: Scale = 1.0
     real_label: Label = 1.0
 
@@ -66,6 +68,7 @@ class LeastSquares:
     """(r - 1)^2 + f^2 and (f - 1)^2 on logits, unhalved (Mao et al. 2017, coding 0, 1, 1)."""
 
     needs_real: ClassVar[bool] = False
+    cross_entropy: ClassVar[bool] = False
     scale: Scale = 1.0
     real_label: Label = 1.0
 
@@ -84,6 +87,7 @@ class LeastSquaresProbability:
     """
 
     needs_real: ClassVar[bool] = False
+    cross_entropy: ClassVar[bool] = False
     scale: Scale = 1.0
     real_label: Label = 1.0
 
@@ -99,6 +103,7 @@ class Wasserstein:
     """f - r and -f (Arjovsky et al. 2017); the critic must be kept Lipschitz by a penalty or clipped weights."""
 
     needs_real: ClassVar[bool] = False
+    cross_entropy: ClassVar[bool] = False
     scale: Scale = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
@@ -113,6 +118,7 @@ class Hinge:
     """relu(1 - r) + relu(1 + f) and -f (Lim and Ye 2017)."""
 
     needs_real: ClassVar[bool] = False
+    cross_entropy: ClassVar[bool] = False
     scale: Scale = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
@@ -127,6 +133,7 @@ class RelativisticAverage:
     """sp(-(r - mean f)) + sp(f - mean r), and the swap for the generator (Jolicoeur-Martineau 2019, eq. 8 and 9)."""
 
     needs_real: ClassVar[bool] = True
+    cross_entropy: ClassVar[bool] = False
     scale: Scale = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:

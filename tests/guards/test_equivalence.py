@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from conftest import small
+from img2img.engine import step as step_module
 from img2img.engine.distributed import World
 from img2img.engine.precision import Precision
 from img2img.inference import Shape
@@ -112,26 +114,27 @@ def test_pan_is_the_loop_of_the_paper(first, margin, game):
             assert torch.equal(a, b)
 
 
-def test_egan_children_are_separate_one_step_runs():
-    engine = engine_of("egan", VECTORS, **{"train.batch": 16})
+@pytest.mark.parametrize("parents", [1, 2])
+def test_egan_children_are_separate_one_step_runs(parents, monkeypatch):
+    engine = engine_of("egan", VECTORS, **{"train.batch": 16, "parents": parents})
+    for step in range(2):  # so that the parents differ and have moments
+        engine.step(step, [vectors(16, step)])
+    # the critics stay as they are: what a lone parent would teach them is another matter
+    engine.rules = dataclasses.replace(engine.rules, critic_steps=0)
     start = copy.deepcopy(engine)
-    engine.rules = copy.copy(engine.rules)
     children = []
-    import img2img.engine.step as module
-
-    original = module.select
-    module.select = lambda players, fitness, count: children.extend(players) or original(players, fitness, count)
-    try:
-        engine.step(0, [vectors(16)])
-    finally:
-        module.select = original
-    assert len(children) == 3
-    import dataclasses
-
-    for child, (name, game) in zip(children, start.rules.games, strict=True):
+    select = step_module.select
+    monkeypatch.setattr(
+        step_module, "select", lambda players, fitness, n: children.extend(players) or select(players, fitness, n)
+    )
+    engine.step(2, [vectors(16, 2)])
+    assert len(children) == 3 * parents
+    singles = [(parent, entry) for parent in start.parents for entry in start.rules.games]
+    for child, (parent, entry) in zip(children, singles, strict=True):
         single = copy.deepcopy(start)
-        single.rules = dataclasses.replace(start.rules, games=((name, game),), fitness=None)
-        single.step(0, [vectors(16)])
+        single.parents = [copy.deepcopy(parent)]
+        single.rules = dataclasses.replace(start.rules, games=(entry,), fitness=None, parents=1)
+        single.step(2, [vectors(16, 2)])
         for a, b in zip(bits(child.networks), bits(single.parents[0].networks), strict=True):
             assert torch.equal(a, b)
 

@@ -240,3 +240,12 @@ def test_p_enters_the_generators_update_and_the_margin_the_critics():
     assert not any(torch.equal(a, b) for a, b in zip(plain[0], without_p[0], strict=True) if a.ndim == 4)
     assert all(torch.equal(a, b) for a, b in zip(plain[1], without_p[1], strict=True))
     assert not torch.equal(plain[1][0], without_margin[1][0])
+
+
+def test_the_gradient_penalty_enters_the_critics_update():
+    def after(weight: float) -> list[Tensor]:
+        engine, batch = engine_of("wgan_gp", "toy", **{"critic_losses.gradient_penalty": weight, "critic_steps": 1})
+        engine.step(0, [batch])
+        return [parameter.detach() for parameter in engine.critics.parameters]
+
+    assert not torch.equal(after(0)[0], after(10)[0])
