@@ -53,6 +53,17 @@ def small(method: str, task: str | None = None, **extra: object) -> Settings:
     return resolve(task, method, None, None, [f"{key}={value}" for key, value in values.items()])
 
 
+def same(one, other) -> bool:
+    """Bit for bit equal, through mappings and sequences of tensors and plain values."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return one == other
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder with real data, where there is one."""

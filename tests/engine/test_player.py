@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from conftest import same
 from img2img.engine.distributed import World
 from img2img.engine.player import OPTIMIZERS, Player
 
@@ -53,16 +54,6 @@ def close(some: list[torch.Tensor], others: list[torch.Tensor]) -> None:
     """Equal but for the rounding of a kernel that takes the elements in another order."""
     for one, other in zip(some, others, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
-
-
-def same(one, other) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
-    return one == other
 
 
 def test_sgd_is_weight_minus_rate_times_gradient():

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import small
+from conftest import same, small
 from img2img.config import choose
 from img2img.engine.distributed import World
 from img2img.engine.plan import TrainConfig
@@ -83,16 +83,6 @@ def told(values, metric: str = "psnr"):
 
 def lines(folder: Path, name: str = "log.jsonl") -> list[dict]:
     return [json.loads(line) for line in (folder / name).read_text().splitlines()]
-
-
-def same(one, other) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
-    return one == other
 
 
 @pytest.mark.parametrize(

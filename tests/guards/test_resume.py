@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import METHODS, small
+from conftest import METHODS, same, small
 from img2img.config import dump_yaml
 from img2img.engine import trainer as trainer_module
 from img2img.engine.distributed import World
@@ -26,16 +26,6 @@ def weights(run: Path) -> str:
 
 def state(run: Path):
     return torch.load(run / "checkpoint.pt", weights_only=True)["engine"]
-
-
-def same(one, other) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
-    return one == other
 
 
 class CutError(Exception):
