@@ -122,9 +122,26 @@ def size(path: Path) -> tuple[int, int]:
             # whether Pillow has turned this size already depends on its version
             tags = image.tag_v2  # type: ignore[attr-defined]
             width, height = int(tags[256]), int(tags[257])
-        if image.getexif().get(ORIENTATION, 1) >= 5:
+        # for PNG Pillow would decode everything to find what may stand behind the pixels
+        late = image.format != "PNG" or _tells_late(path)
+        exif = image.getexif() if late else Image.Image.getexif(image)
+        if exif.get(ORIENTATION, 1) >= 5:
             width, height = height, width
         return width, height
+
+
+def _tells_late(path: Path) -> bool:
+    """Whether a PNG has metadata behind its pixels. Reads the heads of its chunks alone."""
+    seen = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            kind = head[4:]
+            if seen and kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+                return True
+            seen = seen or kind == b"IDAT"
+            file.seek(int.from_bytes(head[:4], "big") + 4, 1)
+    return False
 
 
 def read(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -355,10 +372,15 @@ def to_8_bits(pixels: Pixels) -> Pixels:
     return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
 
 
+def as_rgb(picture: Picture) -> Pixels:
+    """(H, W, 3) of the picture's own depth: grey replicated, alpha left out."""
+    return np.repeat(picture.pixels, 3, axis=2) if picture.pixels.shape[2] == 1 else picture.pixels
+
+
 def as_rgb8(picture: Picture) -> Pixels:
     """(H, W, 3) uint8: grey replicated, 16 bits scaled, alpha left out."""
-    pixels = to_8_bits(picture.pixels) if picture.pixels.dtype == np.uint16 else picture.pixels
-    return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    pixels = as_rgb(picture)
+    return to_8_bits(pixels) if pixels.dtype == np.uint16 else pixels
 
 
 def digest(pixels: Pixels) -> str:

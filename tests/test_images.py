@@ -383,3 +383,26 @@ def test_arrays_in_memory(shape, dtype):
 def test_arrays_that_are_no_pictures(pixels):
     with pytest.raises(UserError, match=r"must be \(H, W\) or \(H, W, C\) of uint8 .* got "):
         from_array(pixels)
+
+
+def test_size_of_a_png_needs_its_heads_alone(tmp_path):
+    path = tmp_path / "turned.png"
+    image = Image.fromarray(levels(40, 60, 3))
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    image.save(path, exif=exif)
+    assert size(path) == (40, 60)
+    data = path.read_bytes()
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    tail = data.index(b"IEND") - 4
+    # the orientation behind the pixels, where the format allows it too
+    path.write_bytes(data[:start] + data[end:tail] + data[start:end] + data[tail:])
+    assert size(path) == (40, 60)
+    assert read(path).pixels.shape == (60, 40, 3)
+    # pixels that cannot be decoded are no matter for the size
+    place = data.index(b"IDAT") + 10
+    path.write_bytes(data[:place] + bytes(20) + data[place + 20 :])
+    assert size(path) == (40, 60)
+    with pytest.raises(UserError, match="damaged"):
+        read(path)
