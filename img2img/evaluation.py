@@ -1,175 +1,249 @@
-"""Results against targets: per-image values, tables, and a picture of what was compared."""
+"""Results against targets: per-image values, tables, figures and a page of what was compared."""
 
 from __future__ import annotations
 
+import hashlib
+import platform
+import statistics
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from img2img.config import build
 from img2img.data import Samples, open_data, open_test
 from img2img.data.config import DataConfig
+from img2img.data.split import scene_table
 from img2img.engine.distributed import World
 from img2img.engine.progress import Reporter
 from img2img.errors import RunError, UserError, on_the_way, unknown
-from img2img.files import atomic, check_folder, inside
-from img2img.images import Picture, as_rgb8, digest, find, read, size, write
+from img2img.files import check_folder, inside
+from img2img.images import Picture, digest, write
 from img2img.inference import Translator, load, output_names, translate_folder, weights_header
-from img2img.metrics import METRICS
-from img2img.reports.figures import grid, save_png
-from img2img.reports.table import FORMATS, Table
+from img2img.metrics import METRICS, Protocol, read_protocol
+from img2img.reports.explain import explain, needed
+from img2img.reports.published import Published
+from img2img.reports.table import Table
+from img2img.scoring import Asked, Entry, Files, Scored, by_stem, partners, score
 from img2img.tiles import Tile
 
 INPUT = "input (untouched)"
 SIDES = ("source", "target", "mask")
+PACKAGES = ("img2img", "torch", "numpy", "scipy", "pillow", "opencv-python-headless", "tifffile")
+Spread = Literal["none", "std", "interval"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What an evaluation shall say, and how.
+
+    ``explain``: also under every shipped protocol. ``against``: the row that the others are compared with. ``scenes``:
+    a CSV with columns file and scene. ``columns``: of `COLUMNS`, at ``column_size`` (width, height).
+    """
+
+    metrics: tuple[str, ...] = ("psnr", "ssim")
+    protocol: Protocol = field(default_factory=lambda: read_protocol("rgb"))
+    explain: bool = False
+    against: str | None = None
+    spread: Spread = "none"
+    scenes: Path | None = None
+    published: tuple[Published, ...] = ()
+    columns: tuple[str, ...] = ()
+    column_size: tuple[int, int] = (256, 256)
+
+    def __post_init__(self) -> None:
+        for names, known, what, flag in (
+            (self.metrics, METRICS, "metric", "--metrics"),
+            (self.columns, COLUMNS, "column", "--columns"),
+        ):
+            for name in names:
+                if name not in known:
+                    raise unknown(what, name, known, flag)
+        if not self.metrics:
+            raise UserError(f"--metrics: at least one is needed (known: {', '.join(sorted(METRICS))})")
+
+    @property
+    def asked(self) -> list[Asked]:
+        """What is to be measured, the chosen protocol first."""
+        more = needed(self.metrics_to_explain) if self.explain else []
+        return [(self.protocol, self.metrics), *(one for one in more if one[0].label != self.protocol.label)]
+
+    @property
+    def metrics_to_explain(self) -> list[str]:
+        """``ssim_auto`` is a protocol's form of ``ssim``."""
+        return list(dict.fromkeys("ssim" if name == "ssim_auto" else name for name in self.metrics))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A table with the pictures it was made of."""
+    """A table with the pictures it was made of (method, or a seed of it, to its files by picture).
+
+    ``tables`` holds it by protocol label, with the others that were asked for by ``Wanted.explain``. ``when`` says when
+    it was made and how long that took: apart from it, the same pictures give the same report.
+    """
 
     table: Table
-    folders: Mapping[str, Path] = field(default_factory=dict)
-    names: tuple[str, ...] = ()
-    target: Path | None = None
-    source: Path | None = None
+    tables: Mapping[str, Table]
+    targets: Files
+    results: Mapping[str, Files]
+    sources: Files | None = None
+    explained: tuple[str, ...] = ()
+    when: Mapping[str, Any] = field(default_factory=dict)
     keep: Any = None
 
-
-def check_names(metrics: Sequence[str], formats: Sequence[str]) -> None:
-    """Refuse unknown metrics and formats before any work."""
-    for names, known, what in ((metrics, METRICS, "metric"), (formats, FORMATS, "format")):
-        flag = "--metrics" if known is METRICS else "--format"
-        for name in names:
-            if name not in known:
-                raise unknown(what, name, known, flag)
-        if not names:
-            raise UserError(f"{flag}: at least one is needed (known: {', '.join(sorted(known))})")
+    def explanation(self) -> str:
+        """The figures under every protocol (of an evaluation with ``Wanted.explain``)."""
+        return explain(self.tables, self.explained)
 
 
 def evaluate(
-    results: str | Path | Mapping[str, str | Path], targets: str | Path, metrics: Sequence[str] = ("psnr", "ssim")
+    results: str | Path | Mapping[str, str | Path],
+    targets: str | Path,
+    metrics: Sequence[str] = ("psnr", "ssim"),
+    protocol: str = "rgb",
 ) -> Table:
     """Measure folders of results against a folder of targets, as ``img2img evaluate`` does.
 
-    >>> table = img2img.evaluate({"ours": "dry", "input": "photos"}, "clean")
+    >>> table = img2img.evaluate({"ours": "dry", "input": "photos"}, "clean", protocol="matlab_y")
     >>> decibels, left_out = table.mean("ours", "psnr")
 
     Args:
         results: a folder of pictures, which is called ``results`` in the table, or several by name.
         targets: the folder they are compared with; files are matched by their path without ending and have the same
-            height and width.
-        metrics: of ``psnr`` (dB, infinite for identical pictures), ``ssim`` (in [-1, 1], undefined under 11 px) and
-            ``mae`` (0 to 255), all on 8-bit RGB.
+            height, width and depth.
+        metrics: of ``psnr`` (dB, infinite for identical pictures), ``ssim``, ``ssim_auto`` and ``uqi`` (in [-1, 1]),
+            ``vifp`` and ``vif`` (from 0 on; the targets are the reference) and ``mae`` (0 to 255).
+        protocol: what they are taken of: ``rgb``, ``gray``, ``y``, ``matlab_y``, ..., with changes such as
+            ``rgb,crop=4`` (see docs/metrics.md).
 
     Returns:
         The table: ``mean(method, metric)`` gives the mean over images and how many are left out since their value is
         infinite or undefined, ``values(method, metric)`` each picture's, ``per_image()`` all as CSV.
 
     Raises:
-        UserError: an unknown metric, a missing folder, pictures without partner, sizes that differ, unreadable files.
+        UserError: an unknown metric or protocol, a missing folder, pictures without partner, sizes or depths that
+            differ, unreadable files.
     """
     folders = results if isinstance(results, Mapping) else {"results": results}
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    check_names(names, ["md"])
+    names = [metrics] if isinstance(metrics, str) else metrics
+    wanted = Wanted(metrics=tuple(names), protocol=read_protocol(protocol))
     places = {name: Path(folder) for name, folder in folders.items()}
-    return of_folders(Path(targets), places, names, None, World(), shown=False).table
+    return of_folders(Path(targets), places, None, wanted, None, World(), shown=False).table
 
 
 def of_folders(
     target: Path,
     folders: Mapping[str, Path],
-    metrics: Sequence[str],
+    source: Path | None,
+    wanted: Wanted,
     output: Path | None,
     world: World,
     *,
     shown: bool = True,
 ) -> Evaluation:
-    """Folders of results against a folder of targets, files matched by their path without ending.
+    """Folders of results (and of the untouched inputs) against a folder of targets, matched by path without ending.
 
     Raises:
-        UserError: pictures without partner, sizes that differ, unreadable files, an ``output`` (for the report) that
-            lies in one of the folders or cannot be written; nothing was written.
+        UserError: pictures without partner, sizes or depths that differ, unreadable files, an ``output`` (for the
+            report) that lies in one of the folders or cannot be written; nothing was written.
     """
-    targets = _by_stem(target)
-    pairs: dict[str, dict[str, Path]] = {}
-    for name, folder in folders.items():
-        found = _by_stem(folder)
-        missing = sorted(set(targets) - set(found))
-        if missing:
-            more = f" and {len(missing) - 1} more" if missing[1:] else ""
-            raise UserError(f"--results {name}={folder}: no result for {targets[missing[0]]}{more}")
-        for stem, file in targets.items():
-            one, other = size(found[stem]), size(file)
-            if one != other:
-                raise UserError(
-                    f"{found[stem]} is {one[0]}x{one[1]}, its target {file} is {other[0]}x{other[1]}: "
-                    f"sizes must be the same"
-                )
-        pairs[name] = {stem: found[stem] for stem in targets}
+    if wanted.columns:
+        raise UserError("--columns: parameters, FLOPs and time are known of --weights alone; leave it out")
+    if INPUT in folders:
+        raise UserError(f"--results {INPUT}=...: this is the name of the untouched inputs; give them as --source")
+    places = {**({INPUT: source} if source else {}), **folders}
+    _check_against(wanted, places)
+    targets = by_stem(target)
+    flags = {name: "--source" if name == INPUT else f"--results {name}={folder}" for name, folder in places.items()}
+    entries = [Entry(name, partners(targets, folder, flags[name])) for name, folder in places.items()]
     if output is not None:
-        for folder in (target, *folders.values()):
+        for folder in (target, *places.values()):
             if inside(output, folder):
                 raise UserError(f"--output {output}: lies inside {folder}, whose pictures are measured; name another")
         check_folder(output, "--output")
-    rows = _score(targets, pairs, metrics, world, shown)
-    table = Table(tuple(folders), tuple(metrics), len(targets), rows)
-    source = folders.get("input") or folders.get(INPUT)
-    return Evaluation(table, folders, tuple(targets), target, source)
+    scenes = _scenes(wanted, {stem: [file.name, stem] for stem, file in targets.items()})
+    began = time.time()
+    scored = score(targets, entries, wanted.asked, world, shown=shown)
+    card = _card(scored, wanted, {name: str(folder) for name, folder in places.items()})
+    return replace(_evaluation(targets, entries, scored, wanted, card, [], scenes, {}), when=_when(began))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Weights to evaluate: a method's only run, or one of its seeds."""
+
+    method: str
+    place: str
+    header: Mapping[str, Any]
+    seed: str = ""
+
+    @property
+    def folder(self) -> str:
+        return f"{self.method}-seed{self.seed}" if self.seed else self.method
 
 
 def of_weights(
-    weights: Mapping[str, str],
+    weights: Sequence[tuple[str, str]],
     data: str | None,
     part: str,
-    metrics: Sequence[str],
+    wanted: Wanted,
     output: Path | None,
     world: World,
     tile: Tile = "auto",
 ) -> Evaluation:
     """Methods run on a data set's pairs, their written results scored, the untouched input's row first.
 
-    ``part`` is ``test`` (its test part, else val, else everything) or ``validation`` (what the first method's training
-    held out). Pictures go to ``output`` (source, target, one folder a method), or to a temporary folder. The table
-    says so where the pictures are those by which the best weights of a method were chosen.
+    ``weights`` are (method, place) pairs; a method named several times has several seeds. ``part`` is ``test`` (its
+    test part, else val, else everything) or ``validation`` (what the first method's training held out). Pictures go to
+    ``output`` (source, target, one folder a run), or to a temporary folder. The table says so where the pictures are
+    those by which the best weights of a method were chosen.
 
     Raises:
-        UserError: weights or data that do not fit, an ``output`` that cannot be; nothing was written.
+        UserError: weights or data that do not fit, runs of one method that differ in more than their seed, an
+            ``output`` that cannot be; nothing was written.
         RunError: something failed on the way.
     """
-    for name in weights:
-        if name in (*SIDES, INPUT):
-            raise UserError(f"--weights {name}=...: {name!r} is the name of the pictures themselves; say another")
-    headers = {name: weights_header(place) for name, place in weights.items()}
-    first = next(iter(headers.values()))
-    samples = _pairs(first, data, part)
-    translators = {name: load(place, str(world.device), tile=tile) for name, place in weights.items()}
+    runs = _runs(weights)
+    _check_against(wanted, [INPUT, *dict.fromkeys(run.method for run in runs)])
+    first = runs[0].header
+    samples, known = _pairs(first, data, part)
+    translators = [load(run.place, str(world.device), tile=tile) for run in runs]
     sides = list(samples.whole(0))
-    for name, translator in translators.items():
+    for run, translator in zip(runs, translators, strict=True):
+        flag = f"--weights {run.method}={run.place}"
         if translator.flow.fresh:
-            raise UserError(f"--weights {name}={weights[name]}: makes pictures from noise, there is nothing to compare")
+            raise UserError(f"{flag}: makes pictures from noise, there is nothing to compare")
         if "output" in translator.flow.makes and "mask" not in sides:
-            raise UserError(f"--weights {name}={weights[name]}: fills holes, but the data have no masks")
+            raise UserError(f"{flag}: fills holes, but the data have no masks")
     if output is not None:
         given = [Path(place) for place in (data, first["config"]["data"]["path"]) if place]
-        for place in (output / name for name in (*SIDES, *weights)):
+        for place in (output / name for name in (*SIDES, *(run.folder for run in runs))):
             for pictures in given:
                 if inside(place, pictures) or inside(pictures, place):
                     raise UserError(f"--output {output}: would write into the data {pictures}; name another folder")
         check_folder(output, "--output")
+    endings = output_names([Path(name) for name in samples.names], Path(), ".png")
+    files = {name: endings[Path(name)] for name in samples.names}
+    names = {str(file.with_suffix("")): [name, Path(name).name] for name, file in files.items()}
+    scenes = _scenes(wanted, names) or {stem: known[name] for stem, (name, _) in names.items() if name in known}
     with on_the_way():
-        return _run_weights(headers, translators, samples, metrics, output, world)
+        return _run_weights(runs, translators, samples, list(files.values()), wanted, scenes, output, world)
 
 
 def _run_weights(
-    headers: Mapping[str, Mapping[str, Any]],
-    translators: Mapping[str, Translator],
+    runs: Sequence[_Run],
+    translators: Sequence[Translator],
     samples: Samples,
-    metrics: Sequence[str],
+    names: Sequence[Path],
+    wanted: Wanted,
+    scenes: Mapping[str, str],
     output: Path | None,
     world: World,
 ) -> Evaluation:
@@ -177,9 +251,9 @@ def _run_weights(
     if output is None:
         keep = tempfile.TemporaryDirectory(prefix="img2img-")
         output = Path(world.share(keep.name))
-    folders = {"source": output / "source", "target": output / "target"}
-    places = output_names([Path(name) for name in samples.names], Path(), ".png")
-    names = [places[Path(name)] for name in samples.names]
+    began = time.time()
+    folder = {"source": output / "source", "target": output / "target"}
+    # what a run's header names the pictures by that chose its best weights
     digests: list[str] = []
     for index in range(world.rank, len(samples), world.size):
         pictures = samples.whole(index)
@@ -188,11 +262,12 @@ def _run_weights(
             write(output / side / names[index], Picture(pixels))
     # all sources are written before anybody reads them
     digests = [value for part in world.gather(digests) for value in part]
-    for name, translator in translators.items():
+    for run, translator in zip(runs, translators, strict=True):
         mask = output / "mask" if translator.needs_mask else None
-        jobs = [(folders["source"] / file, output / name / file, (mask / file) if mask else None, 0) for file in names]
+        place = output / run.folder
+        jobs = [(folder["source"] / file, place / file, (mask / file) if mask else None, 0) for file in names]
         share = jobs[world.rank :: world.size]
-        with Reporter(len(share), name, shown=world.chief) as reporter:
+        with Reporter(len(share), run.folder, shown=world.chief) as reporter:
 
             def tell(done: int, _: Any, reporter: Reporter = reporter) -> None:
                 reporter.advance(done)
@@ -200,16 +275,198 @@ def _run_weights(
             summary = translate_folder(translator, share, overwrite=True, on_done=tell)
         if summary.failed:
             file, reason = next(iter(summary.failed.items()))
-            raise RunError(f"{name}: {reason if file in reason else f'{file}: {reason}'}")
+            raise RunError(f"{run.folder}: {reason if file in reason else f'{file}: {reason}'}")
     world.any(False)
-    targets = {str(file.with_suffix("")): folders["target"] / file for file in names}
-    pairs = {INPUT: {str(file.with_suffix("")): folders["source"] / file for file in names}}
-    pairs |= {name: {str(file.with_suffix("")): output / name / file for file in names} for name in translators}
-    rows = _score(targets, pairs, metrics, world)
-    notes = [note for name, header in headers.items() if (note := chosen_on(name, header, digests))]
-    table = Table((INPUT, *translators), tuple(metrics), len(targets), rows, tuple(notes))
-    shown = {name: output / name for name in translators}
-    return Evaluation(table, shown, tuple(targets), folders["target"], folders["source"], keep)
+
+    def files(place: Path) -> dict[str, Path]:
+        return {str(file.with_suffix("")): place / file for file in names}
+
+    targets = files(folder["target"])
+    entries = [Entry(INPUT, files(folder["source"]))]
+    entries += [Entry(run.method, files(output / run.folder), run.seed) for run in runs]
+    scored = score(targets, entries, wanted.asked, world)
+    notes = [note for run in runs if (note := chosen_on(run.folder, run.header, digests))]
+    card = _card(scored, wanted, {run.folder: _about(run) for run in runs})
+    columns = _columns(runs, translators, wanted) if wanted.columns else {}
+    made = _evaluation(targets, entries, scored, wanted, card, notes, scenes, columns)
+    return replace(made, when=_when(began), keep=keep)
+
+
+def _evaluation(
+    targets: Files,
+    entries: Sequence[Entry],
+    scored: Scored,
+    wanted: Wanted,
+    card: Mapping[str, Any],
+    notes: Sequence[str],
+    scenes: Mapping[str, str],
+    columns: Mapping[str, Mapping[str, str]],
+) -> Evaluation:
+    notes = [*notes, *(f"the alpha of {method}'s pictures is left out" for method in scored.with_alpha)]
+    methods = tuple(dict.fromkeys(entry.method for entry in entries))
+    tables = {
+        protocol.label: Table(
+            methods=methods,
+            metrics=protocol.names(metrics),
+            scores=scored.scores[protocol.label],
+            protocol=protocol.line(metrics),
+            notes=tuple(notes),
+            scenes=scenes,
+            against=wanted.against,
+            columns=columns,
+            quoted=tuple(row for table in wanted.published for row in table.quoted),
+            card=card,
+            spread=wanted.spread,
+        )
+        for protocol, metrics in wanted.asked
+    }
+    results = {f"{e.method}-seed{e.seed}" if e.seed else e.method: e.files for e in entries if e.method != INPUT}
+    sources = next((entry.files for entry in entries if entry.method == INPUT), None)
+    explained = tuple(wanted.metrics_to_explain) if wanted.explain else ()
+    return Evaluation(tables[wanted.protocol.label], tables, targets, results, sources, explained)
+
+
+def _check_against(wanted: Wanted, methods: Sequence[str] | Mapping[str, Any]) -> None:
+    if wanted.against is not None and wanted.against not in methods:
+        raise unknown("row", wanted.against, methods, "--against")
+
+
+def _runs(weights: Sequence[tuple[str, str]]) -> list[_Run]:
+    """The runs, those of one method told apart by their seeds.
+
+    Raises:
+        UserError: reserved names; runs of one name that differ in more than the seed, or not even in that.
+    """
+    runs = [_Run(name, place, weights_header(place)) for name, place in weights]
+    grouped: dict[str, list[_Run]] = {}
+    for run in runs:
+        if run.method in (*SIDES, INPUT):
+            raise UserError(f"--weights {run.method}=...: {run.method!r} is the name of the pictures themselves")
+        grouped.setdefault(run.method, []).append(run)
+    for name, group in grouped.items():
+        first = group[0]
+        for other in group[1:]:
+            differing = _differing(_without_seed(first), _without_seed(other))
+            if differing:
+                raise UserError(
+                    f"--weights {name}=...: {first.place} and {other.place} differ in {', '.join(differing[:5])}; runs "
+                    f"of one name may differ in their seed alone: give them different names"
+                )
+        seeds = [str(run.header.get("seed", 0)) for run in group]
+        if len(set(seeds)) < len(seeds):
+            raise UserError(f"--weights {name}=...: two runs have the same seed; what would be averaged?")
+    return [replace(run, seed=str(run.header.get("seed", 0))) if grouped[run.method][1:] else run for run in runs]
+
+
+def _without_seed(run: _Run) -> dict[str, Any]:
+    config = dict(run.header["config"])
+    config["train"] = {key: value for key, value in config["train"].items() if key != "seed"}
+    return {**config, "which": run.header.get("which")}
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any], above: str = "") -> list[str]:
+    found = []
+    for key in sorted({*one, *other}):
+        left, right = one.get(key), other.get(key)
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            found += _differing(left, right, f"{above}{key}.")
+        elif left != right:
+            found.append(f"{above}{key}")
+    return found
+
+
+def _scenes(wanted: Wanted, names: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The scene of each picture out of ``wanted.scenes``, where its file may stand under any of its ``names``."""
+    if wanted.scenes is None:
+        return {}
+    scenes = scene_table(wanted.scenes)
+    found = {stem: next((scenes[name] for name in known if name in scenes), None) for stem, known in names.items()}
+    missing = [stem for stem, scene in found.items() if scene is None]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise UserError(f"--scenes {wanted.scenes}: no scene for {names[missing[0]][0]}{more}")
+    return {stem: scene for stem, scene in found.items() if scene is not None}
+
+
+def _when(began: float) -> dict[str, Any]:
+    return {
+        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
+        "seconds": round(time.time() - began, 1),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+    }
+
+
+def _card(scored: Scored, wanted: Wanted, sources: Mapping[str, Any]) -> dict[str, Any]:
+    """What a figure must be known with."""
+    total = hashlib.sha256()
+    for stem, value in sorted(scored.digests.items()):
+        total.update(f"{stem}\0{value}\0".encode())
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "line": f"data set {total.hexdigest()[:12]} ({len(scored.digests)} pairs)",
+        "protocol": wanted.protocol.label,
+        "protocol_source": wanted.protocol.source,
+        "protocol_open": wanted.protocol.open,
+        "metrics": list(wanted.protocol.names(wanted.metrics)),
+        "pairs": len(scored.digests),
+        "data_hash": total.hexdigest(),
+        "results": dict(sources),
+        "versions": versions,
+    }
+
+
+def _about(run: _Run) -> dict[str, Any]:
+    header = run.header
+    keys = ("task", "method", "seed", "step", "which", "chosen_by", "config")
+    return {"weights": run.place, **{key: header[key] for key in keys if key in header}}
+
+
+def _columns(runs: Sequence[_Run], translators: Sequence[Translator], wanted: Wanted) -> dict[str, dict[str, str]]:
+    """Parameters, FLOPs and time of each method's network, at the stated size."""
+    width, height = wanted.column_size
+    source = torch.zeros(1, translators[0].shape.source, height, width)
+    made: dict[str, dict[str, str]] = {}
+    for run, translator in zip(runs, translators, strict=True):
+        mask = torch.zeros(1, 1, height, width) if translator.needs_mask else None
+        heads = {
+            "params": "parameters (M)",
+            "flops": f"GFLOPs at {width}x{height} (2 a multiply-add)",
+            "time": f"ms at {width}x{height} ({translator.device.type}, {torch.get_num_threads()} threads)",
+        }
+        for name in wanted.columns:
+            texts = made.setdefault(heads[name], {})
+            # seeds share their network
+            texts[run.method] = texts.get(run.method) or COLUMNS[name](translator, source, mask)
+    return made
+
+
+def _parameters(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
+    return f"{sum(parameter.numel() for parameter in translator.network.parameters()) / 1e6:.3f}"
+
+
+def _flops(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
+    counter: Any = FlopCounterMode(display=False)
+    with counter:
+        translator.tensor(source, mask)
+    return f"{counter.get_total_flops() / 1e9:.2f}"
+
+
+def _time(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        translator.tensor(source, mask)
+        times.append(time.perf_counter() - began)
+    # the first is slower: memory and kernels are made
+    return f"{statistics.median(times[1:]) * 1e3:.0f}"
+
+
+COLUMNS = {"params": _parameters, "flops": _flops, "time": _time}
 
 
 def chosen_on(name: str, header: Mapping[str, Any], digests: Sequence[str]) -> str | None:
@@ -222,88 +479,18 @@ def chosen_on(name: str, header: Mapping[str, Any], digests: Sequence[str]) -> s
     return f"{which} also chose the best weights of {name} (by {header['chosen_by']}), so they are no test of them"
 
 
-def _pairs(header: Mapping[str, Any], data: str | None, part: str) -> Samples:
+def _pairs(header: Mapping[str, Any], data: str | None, part: str) -> tuple[Samples, Mapping[str, str]]:
+    """The pairs to measure, and their scenes by name where the split knows them."""
     config = build(DataConfig, header["config"]["data"], "the weights' data section")
     if config.layout in ("mixture", "images", "arrays"):
         raise UserError("these weights make pictures from noise: there are no pairs to measure")
     if part == "validation" or (data is None and config.path is not None):
         here = replace(config, path=data) if data else config
-        held = open_data(here, int(header.get("seed", 0))).validation
-        if held is None:
+        opened = open_data(here, int(header.get("seed", 0)))
+        if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
-        return held
-    return open_test(config, data)
-
-
-def _score(
-    targets: Mapping[str, Path],
-    pairs: Mapping[str, Mapping[str, Path]],
-    metrics: Sequence[str],
-    world: World,
-    shown: bool = True,
-) -> tuple[tuple[str, str, str, float], ...]:
-    """(method, image, metric, value) rows, shared out over processes."""
-    rows: list[tuple[str, str, str, float]] = []
-    stems = list(targets)
-    with Reporter(len(stems[world.rank :: world.size]), "measured", shown=shown and world.chief) as reporter:
-        for done, stem in enumerate(stems[world.rank :: world.size], 1):
-            target = as_rgb8(read(targets[stem]))
-            for name, files in pairs.items():
-                result = as_rgb8(read(files[stem]))
-                rows += [(name, stem, metric, METRICS[metric](result, target)) for metric in metrics]
-            reporter.advance(done)
-    order = {name: place for place, name in enumerate(pairs)}
-    everything = [row for part in world.gather(rows) for row in part]
-    places = {stem: place for place, stem in enumerate(stems)}
-    everything.sort(key=lambda row: (order[row[0]], places[row[1]], list(metrics).index(row[2])))
-    return tuple(everything)
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """Pictures below a folder by their path without ending."""
-    found: dict[str, Path] = {}
-    for file in find(folder):
-        stem = str(file.relative_to(folder).with_suffix(""))
-        if stem in found:
-            raise UserError(f"{file} and {found[stem].name} have the same name but for the ending: which one is meant?")
-        found[stem] = file
-    return found
-
-
-def render(evaluation: Evaluation, form: str) -> str:
-    """The table in a format."""
-    return FORMATS[form](evaluation.table)
-
-
-def write_figure(evaluation: Evaluation, path: Path, most: int = 4) -> None:
-    """A grid of source, each method and target for the first pictures."""
-    columns: list[tuple[str, Path]] = []
-    if evaluation.source is not None:
-        columns.append(("input", evaluation.source))
-    columns += [(name, folder) for name, folder in evaluation.folders.items() if folder != evaluation.source]
-    if evaluation.target is not None:
-        columns.append(("target", evaluation.target))
-    files = [{str(file.relative_to(place).with_suffix("")): file for file in find(place)} for _, place in columns]
-    rows = [[as_rgb8(read(found[stem])) for found in files] for stem in evaluation.names[:most]]
-    pixels: np.ndarray[Any, Any] = grid(rows, [label for label, _ in columns])
-    save_png(path, pixels)
-
-
-def write_report(evaluation: Evaluation, output: Path, formats: Sequence[str]) -> list[str]:
-    """table.<format>, per_image.csv and comparison.png in ``output``; lines that say what lies where."""
-    lines = []
-    for form in formats:
-        path = output / f"table.{'tex' if form == 'latex' else form}"
-        with atomic(path) as temporary:
-            temporary.write_text(render(evaluation, form) + "\n", encoding="utf-8")
-        lines.append(f"table: {path}")
-    path = output / "per_image.csv"
-    with atomic(path) as temporary:
-        temporary.write_text(evaluation.table.per_image(), encoding="utf-8")
-    lines.append(f"values of each picture: {path}")
-    write_figure(evaluation, output / "comparison.png")
-    lines.append(f"before and after: {output / 'comparison.png'}")
-    return lines
+        return opened.validation, opened.scenes
+    return open_test(config, data), {}
 
 
 def gain(evaluation: Evaluation) -> float:

@@ -6,28 +6,32 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from img2img.config import Tree, build, config_files, merge, named_file, options, override, plain, read_yaml
 from img2img.data.config import DataConfig
 from img2img.engine.plan import TrainConfig
 from img2img.errors import UserError, nearest, unknown
 from img2img.methods import Method
+from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.networks.init import INITS
 
-Selection = Literal["psnr", "ssim", "mae", "none"]
 LENGTHS = ("steps", "epochs", "minutes")
 SECTIONS = ("data", "train")
 
 
 @options
 class Task:
-    """The keys of a task's YAML (besides ``data`` and ``train``, which it presets)."""
+    """The keys of a task's YAML (besides ``data`` and ``train``, which it presets).
+
+    ``metrics`` are taken in validation under ``protocol``; ``selection``, one of them or ``none``, chooses the best
+    weights.
+    """
 
     description: str = ""
     default_method: str
-    metrics: tuple[Literal["psnr", "ssim", "mae"], ...] = ("psnr", "ssim")
-    selection: Selection = "psnr"
+    metrics: tuple[str, ...] = ("psnr", "ssim")
+    protocol: str = "rgb"
+    selection: str = "psnr"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +46,28 @@ class Settings:
     train: TrainConfig
 
     def __post_init__(self) -> None:
+        for name in self.task.metrics:
+            if name not in METRICS:
+                raise unknown("metric", name, METRICS, "metrics")
+        if self.protocol.depth != 8:
+            raise UserError(f"protocol {self.task.protocol!r}: training pictures have 8 bits a sample")
         if self.task.selection not in (*self.task.metrics, "none"):
             raise UserError(f"selection {self.task.selection!r} is not among metrics ({', '.join(self.task.metrics)})")
         if self.train.patience is not None and self.task.selection == "none":
             raise UserError("train.patience waits for a better selection metric, but this task has selection: none")
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
+
+    @property
+    def protocol(self) -> Protocol:
+        """What validation measures by."""
+        return read_protocol(self.task.protocol)
+
+    @property
+    def selection(self) -> str:
+        """The measure that chooses the best weights, as the protocol means it, or ``none``."""
+        chosen = self.task.selection
+        return chosen if chosen == "none" else self.protocol.names([chosen])[0]
 
     @property
     def tree(self) -> Tree:

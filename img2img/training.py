@@ -31,7 +31,7 @@ from img2img.files import check_folder, inside
 from img2img.images import digest
 from img2img.inference import Shape, header_for, translator_of
 from img2img.methods import build_players
-from img2img.metrics import METRICS, mean
+from img2img.metrics import mean, measure
 from img2img.networks.base import check_training_shape
 from img2img.reports.figures import grid, save_png, scatter, vectors_side_by_side
 from img2img.tasks import Settings, from_tree
@@ -133,7 +133,7 @@ def train(
         data.train, batch=plan.batch, seed=plan.seed, workers=plan.workers, rank=world.rank, world=world.size
     )
     validator = Validator(data.validation, settings, shape, world, run)
-    selection = settings.task.selection if data.validation is not None else "none"
+    selection = settings.selection if data.validation is not None else "none"
     trainer = Trainer(
         engine,
         source,
@@ -468,14 +468,16 @@ class Validator:
             self._noise_sheet(translator, step)
             return Report({})
         count = min(len(samples), plan.validation_images)
-        rows: list[tuple[str, str, float]] = []
+        protocol, asked = self.settings.protocol, self.settings.task.metrics
+        rows: list[tuple[str, str, float, str]] = []
         sheet: list[list[np.ndarray[Any, Any]]] = []
         for index in range(self.world.rank, count, self.world.size):
             pair = crop_to(samples.whole(index), self.settings.data.validation_crop)
             made = translator.pixels(pair["source"], pair.get("mask"))
             if self.settings.task.selection != "none":
-                name, target = samples.names[index], pair["target"]
-                rows += [(name, metric, METRICS[metric](made, target)) for metric in self.settings.task.metrics]
+                name = samples.names[index]
+                taken = measure(protocol, asked, made, pair["target"], self.world.device)
+                rows += [(name, metric, *value) for metric, value in taken.items()]
             if index < plan.samples:
                 sheet.append([pair["source"], made, pair["target"]])
         if self.run and step >= 0:
@@ -487,9 +489,9 @@ class Validator:
         rows = [row for part in self.world.gather(rows) for row in part]
         metrics: dict[str, float] = {}
         if self.settings.task.selection != "none":
-            for metric in self.settings.task.metrics:
-                metrics[metric] = mean([value for _, name, value in rows if name == metric])[0]
-        return Report(metrics, sorted(rows))
+            for metric in protocol.names(asked):
+                metrics[metric] = mean([value for _, name, value, _ in rows if name == metric])[0]
+        return Report(metrics, sorted(rows), protocol.line(asked))
 
     def _noise_sheet(self, translator: Any, step: int) -> None:
         if not (self.run and self.world.chief) or step < 0 or self.samples is None:

@@ -192,7 +192,7 @@ def test_evaluate_folders(tmp_path, capsys):
     # a shift of k levels everywhere has a mean squared error of k * k
     assert table.mean("ours", "psnr") == (pytest.approx(20 * np.log10(255)), 0)
     assert table.mean("input", "psnr")[0] == pytest.approx(20 * np.log10(255 / 5))
-    assert table.best("ssim") == "ours"
+    assert table.best("ssim") == ("ours",)
     single = img2img.evaluate(tmp_path / "dry", tmp_path / "clean", "mae")
     assert single.mean("results", "mae") == (pytest.approx(1), 0)
     assert single.values("results", "mae") == pytest.approx([1, 1])

@@ -1,4 +1,4 @@
-"""Timings, as ratios of two things in the same run: ``python tools/benchmark.py train``.
+"""Timings, as ratios of two things in the same run: ``python tools/benchmark.py train`` (or metrics, memory).
 
 The last line is JSON. Absolute times mean little on a shared machine; the two sides of a ratio are measured by turns.
 """
@@ -6,22 +6,33 @@ The last line is JSON. Absolute times mean little on a shared machine; the two s
 from __future__ import annotations
 
 import argparse
+import functools
+import importlib
 import json
+import math
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+from img2img.commands.evaluate import run
 from img2img.engine.distributed import World
 from img2img.engine.memory import keep_freed_memory, peak_bytes
 from img2img.engine.precision import Precision
 from img2img.inference import Shape
+from img2img.metrics import METRICS, PROTOCOLS, measure
 from img2img.tasks import Settings, resolve
 from img2img.training import build_engine
 from img2img.types import Batch
@@ -203,6 +214,222 @@ def bf16_hardware() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+Pixels = np.ndarray[Any, Any]
+Program = Callable[[Pixels, Pixels], float]
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Another program's measure of the same two arrays in double precision.
+
+    ``note`` says where its definition is another one, so that its time is shown but not compared with ours.
+    """
+
+    metric: str
+    program: str
+    run: Program
+    note: str = ""
+
+
+def photo(number: int = 0) -> tuple[Pixels, Pixels]:
+    """A noisy result and its target, 512x384 RGB."""
+    data: Any = importlib.import_module("skimage.data")
+    target = np.roll(data.astronaut()[:384], number, 1)
+    noise = np.random.default_rng(number).normal(0, 25, target.shape)
+    return np.clip(np.rint(target + noise), 0, 255).astype(np.uint8), target
+
+
+def planes(pixels: Pixels) -> Tensor:
+    """(1, C, H, W) float64."""
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].double()
+
+
+def of_tensors(function: Callable[..., Any], **options: Any) -> Program:
+    return lambda result, target: float(function(planes(result), planes(target), **options).mean())
+
+
+def of_channels(function: Callable[..., Any], **options: Any) -> Program:
+    """Of programs that make grey of RGB: each channel as a picture."""
+    return lambda result, target: float(
+        function(planes(result).transpose(0, 1), planes(target).transpose(0, 1), **options).mean()
+    )
+
+
+def of_skimage() -> list[Rival]:
+    metrics: Any = importlib.import_module("skimage.metrics")
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 2}
+    return [
+        Rival("psnr", "scikit-image", lambda x, y: float(metrics.peak_signal_noise_ratio(y, x, data_range=255))),
+        Rival("ssim", "scikit-image", lambda x, y: float(metrics.structural_similarity(y, x, data_range=255, **wang))),
+    ]
+
+
+def of_sewar() -> list[Rival]:
+    sewar: Any = importlib.import_module("sewar")
+    gauss: Any = importlib.import_module("sewar.utils").Filter.GAUSSIAN
+    window = {"fltr": gauss, "sigma": 1.5, "ws": 11}
+    return [
+        Rival("psnr", "sewar", lambda x, y: float(sewar.psnr(y, x, MAX=255))),
+        Rival("ssim", "sewar", lambda x, y: float(sewar.ssim(y, x, MAX=255, fltr_specs=window)[0])),
+        Rival("uqi", "sewar", lambda x, y: float(sewar.uqi(y, x)), "means where sums belong"),
+        Rival("vifp", "sewar", lambda x, y: float(sewar.vifp(y, x))),
+    ]
+
+
+def of_piq() -> list[Rival]:
+    piq: Any = load("piq")
+    return [
+        Rival("psnr", "piq", of_tensors(piq.psnr, data_range=255)),
+        Rival("ssim", "piq", of_tensors(piq.ssim, data_range=255, downsample=False)),
+        Rival("vifp", "piq", of_channels(piq.vif_p, data_range=255)),
+    ]
+
+
+def of_kornia() -> list[Rival]:
+    metrics: Any = load("kornia.metrics")
+    return [
+        Rival("psnr", "kornia", of_tensors(metrics.psnr, max_val=255.0)),
+        Rival("ssim", "kornia", of_tensors(metrics.ssim, window_size=11, max_val=255.0, padding="valid")),
+    ]
+
+
+def of_torchmetrics() -> list[Rival]:
+    image: Any = load("torchmetrics.functional.image")
+    return [
+        Rival("psnr", "torchmetrics", of_tensors(image.peak_signal_noise_ratio, data_range=255.0)),
+        Rival(
+            "ssim",
+            "torchmetrics",
+            of_tensors(image.structural_similarity_index_measure, data_range=255.0),
+            "border reflected",
+        ),
+        Rival("uqi", "torchmetrics", of_tensors(image.universal_image_quality_index), "11x11 Gaussian"),
+        Rival("vifp", "torchmetrics", of_tensors(image.visual_information_fidelity)),
+    ]
+
+
+PROGRAMS = {
+    "scikit-image": of_skimage,
+    "sewar": of_sewar,
+    "piq": of_piq,
+    "kornia": of_kornia,
+    "torchmetrics": of_torchmetrics,
+}
+
+
+def load(name: str) -> Any:
+    """A module that may import torchvision, whose wheel lacks two operators beside a torch without CUDA."""
+    try:
+        return importlib.import_module(name)
+    except RuntimeError:
+        declare_operators()
+        unfinished = ("torchvision", name.partition(".")[0])
+        for module in [module for module in sys.modules if module.startswith(unfinished)]:
+            del sys.modules[module]
+        return importlib.import_module(name)
+
+
+@functools.cache
+def declare_operators() -> Any:
+    library: Any = importlib.import_module("torch.library").Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library
+
+
+def rivals() -> tuple[list[Rival], list[str]]:
+    """Measures of the programs at hand, and the names of those that are not."""
+    found: list[Rival] = []
+    missing = []
+    for name, make in PROGRAMS.items():
+        try:
+            found += make()
+            print(f"{name} {version(name)}")
+        except ImportError:
+            missing.append(name)
+    return found, missing
+
+
+def of_us(name: str) -> Rival:
+    return Rival(name, "img2img", lambda result, target: measure(PROTOCOLS["rgb"], [name], result, target)[name].value)
+
+
+def bench_metrics(rounds: int) -> None:
+    """Every measure of ours and of others by turns, from the arrays that an evaluator has."""
+    torch.set_num_threads(THREADS)
+    others, missing = rivals()
+    print(f"not installed, left out: {', '.join(missing) or 'none'}\n")
+    ratios: dict[str, float | None] = {}
+    times: dict[tuple[str, str], float] = {}
+    for name in METRICS:
+        row = [of_us(name), *(rival for rival in others if rival.metric == name)]
+        values, seconds = by_turns(row, rounds)
+        for rival, value, took in zip(row, values, seconds, strict=True):
+            times[name, rival.program] = took
+            print(f"{name:9s} {rival.program:12s} {took * 1e3:9.2f} ms {took / seconds[0]:7.2f}x", end="")
+            print(f"  differs by {abs(value - values[0]):.0e}  {rival.note}" if rival is not row[0] else "")
+        same = [took for rival, took in zip(row[1:], seconds[1:], strict=True) if not rival.note]
+        ratios[name] = round(min(same) / seconds[0], 2) if same else None
+    last = {"four_together": four_together(times), "vif_ms": round(times["vif", "img2img"] * 1e3, 1)}
+    print(json.dumps({**ratios, **last, "missing": missing}))
+
+
+def four_together(times: dict[tuple[str, str], float]) -> float | None:
+    """PSNR, SSIM, UQI and VIFp of scikit-image and sewar against ours."""
+    theirs = [("psnr", "scikit-image"), ("ssim", "scikit-image"), ("uqi", "sewar"), ("vifp", "sewar")]
+    if any(key not in times for key in theirs):
+        return None
+    return round(sum(times[key] for key in theirs) / sum(times[name, "img2img"] for name, _ in theirs), 2)
+
+
+def by_turns(row: list[Rival], rounds: int) -> tuple[list[float], list[float]]:
+    """Values and median seconds. What is slow by far is not run as often as what decides the ratio."""
+    result, target = photo()
+    values = [rival.run(result, target) for rival in row]
+    first = [timed(rival, result, target, 1) for rival in row]
+    taken: list[list[float]] = [[] for _ in row]
+    for number in range(rounds):
+        for place, rival in enumerate(row):
+            if number < 2 or first[place] < 10 * min(first):
+                calls = max(1, math.ceil(0.02 / first[place]))
+                taken[place].append(timed(rival, result, target, calls))
+    return values, [statistics.median(seconds) for seconds in taken]
+
+
+def timed(rival: Rival, result: Pixels, target: Pixels, calls: int) -> float:
+    """Seconds of one call."""
+    began = time.perf_counter()
+    for _ in range(calls):
+        rival.run(result, target)
+    return (time.perf_counter() - began) / calls
+
+
+def bench_memory(counts: list[int]) -> None:
+    """The most memory of evaluations of few and of many pictures, each in a process of its own."""
+    peaks = {}
+    for count in counts:
+        command = [sys.executable, __file__, "evaluation", str(count)]
+        said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        peaks[count] = float(said.splitlines()[-1])
+        print(f"{count:4d} pairs of 512x384  peak {peaks[count]:6.0f} MB", flush=True)
+    print(json.dumps({"growth_mb": round(peaks[counts[-1]] - peaks[counts[0]], 1)}))
+
+
+def evaluate(count: int) -> None:
+    """The other end of `bench_memory`: ``img2img evaluate`` with every measure."""
+    torch.set_num_threads(THREADS)
+    with tempfile.TemporaryDirectory() as folder:
+        places = [Path(folder, kind) for kind in ("result", "target")]
+        for place in places:
+            place.mkdir()
+        for number in range(count):
+            for place, pixels in zip(places, photo(number), strict=True):
+                Image.fromarray(pixels).save(place / f"{number}.png", compress_level=1)
+        result, target = map(str, places)
+        run(["--target", target, "--results", f"noisy={result}", "--metrics", ",".join(METRICS), "--device", "cpu"])
+    print(peak_bytes() / 2**20)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -212,9 +439,21 @@ def main() -> None:
     inner = commands.add_parser("step", help="(used by train) one kind of step, at each line of standard input")
     inner.add_argument("name")
     inner.add_argument("label")
+    metrics = commands.add_parser("metrics", help="the measures of a 512x384 pair against other programs")
+    metrics.add_argument("--rounds", type=int, default=7)
+    memory = commands.add_parser("memory", help="whether an evaluation's memory grows with the number of pictures")
+    memory.add_argument("--pairs", type=int, nargs="+", default=[5, 50])
+    evaluation = commands.add_parser("evaluation", help="(used by memory) one evaluation")
+    evaluation.add_argument("pairs", type=int)
     given = parser.parse_args()
     if given.command == "train":
         bench_train(given.rounds, given.methods.split(","))
+    elif given.command == "metrics":
+        bench_metrics(given.rounds)
+    elif given.command == "memory":
+        bench_memory(given.pairs)
+    elif given.command == "evaluation":
+        evaluate(given.pairs)
     else:
         work(given.name, given.label)
 

@@ -12,10 +12,13 @@ from img2img.errors import UserError
 from img2img.tiles import parse_tile
 
 EXAMPLES = """\
-  img2img evaluate --target clean --results ours=dry input=photos
+  img2img evaluate --target clean --results ours=dry theirs=other --source rainy --output result
   img2img evaluate --weights ours=runs/derain --data DIR --output result
-  img2img evaluate --weights pan=runs/pan l2=runs/l2 --data DIR --format latex
-With --weights the results are written first and the written files are what is scored."""
+  img2img evaluate --weights pan=runs/pan l2=runs/l2 --data DIR --protocol matlab_y --format latex --against l2
+  img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
+  img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
+With --weights the results are written first and the written files are what is scored. --output also gets every
+picture's values, figures and report.html, a page to look at in a browser."""
 
 
 def arguments() -> Parser:
@@ -24,12 +27,54 @@ def arguments() -> Parser:
     made.add_argument("--target", type=Path, metavar="DIR", help="the targets of --results")
     made.add_argument("--results", action="extend", nargs="+", default=[], metavar="NAME=DIR", help="results by method")
     made.add_argument(
-        "--weights", action="extend", nargs="+", default=[], metavar="NAME=RUN", help="methods to run first"
+        "--source", type=Path, metavar="DIR", help="the untouched inputs of --results, for a row of theirs"
+    )
+    made.add_argument(
+        "--weights",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME=RUN",
+        help="methods to run first; a name given several times has several seeds",
     )
     made.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
-    made.add_argument("--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, mae")
+    made.add_argument(
+        "--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae"
+    )
+    made.add_argument(
+        "--protocol",
+        default="rgb",
+        help="what the numbers are taken of: rgb (default), gray, y, y_uint8, y_full, derain_rgb, matlab_y, prenet_y, "
+        "basicsr_y, rgb_256; with changes such as rgb,crop=4 or y,resize=256x256 (docs/metrics.md)",
+    )
+    made.add_argument("--explain", action="store_true", help="also print the same results under every protocol")
+    made.add_argument(
+        "--against", metavar="NAME", help="compare every row with this one: paired Wilcoxon, effect size, Holm"
+    )
+    made.add_argument(
+        "--spread",
+        choices=("none", "std", "interval"),
+        default="none",
+        help="what stands beside the means in md and latex",
+    )
+    made.add_argument(
+        "--scenes",
+        type=Path,
+        metavar="FILE",
+        help="CSV (file, scene): intervals and tests go over scenes, not pictures",
+    )
+    made.add_argument(
+        "--published",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="quoted rows: a shipped name or a YAML",
+    )
+    made.add_argument("--columns", default="", help="comma-separated, of --weights: params, flops, time")
+    made.add_argument("--column-size", default="256x256", metavar="WxH", help="the size that flops and time are of")
     made.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")
-    made.add_argument("--output", type=Path, metavar="DIR", help="write table, per_image.csv and figures here")
+    made.add_argument("--output", type=Path, metavar="DIR", help="write tables, per_image.csv, figures and a page here")
     made.add_argument(
         "--part",
         choices=("test", "validation"),
@@ -48,38 +93,52 @@ def run(words: Sequence[str]) -> int:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    other = ("data", "part", "tile", "require_gain") if given.results else ("target",)
+    other = ("data", "part", "tile", "require_gain") if given.results else ("target", "source")
     for flag in other:
         if getattr(given, flag) is not None:
             kind = "--results" if given.results else "--weights"
             raise UserError(f"--{flag.replace('_', '-')} has no meaning beside {kind}; leave it out")
-    from img2img import evaluation
+    from img2img import evaluation, report
+    from img2img.metrics import read_protocol
+    from img2img.reports import published
 
-    metrics, formats = _listed(given.metrics), _listed(given.format)
-    evaluation.check_names(metrics, formats)
-    if given.require_gain is not None and "psnr" not in metrics:
+    formats = _listed(given.format)
+    report.check_formats(formats)
+    wanted = evaluation.Wanted(
+        metrics=tuple(_listed(given.metrics)),
+        protocol=read_protocol(given.protocol),
+        explain=given.explain,
+        against=given.against,
+        spread=given.spread,
+        scenes=given.scenes,
+        published=tuple(published.load(name) for name in given.published),
+        columns=tuple(_listed(given.columns)),
+        column_size=_size(given.column_size),
+    )
+    if given.require_gain is not None and "psnr" not in wanted.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
     tile = parse_tile(given.tile or "auto")
     named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
     world = join(given.device)
     if given.weights:
-        part = given.part or "test"
-        table = evaluation.of_weights(named, given.data, part, metrics, given.output, world, tile)
+        made = evaluation.of_weights(named, given.data, given.part or "test", wanted, given.output, world, tile)
     else:
-        folders = {name: Path(folder) for name, folder in named.items()}
-        table = evaluation.of_folders(given.target, folders, metrics, given.output, world)
+        folders = _once(named)
+        made = evaluation.of_folders(given.target, folders, given.source, wanted, given.output, world)
     world.close()
     if not world.chief:
         return 0
     if given.output is None:
-        print("\n\n".join(evaluation.render(table, form) for form in formats))
+        print("\n\n".join(report.render(made, form) for form in formats))
     else:
-        for line in evaluation.write_report(table, given.output, formats):
+        for line in report.write_report(made, given.output, formats):
             say(line)
-        print(evaluation.render(table, "md"))
+        print(report.render(made, "md"))
+    if given.explain:
+        print(f"\n{made.explanation()}")
     if given.require_gain is None:
         return 0
-    gain = evaluation.gain(table)
+    gain = evaluation.gain(made)
     reached = gain >= given.require_gain
     verdict = "at least" if reached else "less than"
     say(f"gain over the untouched input: {gain:+.2f} dB PSNR ({verdict} {given.require_gain:g})")
@@ -91,15 +150,32 @@ def _listed(text: str) -> list[str]:
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
-def _named(pairs: Sequence[str], flag: str) -> dict[str, str]:
-    result: dict[str, str] = {}
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.split("x"))
+    except ValueError as error:
+        raise UserError(f"--column-size {text}: must be WIDTHxHEIGHT, such as 256x256") from error
+    if min(width, height) < 1:
+        raise UserError(f"--column-size {text}: must be at least 1x1")
+    return width, height
+
+
+def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+    result = []
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name or not value:
             raise UserError(f"{flag} {pair}: must be NAME=PLACE, such as {flag} ours=runs/derain")
-        if name in result:
-            raise UserError(f"{flag}: the name {name!r} is given twice")
         if "/" in name or name.startswith("."):
             raise UserError(f"{flag} {pair}: the name {name!r} cannot be a folder's name")
-        result[name] = value
+        result.append((name, value))
     return result
+
+
+def _once(named: Sequence[tuple[str, str]]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for name, folder in named:
+        if name in folders:
+            raise UserError(f"--results: the name {name!r} is given twice")
+        folders[name] = Path(folder)
+    return folders

@@ -61,17 +61,26 @@ def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
     return [root(i) for i in range(count)]
 
 
-def read_scenes(path: Path, names: Sequence[str]) -> list[str]:
+def scene_table(path: Path) -> dict[str, str]:
     """The scene of each file from a CSV with columns ``file`` and ``scene``.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {row["file"]: row["scene"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({error})") from error
+
+
+def read_scenes(path: Path, names: Sequence[str]) -> list[str]:
+    """The scene of each name.
 
     Raises:
         UserError: the file cannot be read, or a picture is missing in it.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            scenes = {row["file"]: row["scene"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({error})") from error
+    scenes = scene_table(path)
     missing = [name for name in names if name not in scenes]
     if missing:
         raise UserError(f"{path}: no scene for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}")

@@ -28,7 +28,7 @@ from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import RunError
 from img2img.files import atomic
-from img2img.metrics import HIGHER_IS_BETTER, PROTOCOL
+from img2img.metrics import METRICS
 from img2img.types import Batch
 
 # a cross-entropy critic with a loss below this, at so many log lines in a row, has won
@@ -45,10 +45,11 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """One validation: means by metric name, and per-image rows (image, metric, value)."""
+    """One validation: means by metric name, per-image rows (image, metric, value, reason), and the protocol's line."""
 
     metrics: Mapping[str, float]
-    rows: Sequence[tuple[str, str, float]] = ()
+    rows: Sequence[tuple[str, str, float, str]] = ()
+    protocol: str = ""
 
 
 Validate = Callable[[nn.ModuleDict, int], Report]
@@ -259,11 +260,11 @@ class Trainer:
         value = report.metrics.get(self.selection)
         better = False
         if value is not None and math.isfinite(value):
-            higher = HIGHER_IS_BETTER[self.selection]
+            higher = METRICS[self.selection].higher_is_better
             better = state.best is None or (value > state.best if higher else value < state.best)
-        elif value is not None:
+        elif value == math.inf:
             # identical pictures give an infinite PSNR: nothing can be better
-            better = state.best is None or (value == math.inf and state.best != math.inf)
+            better = state.best != math.inf
         if better:
             state.best, state.since_best = value, 0
             self._write_weights("best")
@@ -272,7 +273,7 @@ class Trainer:
         text = "  ".join(f"{name} {number:.4f}" for name, number in report.metrics.items())
         reporter.note(f"validation at step {state.step}: {text}{'  (best)' if better else ''}")
         if self.run and self.world.chief:
-            record = {"step": state.step, "best": better, **report.metrics, "protocol": PROTOCOL}
+            record = {"step": state.step, "best": better, **report.metrics, "protocol": report.protocol}
             self.run.append("validation.jsonl", record)
             self._write_rows(report)
         if self.tensorboard is not None:
@@ -289,7 +290,10 @@ class Trainer:
         if not self.run or not report.rows:
             return
         path = self.run.folder / "validation" / f"step-{self.progress.step}.csv"
-        rows = [("image", "metric", "value"), *((name, metric, repr(value)) for name, metric, value in report.rows)]
+        rows = [
+            ("image", "metric", "value", "reason"),
+            *((name, metric, repr(value), reason) for name, metric, value, reason in report.rows),
+        ]
         with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows(rows)
 

@@ -12,12 +12,14 @@ from img2img.losses.matching import FeatureMatching
 from img2img.losses.penalties import R1, Dragan, GradientPenalty
 from img2img.losses.perceptual import PerceptualAdversarial, PerceptualMargin
 from img2img.losses.pixel import L1, L2, Charbonnier
+from img2img.losses.structural import SSIM
 
 GENERATOR_LOSSES: dict[str, type[Any]] = {
     "adversarial": AdversarialGenerator,
     "l1": L1,
     "l2": L2,
     "charbonnier": Charbonnier,
+    "ssim": SSIM,
     "perceptual_adversarial": PerceptualAdversarial,
     "feature_matching": FeatureMatching,
     "cycle": CycleConsistency,

@@ -1,7 +1,8 @@
-"""Measures of results; ``METRICS`` holds them by name."""
+"""Measures of results and the protocols they are taken under, by name."""
 
 from __future__ import annotations
 
-from img2img.metrics.paired import HIGHER_IS_BETTER, METRICS, PROTOCOL, mean
+from img2img.metrics.protocols import PROTOCOLS, Protocol, Value, measure, read_protocol
+from img2img.metrics.registry import METRICS, Metric, mean
 
-__all__ = ["HIGHER_IS_BETTER", "METRICS", "PROTOCOL", "mean"]
+__all__ = ["METRICS", "PROTOCOLS", "Metric", "Protocol", "Value", "mean", "measure", "read_protocol"]

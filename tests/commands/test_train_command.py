@@ -18,7 +18,7 @@ from small_run import SMALL, header, lines, train, tree
 from conftest import METHODS, TASKS
 from img2img.commands import main
 from img2img.config import config_files
-from img2img.metrics import PROTOCOL
+from img2img.metrics import read_protocol
 from img2img.tasks import resolve
 
 
@@ -67,7 +67,7 @@ def test_everything_lies_in_the_run_directory(pairs, tmp_path, capsys):
     assert [line["step"] for line in validations] == [2, 4]
     assert validations[0]["best"]
     for line in validations:
-        assert line["protocol"] == PROTOCOL
+        assert line["protocol"] == read_protocol("rgb").line(("psnr", "ssim"))
         with (run / f"validation/step-{line['step']}.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert {row["image"] for row in rows} == set(manifest["validation"])

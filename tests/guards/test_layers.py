@@ -30,7 +30,7 @@ FLOORS = (
     ("methods", "tasks"),
     ("inference",),
     ("reports",),
-    ("training", "evaluation"),
+    ("training", "scoring", "evaluation", "report"),
     ("commands",),
 )
 ORDER = {room: place for place, room in enumerate(room for floor in FLOORS for room in floor)}

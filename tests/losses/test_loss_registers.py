@@ -21,6 +21,7 @@ CLASSES = [*GENERATOR_LOSSES.values(), *CRITIC_LOSSES.values(), *GAMES.values(),
 def test_names():
     assert set(GENERATOR_LOSSES) == {
         "adversarial", "l1", "l2", "charbonnier", "perceptual_adversarial", "feature_matching", "cycle", "identity",
+        "ssim",
     }  # fmt: skip
     assert set(CRITIC_LOSSES) == {"adversarial", "perceptual_margin", "gradient_penalty", "r1", "dragan"}
     assert set(FITNESS) == {"quality_diversity", "random"}
@@ -51,7 +52,7 @@ def test_every_loss_is_an_fp32_scalar_and_says_what_it_needs(side, name):
     assert loss.needs
     assert all(need in known or need.startswith("image:") for need in loss.needs)
     generator = torch.Generator().manual_seed(0)
-    real, fake, source = (torch.rand(2, 3, 4, 4, generator=generator).bfloat16() for _ in "rfs")
+    real, fake, source = (torch.rand(2, 3, 12, 12, generator=generator).bfloat16() for _ in "rfs")
     # penalties are judged in fp32
     dtype = torch.float32 if getattr(loss, "penalty", False) else torch.bfloat16
     real, fake = real.to(dtype), fake.to(dtype)

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
-from img2img.reports.figures import GAP, HEAD, grid, save_png, scatter, vectors_side_by_side
+from img2img.reports.figures import (
+    COLOURS,
+    FRAME,
+    GAP,
+    HEAD,
+    grid,
+    metric_plot,
+    save_png,
+    scatter,
+    telling_box,
+    vectors_side_by_side,
+    zoomed_grid,
+)
 
 RED, GREEN, BLUE = (200, 0, 0), (0, 150, 0), (0, 0, 250)
 
@@ -55,6 +68,181 @@ def test_points_lie_where_they_should():
     assert (x, y) == (pytest.approx(75, abs=1), pytest.approx(25, abs=1))
     y, x = np.argwhere((sheet == (170, 170, 170)).all(2)).mean(0)
     assert (x, y) == (pytest.approx(25, abs=1), pytest.approx(75, abs=1))
+
+
+def with_error(places: dict[tuple[int, int], int], height: int = 40, width: int = 60) -> np.ndarray:
+    """Mid-grey, wrong by some steps at (row, column)."""
+    picture = flat((128, 128, 128), height, width)
+    for (row, column), steps in places.items():
+        picture[row, column] = 128 + steps
+    return picture
+
+
+def test_the_box_lies_where_methods_differ_most():
+    target = flat((128, 128, 128), 40, 60)
+    # both are wrong on the left, they differ on the right, in single pixels and most in their sum
+    one = with_error({(5, 5): 100, (30, 50): 30, (32, 52): 30, (10, 30): 40})
+    other = with_error({(5, 5): 100})
+    left, top, width, height = telling_box([one, other], target, (15, 10))
+    assert (width, height) == (15, 10)
+    assert (left, top) == (52 - 14, 32 - 9)  # the first window with both
+    assert telling_box([other, one], target, (15, 10)) == (left, top, width, height)
+
+
+def test_the_box_of_one_method_lies_where_it_is_worst():
+    target = flat((128, 128, 128), 40, 60)
+    found = telling_box([with_error({(5, 5): 20, (30, 20): 21})], target, (1, 1))
+    assert found == (20, 30, 1, 1)
+    same = with_error({(5, 5): 20})
+    assert telling_box([same, same], target, (1, 1)) == (5, 5, 1, 1)
+    # dark errors count as bright ones: no wrap-around
+    assert telling_box([with_error({(3, 4): -128, (9, 9): 127})], target, (1, 1)) == (4, 3, 1, 1)
+
+
+def test_the_box_of_perfect_results_is_the_middle():
+    target = flat(RED, 40, 60)
+    assert telling_box([target, target], target, (20, 10)) == (20, 15, 20, 10)
+    assert telling_box([target], target, (60, 40)) == (0, 0, 60, 40)
+
+
+def test_a_detail_is_framed_and_enlarged_below():
+    # not enlarged by the grid itself, so that places can be told
+    pictures = [np.random.default_rng(seed).integers(0, 200, (100, 160, 3), dtype=np.uint8) for seed in range(3)]
+    sheet = zoomed_grid([pictures], ["source", "m", "target"], [(40, 30, 26, 20)])
+    for column, picture in enumerate(pictures):
+        left, top = GAP + column * (160 + GAP), HEAD + GAP
+        shown = sheet[top : top + 100, left : left + 160]
+        framed = (shown == FRAME).all(2)
+        assert set(zip(*np.nonzero(framed), strict=True)) == {
+            (y, x) for y in range(28, 52) for x in range(38, 68) if not (30 <= y < 50 and 40 <= x < 66)
+        }
+        assert np.array_equal(shown[~framed], picture[~framed])
+        below = sheet[top + 100 + GAP :, left : left + 160]
+        detail = picture[30:50, 40:66].repeat(6, 0).repeat(6, 1)  # (160 - 4) / 26
+        assert np.array_equal(below[2 : 2 + 120, 2 : 2 + 156], detail)
+        assert (below[[0, 1, 122, 123], :160] == FRAME).all()
+        assert (below[:124, [0, 1, 158, 159]] == FRAME).all()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 200), (64, 48), (129, 7), (500, 333), (1500, 900)])
+def test_boxes_are_found_in_pictures_of_every_size(width, height):
+    rng = np.random.default_rng(0)
+    pictures = [rng.integers(0, 200, (height, width, 3), dtype=np.uint8) for _ in range(4)]
+    sheet = zoomed_grid([pictures], ["source", "a", "b", "target"])
+    assert (sheet == FRAME).all(2).sum() > 4 * 8
+    assert np.array_equal(sheet, zoomed_grid([pictures], ["source", "a", "b", "target"]))
+
+
+def test_the_box_is_chosen_by_the_results_against_the_target():
+    target = flat((128, 128, 128), 120, 160)
+    source = with_error({(y, x): 120 for y in range(60, 120) for x in range(80)}, 120, 160)
+    result = with_error({(y, x): 9 for y in range(5, 15) for x in range(140, 150)}, 120, 160)
+    sheet = zoomed_grid([[source, result, target]], ["source", "m", "target"])
+    framed = (sheet[HEAD + GAP :][:120, GAP : GAP + 160] == FRAME).all(2)
+    middle = np.argwhere(framed).mean(0)
+    assert middle[0] < 40
+    assert middle[1] > 100
+    # the other way round the source is asked
+    sheet = zoomed_grid([[target, result, source]], "tms", source=0, target=0)
+    framed = (sheet[HEAD + GAP :][:120, GAP : GAP + 160] == FRAME).all(2)
+    assert np.argwhere(framed).mean(0)[0] > 60
+
+
+def test_what_a_zoomed_grid_refuses():
+    picture = flat(RED, 30, 40)
+    with pytest.raises(ValueError, match="one size"):
+        zoomed_grid([[picture, flat(RED, 40, 30)]], "ab")
+    for box in ((-1, 0, 5, 5), (0, 0, 41, 5), (0, 28, 5, 5), (0, 0, 0, 5)):
+        with pytest.raises(ValueError, match="does not lie"):
+            zoomed_grid([[picture, picture]], "ab", [box])
+    with pytest.raises(ValueError, match="boxes must be given"):
+        zoomed_grid([[picture, picture]], "ab", target=None)
+
+
+@pytest.fixture
+def texts(monkeypatch) -> list[str]:
+    """What is written into pictures."""
+    written = []
+    real = ImageDraw.ImageDraw.text
+
+    def text(self, place, words, *more, **options):
+        written.append(words)
+        return real(self, place, words, *more, **options)
+
+    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
+    return written
+
+
+def marks(sheet: np.ndarray, index: int) -> list[tuple[float, float]]:
+    """Middles (x, y) of a method's marks from left to right, without the legend's."""
+    near = (np.abs(sheet.astype(int) - COLOURS[index]) < 60).all(2)
+    labels, count = ndimage.label(near)
+    sizes = ndimage.sum_labels(near, labels, range(1, count + 1))
+    middles = ndimage.center_of_mass(near, labels, [number + 1 for number in range(count) if sizes[number] > 12])
+    return sorted((x, y) for y, x in middles if y > 60)
+
+
+def test_a_plot_has_each_value_in_its_place(texts):
+    first, second = [30.0, 10.0, 20.0], [15.0, 25.0, 20.0]
+    sheet = metric_plot({"first": first, "second": second}, ["p", "q", "r"], "PSNR (dB)", size=(600, 300))
+    assert sheet.shape == (300, 600, 3)
+    assert sheet.dtype == np.uint8
+    # worst to best by the first: q, r, p
+    points = marks(sheet, 1)
+    assert len(points) == 3
+    (x0, y0), (x1, y1), (x2, y2) = points
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=1)
+    # 25, 20, 15: evenly down
+    assert y0 < y1 < y2
+    assert y1 - y0 == pytest.approx(y2 - y1, abs=1)
+    assert [text for text in texts if text in "pqr"] == ["q", "r", "p"]
+    assert "PSNR (dB) of each image (higher is better)" in texts
+    assert {"first", "second", "10", "20", "30"} <= set(texts)
+    # the ticks are where they say: the line of 20 runs through the middle point
+    assert (sheet[round(y1), -40:-20] < 240).all()
+
+
+def test_a_plot_of_a_measure_whose_small_values_are_good(texts):
+    sheet = metric_plot({"a": [1.0, 3.0], "b": [1.0, 3.0]}, ["p", "q"], "MAE", higher_is_better=False)
+    assert [text for text in texts if text in "pq"] == ["q", "p"]
+    assert "MAE of each image (lower is better)" in texts
+    (_, left), (_, right) = marks(sheet, 1)
+    assert left < right
+
+
+def test_a_plot_says_what_it_leaves_out(texts):
+    values = {"a": [2.0, np.inf, 1.0, np.nan], "b": [np.nan, 1.5, np.nan, 1.2]}
+    sheet = metric_plot(values, list("pqrs"), "PSNR")
+    assert "a (2 infinite or undefined left out)" in texts
+    assert "b (2 infinite or undefined left out)" in texts
+    assert [text for text in texts if text in "pqrs"] == ["r", "p", "q", "s"]
+    assert len(marks(sheet, 1)) == 2
+    texts.clear()
+    metric_plot(values, list("pqrs"), "MAE", higher_is_better=False)
+    assert [text for text in texts if text in "pqrs"] == ["p", "r", "q", "s"]
+    texts.clear()
+    metric_plot({"a": [np.nan], "b": [np.inf]}, ["p"], "PSNR")
+    assert "a (1 infinite or undefined left out)" in texts
+
+
+def test_a_plot_of_many_images_counts_them(texts):
+    values = np.random.default_rng(0).normal(25, 3, 1000).tolist()
+    metric_plot({"a": values}, [f"image{number}" for number in range(1000)], "PSNR")
+    assert "1000 images, worst to best by a" in texts
+    assert not any(text.startswith("image") for text in texts)
+
+
+@pytest.mark.parametrize("value", [0.0, -3.0, 1e-9, 1e9])
+def test_a_plot_of_equal_values(value, texts):
+    sheet = metric_plot({"x": [1.0], "a": [value]}, ["p"], "PSNR")
+    assert len(marks(sheet, 1)) == 1
+    metric_plot({"a": [value, value]}, ["p", "q"], "PSNR")
+
+
+def test_what_a_plot_refuses():
+    for values, names in (({}, ["p"]), ({"a": []}, []), ({"a": [1.0]}, ["p", "q"])):
+        with pytest.raises(ValueError, match="one value an image"):
+            metric_plot(values, names, "PSNR")
 
 
 def test_a_sheet_is_written_as_it_is(tmp_path):
