@@ -168,7 +168,7 @@ def of_folders(
             if inside(output, folder):
                 raise UserError(f"--output {output}: lies inside {folder}, whose pictures are measured; name another")
         check_folder(output, "--output")
-    scenes = _scenes(wanted, {stem: [file.name, stem] for stem, file in targets.items()})
+    scenes = _scenes(wanted, {stem: [stem + file.suffix, file.name] for stem, file in targets.items()})
     began = time.time()
     scored = score(targets, entries, wanted.asked, world, shown=shown)
     card = _card(scored, wanted, {name: str(folder) for name, folder in places.items()})
@@ -376,11 +376,15 @@ def _differing(one: Mapping[str, Any], other: Mapping[str, Any], above: str = ""
 
 
 def _scenes(wanted: Wanted, names: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """The scene of each picture out of ``wanted.scenes``, where its file may stand under any of its ``names``."""
+    """The scene of each picture out of ``wanted.scenes``, where its file stands under one of its ``names``.
+
+    Endings do not count: results are often written in another format than the data they were made from.
+    """
     if wanted.scenes is None:
         return {}
-    scenes = scene_table(wanted.scenes)
-    found = {stem: next((scenes[name] for name in known if name in scenes), None) for stem, known in names.items()}
+    scenes = {str(Path(file).with_suffix("")): scene for file, scene in scene_table(wanted.scenes).items()}
+    bare = {stem: [str(Path(name).with_suffix("")) for name in known] for stem, known in names.items()}
+    found = {stem: next((scenes[name] for name in known if name in scenes), None) for stem, known in bare.items()}
     missing = [stem for stem, scene in found.items() if scene is None]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""

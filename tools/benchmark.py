@@ -366,8 +366,9 @@ def bench_metrics(rounds: int) -> None:
         values, seconds = by_turns(row, rounds)
         for rival, value, took in zip(row, values, seconds, strict=True):
             times[name, rival.program] = took
-            print(f"{name:9s} {rival.program:12s} {took * 1e3:9.2f} ms {took / seconds[0]:7.2f}x", end="")
-            print(f"  differs by {abs(value - values[0]):.0e}  {rival.note}" if rival is not row[0] else "")
+            line = f"{name:9s} {rival.program:12s} {took * 1e3:9.2f} ms {took / seconds[0]:7.2f}x"
+            about = f"  differs by {abs(value - values[0]):.0e}  {rival.note}" if rival is not row[0] else ""
+            print((line + about).rstrip(), flush=True)
         same = [took for rival, took in zip(row[1:], seconds[1:], strict=True) if not rival.note]
         ratios[name] = round(min(same) / seconds[0], 2) if same else None
     last = {"four_together": four_together(times), "vif_ms": round(times["vif", "img2img"] * 1e3, 1)}

@@ -358,6 +358,21 @@ CASES = [
     Case("evaluate a file", "evaluate --weights a=one.png --data pairs", ("one.png", "not a weights file")),
     Case("evaluate noise", "evaluate --weights a=noise", ("noise",)),
     Case("evaluate on nothing", "evaluate --weights a=run --data nowhere", ("nowhere",)),
+    Case("unknown protocol", f"{RESULTS} --protocol matlab", ("--protocol", "'matlab'", "did you mean 'matlab_y'")),
+    Case("unknown key of a protocol", f"{RESULTS} --protocol rgb,cropp=4", ("'cropp'", "did you mean 'crop'")),
+    Case("protocol's crop of no sense", f"{RESULTS} --protocol rgb,crop=-1", ("crop=-1", "at least 0")),
+    Case("crop that leaves nothing", f"{RESULTS} --protocol rgb,crop=24 --output out", ("photos/", "crop=24")),
+    Case("resize of no sense", f"{RESULTS} --protocol rgb,resize=big", ("resize=big",)),
+    Case("depth that is rounded away", f"{RESULTS} --protocol gray,depth=16", ("depth=16",)),
+    Case("depth of no picture here", f"{RESULTS} --protocol rgb,depth=16 --output out", ("photos/", "8 bits")),
+    Case("row that is not there", f"{RESULTS} --against b", ("--against", "'b'")),
+    Case("scenes that are not there", f"{RESULTS} --scenes no.csv --output out", ("no.csv", "file and scene")),
+    Case("unknown published table", f"{RESULTS} --published no", ("--published", "'no'")),
+    Case("unknown column", f"{WEIGHTS} --columns flop", ("--columns", "'flop'", "did you mean 'flops'")),
+    Case("columns of folders", f"{RESULTS} --columns params", ("--columns", "--weights")),
+    Case("column size of no sense", f"{WEIGHTS} --columns flops --column-size 256", ("--column-size 256",)),
+    Case("source of weights", f"{WEIGHTS} --source photos", ("--source",)),
+    Case("source is not there", f"{RESULTS} --source no --output out", ("no:", "no such folder")),
     Case("evaluate a tile of no sense", f"{WEIGHTS} --tile x", ("--tile x",)),
 ]
 # fmt: on
@@ -446,7 +461,7 @@ def fill(monkeypatch):
                 path.with_name(f".{path.name}.{os.getpid()}.tmp").symlink_to("/dev/full")
             return atomic(path)
 
-        for module in ("files", "engine.run", "evaluation"):
+        for module in ("files", "engine.run", "report", "reports.page"):
             monkeypatch.setattr(f"img2img.{module}.atomic", on_a_full_disk)
 
     return full
