@@ -300,7 +300,9 @@ def test_comparisons_stand_in_a_second_table():
     assert r"\label{tab:comparison}" in text
     assert text.count(r"\begin{table}") == 2
     scenes = {f"image{number}": str(number // 2) for number in range(12)}
-    assert "over the mean differences of scenes (n)" in FORMATS["md"](replace(made, scenes=scenes))
+    by_scene = FORMATS["md"](replace(made, scenes=scenes))
+    assert "over the mean differences of scenes (n)" in by_scene
+    assert "| up | PSNR | +1.05 | 0.031 | 0.031 | +1.00 | 6 |" in by_scene  # 2 of 64
     assert "the mean over them" in FORMATS["md"](seeded(against="l2"))
     assert "Wilcoxon" not in FORMATS["md"](TABLE)
 
