@@ -26,7 +26,7 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "psnr": Metric(psnr, "PSNR", 2, unit="dB"),
     "ssim": Metric(ssim, "SSIM", 4),
-    "ssim_auto": Metric(ssim_auto, "SSIM (auto-downsampled)", 4),
+    "ssim_auto": Metric(ssim_auto, "SSIM auto", 4),
     "uqi": Metric(uqi, "UQI", 4),
     "vifp": Metric(vifp, "VIFp", 4),
     "vif": Metric(vif, "VIF", 4),
