@@ -366,7 +366,7 @@ CASES = [
     Case("depth that is rounded away", f"{RESULTS} --protocol gray,depth=16", ("depth=16",)),
     Case("depth of no picture here", f"{RESULTS} --protocol rgb,depth=16 --output out", ("photos/", "8 bits")),
     Case("row that is not there", f"{RESULTS} --against b", ("--against", "'b'")),
-    Case("scenes of results that are not there", f"{RESULTS} --scenes no.csv --output out", ("no.csv", "file and scene")),
+    Case("scenes of results that are not there", f"{RESULTS} --scenes no.csv", ("no.csv", "file and scene")),
     Case("unknown published table", f"{RESULTS} --published no", ("--published", "'no'")),
     Case("unknown column", f"{WEIGHTS} --columns flop", ("--columns", "'flop'", "did you mean 'flops'")),
     Case("columns of folders", f"{RESULTS} --columns params", ("--columns", "--weights")),
