@@ -118,8 +118,10 @@ class Protocol:
         """(H, W, 3) uint8 (``depth`` 8) or uint16 RGB as (1, C, H', W') on the scale 0 to 255: uint8 or float64.
 
         Raises:
-            UserError: another depth than the protocol's, or a crop that leaves nothing.
+            UserError: another type, another depth than the protocol's, or a crop that leaves nothing.
         """
+        if pixels.dtype not in (np.uint8, np.uint16):
+            raise UserError(f"is of type {pixels.dtype}; pictures are measured as uint8 or uint16, as they lie on disk")
         bits = pixels.dtype.itemsize * 8
         if bits != self.depth:
             raise UserError(f"has {bits} bits a sample; protocol {self.label} is of {self.depth}")
@@ -236,6 +238,8 @@ def read_protocol(text: str) -> Protocol:
     values: dict[str, Any] = {}
     for change in changes:
         key, _, value = change.partition("=")
+        if key in values:
+            raise UserError(f"--protocol {text}: {key} is given twice")
         try:
             values[key] = READ[key](value)
         except KeyError as error:

@@ -370,3 +370,14 @@ def test_a_protocol_is_frozen():
     with pytest.raises(AttributeError):
         PROTOCOLS["rgb"].crop = 3  # type: ignore[misc]
     assert Protocol(name="rgb", colour="rgb") != Protocol(name="rgb", colour="rgb", crop=1)
+
+
+def test_only_pictures_as_they_lie_on_disk_are_measured():
+    for kind in (np.float32, np.float16, np.int16):
+        with pytest.raises(UserError, match="uint8 or uint16"):
+            PROTOCOLS["rgb"].planes(np.zeros((8, 8, 3), kind))
+
+
+def test_a_key_given_twice_is_refused():
+    with pytest.raises(UserError, match="crop is given twice"):
+        read_protocol("rgb,crop=4,crop=5")
