@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL.ImageFile import ImageFile
@@ -73,9 +74,7 @@ def deep_samples(path: Path, image: ImageFile, raw: str) -> Pixels | None:
 def _load(image: ImageFile, raw: str) -> Pixels:
     """(H, W, C) uint8 of an image, its samples unpacked in a chosen way."""
     for place, tile in enumerate(image.tile):
-        args = (raw, *tile[3][1:]) if isinstance(tile[3], tuple) else raw
-        # a plain tuple before Pillow 11
-        image.tile[place] = getattr(tile, "_make", tuple)([*tile[:3], args])  # type: ignore[assignment]
+        image.tile[place] = tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
     image.load()
     return np.asarray(image)
 
@@ -92,10 +91,13 @@ def _planes(path: Path) -> Pixels:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        planes = np.asarray(file.pages[0].asarray())
-    if planes.dtype != np.uint16 or planes.ndim != 3 or not 2 <= len(planes) <= 4:
-        raise UserError(f"this kind of TIFF ({planes.dtype}, shape {planes.shape}) is not supported")
-    return np.ascontiguousarray(np.moveaxis(planes, 0, 2))
+        page: Any = file.pages[0]
+        if page.compression not in (1, 8, 32946):
+            name = getattr(page.compression, "name", page.compression)
+            raise UserError(f"channels of 16 bits one after the other, in {name}: store them pixel by pixel")
+        if page.dtype != np.uint16 or len(page.shape) != 3 or not 2 <= page.shape[0] <= 4:
+            raise UserError(f"this kind of TIFF ({page.dtype}, shape {page.shape}) is not supported")
+        return np.ascontiguousarray(np.moveaxis(page.asarray(), 0, 2))
 
 
 def _ppm_top(image: ImageFile) -> int:

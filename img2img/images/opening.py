@@ -24,6 +24,7 @@ from img2img.images.folder import is_video, video_advice
 KINDS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000") + (
     ("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()
 )
+NO_PICTURE = "not a picture (or of an unknown kind)"
 QUIET = re.compile(r"PIL\.")
 
 # what is wrong with a file is told by an error alone: loggers without handlers write to stderr, and so does libtiff
@@ -72,11 +73,7 @@ def told(path: Path) -> Iterator[None]:
         with path.open("rb") as file:
             head = file.read(4)
         tiff = head[:2] in (b"II", b"MM") and head[2:] in (b"*\0", b"\0*")
-        what = (
-            "a TIFF that is damaged, truncated or of an unsupported kind"
-            if tiff
-            else "not a picture (or of an unknown kind)"
-        )
+        what = "a TIFF that is damaged, truncated or of an unsupported kind" if tiff else NO_PICTURE
         raise UserError(f"{path}: {what if head else 'empty file'}") from error
     except MemoryError as error:
         raise UserError(f"{path}: not enough memory to read it") from error
@@ -92,7 +89,8 @@ class GreyAlpha(TiffImageFile):
 
     def _setup(self) -> None:
         tags = self.tag_v2
-        if tags.get(258) != (16, 16) or tags.get(262) not in (0, 1) or set(tags.get(339, (1,))) != {1}:
+        two_of_16 = tags.get(277) == 2 and set(tags.get(258, ())) == {16}
+        if not two_of_16 or tags.get(262) not in (0, 1) or set(tags.get(339, (1,))) != {1}:
             raise SyntaxError("not grey with alpha of 16 bits")
         self.white_is_zero = tags[262] == 0
         self.premultiplied = tags.get(338) == (1,)

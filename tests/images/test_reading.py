@@ -210,6 +210,19 @@ def test_tiles_larger_than_the_picture_are_refused_before_decoding(tmp_path):
         read(path)
 
 
+def test_channels_one_after_the_other_that_cannot_be_unpacked(tmp_path):
+    path = tmp_path / "a.tif"
+    by_tifffile(noise(3, np.uint16), True)(path)
+    whole = path.read_bytes()
+    place = whole.index(b"\x03\x01\x03\0\x01\0\0\0")
+    path.write_bytes(whole[: place + 8] + b"\x05\0" + whole[place + 10 :])
+    with pytest.raises(UserError, match="channels of 16 bits one after the other, in LZW: store them pixel by pixel"):
+        read(path)
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    with pytest.raises(UserError, match="damaged or truncated"):
+        read(path)
+
+
 def test_files_that_are_none(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
