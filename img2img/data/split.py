@@ -25,7 +25,7 @@ def thumbnail(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return small
 
 
-def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
+def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]] | np.ndarray[Any, Any]) -> list[int]:
     """A scene number for each picture (the first picture's index): near-duplicates and mirrored copies share one.
 
     Near means a root mean square difference of the thumbnails under 4 grey levels, chained.
@@ -35,7 +35,7 @@ def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
 
     count = len(thumbnails)
     scenes = np.arange(count)
-    stack = np.stack(thumbnails) if count else np.zeros((0, SIDE, SIDE, 3))
+    stack = np.asarray(thumbnails) if count else np.zeros((0, SIDE, SIDE, 3))
     for first, second, _, _ in near(stack, None, TOLERANCE):
         one, other = scenes[first], scenes[second]
         joins = one != other

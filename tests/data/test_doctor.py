@@ -110,6 +110,14 @@ def deep(root: Path) -> None:
     save(root / "train/deep.png", level)
 
 
+def printed(root: Path) -> None:
+    Image.fromarray(np.concatenate(rainy(50), 1)).convert("CMYK").save(root / "train/cmyk.jpg", quality=95)
+
+
+def palette(root: Path) -> None:
+    Image.fromarray(np.concatenate(rainy(50), 1)).quantize(200).save(root / "train/palette.png")
+
+
 def transparent(root: Path) -> None:
     pixels = np.concatenate(rainy(50), 1)
     save(root / "train/alpha.png", np.dstack([pixels, pixels[:, :, 0]]))
@@ -204,6 +212,8 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str, str, str]] = {
     "lying": (lying, "wrong_ending", "note", "lying.jpg is a PNG"),
     "grey": (grey, "modes", "note", "grey.png: grey, 8 bits"),
     "deep": (deep, "modes", "note", "deep.png: grey, 16 bits"),
+    "printed": (printed, "modes", "note", "cmyk.jpg: RGB, 8 bits; CMYK became"),
+    "palette": (palette, "modes", "note", "palette.png: RGB, 8 bits; its palette became plain colours"),
     "transparent": (transparent, "modes", "note", "alpha.png: RGB with alpha, 8 bits"),
     "white": (white, "blank", "wrong", "white.png (source and target)"),
     "blank target": (blank_target, "blank", "wrong", "halfwhite.png (target)"),
@@ -387,6 +397,13 @@ def test_label_colours_blurred_by_jpeg(tmp_path, quality):
     report = look(tmp_path, "data.source=label", "data.target=photo", task="edges")
     assert [(finding.kind, finding.weight) for finding in report.findings] == [("blurred_labels", "note")]
     assert "colours of the source are blurred" in report.findings[0].text
+
+
+def test_a_drawing_in_jpeg_has_no_label_colours(tmp_path):
+    for number in TRAIN:
+        save(tmp_path / f"A/{number}.jpg", made("edges", scene(number), number), quality=70)
+        save(tmp_path / f"B/{number}.jpg", scene(number), quality=95)
+    assert look(tmp_path, "data.direction=AtoB", task="edges").findings == ()
 
 
 def test_the_photo_decides_where_the_target_is_a_map(tmp_path):

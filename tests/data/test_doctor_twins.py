@@ -9,7 +9,7 @@ import pytest
 from planted import jpeg, label, made, save, scene
 
 from img2img.data import DataConfig
-from img2img.data.doctor.inventory import take
+from img2img.data.doctor.inventory import in_threads, take
 from img2img.data.doctor.looks import Seen
 from img2img.data.doctor.relations import (
     correlation,
@@ -75,14 +75,16 @@ def seen(folder) -> Seen:
     return looks
 
 
+def grain(seed: int) -> np.ndarray:
+    """(96, 96, 1) noise of -40 and 40 whose mean is 0 in each 4 x 4 block, so that 24 x 24 block means know nothing."""
+    half = np.random.default_rng(seed).choice([-40, 40], (24, 24, 2, 4))
+    return np.concatenate([half, -half], 2).transpose(0, 2, 1, 3).reshape(96, 96, 1)
+
+
 def test_thumbnails_propose_and_pixels_decide(tmp_path):
     """Two pictures whose thumbnails are the same, and their detail is not, are no copies."""
-    ground = np.full((96, 96, 3), 120, np.int64)
-    # noise of zero mean in each 4 x 4 block leaves the 24 x 24 block means alone
     for folder, seed in (("one", 1), ("other", 2)):
-        noise = np.random.default_rng(seed).choice([-40, 40], (24, 24, 2, 4, 1))
-        noise = np.concatenate([noise, -noise], 2).transpose(0, 2, 1, 3, 4).reshape(96, 96, 1)
-        save(tmp_path / folder / "a.png", (ground + noise).astype(np.uint8))
+        save(tmp_path / folder / "a.png", np.broadcast_to(120 + grain(seed), (96, 96, 3)).astype(np.uint8))
     save(tmp_path / "one/b.png", scene(1))
     save(tmp_path / "other/b.png", jpeg(scene(1), 30))
     one, other = seen(tmp_path / "one"), seen(tmp_path / "other")
@@ -91,15 +93,25 @@ def test_thumbnails_propose_and_pixels_decide(tmp_path):
 
 
 def test_a_copy_is_found_behind_nearer_others(tmp_path):
-    """The third nearest thumbnail may be the copy."""
-    clean = scene(5)
+    """The third nearest thumbnail may be that of the copy."""
+    clean = scene(5, 96, 96) // 2 + 50
     for number in range(2):
-        noise = np.random.default_rng(number).choice([-70, 70], clean.shape[:2])[..., None]
-        save(tmp_path / f"one/{number}.png", np.clip(clean // 2 + 64 + noise, 0, 255).astype(np.uint8))
-    save(tmp_path / "one/copy.png", np.clip((clean // 2 + 64) * 1.04, 0, 255).astype(np.uint8))
-    save(tmp_path / "other/x.png", (clean // 2 + 64).astype(np.uint8))
+        save(tmp_path / f"one/{number}.png", (clean + grain(number)).astype(np.uint8))
+    save(tmp_path / "one/copy.png", (clean * 1.05).astype(np.uint8))
+    save(tmp_path / "other/x.png", clean)
     one, other = seen(tmp_path / "one"), seen(tmp_path / "other")
+    distances = np.sqrt(((one.thumbs["target"].astype(float) - other.thumbs["target"]) ** 2).mean((1, 2, 3)))
+    assert distances[:2].max() < 1 < 4 < distances[2] < 12
     assert [one.part.pictures.names[copy.first] for copy in copies(one, other, 1)] == ["copy.png"]
+
+
+def test_few_pictures_are_in_the_making_at_a_time():
+    begun = []
+    answers = in_threads(lambda number: begun.append(number) or number, range(1000), 2)
+    assert [next(answers) for _ in range(3)] == [0, 1, 2]
+    assert len(begun) < 20
+    answers.close()
+    assert len(begun) < 20
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (3, -2), (-7, 5), (1, 0), (16, -16)])

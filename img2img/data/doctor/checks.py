@@ -13,13 +13,8 @@ from img2img.data.doctor.findings import Finding, Spot, are, many, share
 from img2img.data.doctor.inventory import Inventory, Part
 from img2img.data.doctor.looks import BINS, Seen
 from img2img.data.doctor.relations import ALIKE, MARGIN, UNLIKE, peak
+from img2img.images.folder import FORMATS
 
-# what endings say of the content; phones write MPO, which begins like a JPEG
-ENDINGS = {
-    ".jpg": ("JPEG", "MPO"), ".jpeg": ("JPEG", "MPO"), ".png": ("PNG",), ".tif": ("TIFF",), ".tiff": ("TIFF",),
-    ".webp": ("WEBP",), ".bmp": ("BMP", "DIB"), ".gif": ("GIF",), ".ppm": ("PPM",), ".pgm": ("PPM",),
-    ".jp2": ("JPEG2000",), ".avif": ("AVIF",),
-}  # fmt: skip
 # votes needed before anything is said of the direction, and the share of them that decides it
 VOTERS = 4
 SWAPPED = 0.75
@@ -55,7 +50,7 @@ def endings(found: Inventory, seen: Seen) -> list[Finding]:
         (file, facts[file][0])
         for index in seen.good
         for file in seen.part.files(index)
-        if facts[file][0] not in ENDINGS.get(file.suffix.lower(), (facts[file][0],))
+        if FORMATS[file.suffix.lower()] != facts[file][0]
     ]
     if not lying:
         return []
@@ -72,7 +67,7 @@ def endings(found: Inventory, seen: Seen) -> list[Finding]:
 
 
 def modes(found: Inventory, seen: Seen) -> list[Finding]:
-    """Files of one side whose channels or depth are not those of most."""
+    """Files of one side that are stored otherwise than most: channels, depth, palette, CMYK, several frames."""
     facts = seen.part.reader.facts
     findings = []
     columns: dict[int, list[Path]] = {}
@@ -85,13 +80,13 @@ def modes(found: Inventory, seen: Seen) -> list[Finding]:
             continue
         most = kinds.most_common(1)[0][0]
         rare = [file for file in files if facts[file][1] != most]
-        listed = ", ".join(f"{kind}: {count}" for kind, count in kinds.most_common())
+        listed = "; ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
         side = f" ({('source', 'target')[column]})" if len(columns) > 1 else ""
         findings.append(
             Finding(
                 "modes",
                 "note",
-                f"pictures{seen.part.of}{side} differ in channels or depth ({listed})",
+                f"pictures{seen.part.of}{side} differ in how they are stored ({listed})",
                 "nothing needs be done (training takes 8-bit RGB of all); if grey ones are not meant, remove them",
                 tuple(Spot(f"{found.label(file)}: {facts[file][1]}", (file,)) for file in rare),
             )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -44,9 +45,11 @@ class Reader(Cache):
 
 
 def mode(picture: Picture) -> str:
-    """Channels and depth in words: ``RGB, 8 bits``."""
+    """Channels and depth in words, and what reading changed: ``RGB, 8 bits``."""
     colour = "grey" if picture.pixels.shape[2] == 1 else "RGB"
-    return f"{colour}{' with alpha' if picture.alpha is not None else ''}, {8 * picture.pixels.itemsize} bits"
+    alpha = " with alpha" if picture.alpha is not None else ""
+    changed = [note for note in picture.notes if not note.startswith("named ")]
+    return "; ".join([f"{colour}{alpha}, {8 * picture.pixels.itemsize} bits", *changed])
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,23 @@ class Inventory:
         return str(file.relative_to(self.root)) if file != self.root else file.name
 
 
-def in_threads(work: Callable[[One], Answer], things: Sequence[One], threads: int) -> Iterator[Answer]:
-    """The answers in order; decoding gives Python's lock free, so that threads use all cores."""
+def in_threads(work: Callable[[One], Answer], things: Iterable[One], threads: int) -> Iterator[Answer]:
+    """The answers in order; decoding gives Python's lock free, so that threads use all cores.
+
+    Few are in the making at a time, so that memory does not grow with their number, and a break does not wait for all.
+    """
     with ThreadPoolExecutor(threads) as pool:
-        yield from pool.map(work, things)
+        begun: deque[Future[Answer]] = deque()
+        try:
+            for thing in things:
+                begun.append(pool.submit(work, thing))
+                if len(begun) > 4 * threads:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
 
 
 def take(config: DataConfig, threads: int) -> Inventory:

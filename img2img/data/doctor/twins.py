@@ -32,7 +32,7 @@ def scenes_of(seen: Seen) -> list[int]:
     good = seen.good
     scenes = list(range(len(seen.looks)))
     if good:
-        for index, first in zip(good, find_scenes(list(seen.thumbs[seen.deciding][good])), strict=True):
+        for index, first in zip(good, find_scenes(seen.thumbs[seen.deciding][good]), strict=True):
             scenes[index] = good[first]
     return scenes
 
