@@ -25,11 +25,13 @@ from img2img.images import (
     find,
     from_array,
     from_pil,
+    is_video,
     joined,
     read,
     to_pil,
     to_pixels,
     to_tensor,
+    video_advice,
     write,
 )
 from img2img.methods import Inference, Method
@@ -428,7 +430,10 @@ def plan(
     if not given.exists():
         raise UserError(f"--input {given}: no such file or folder")
     root = given if given.is_dir() else given.parent
-    files = find(given) if given.is_dir() else [given]
+    # a video among pictures fails with advice when its turn comes
+    files = find(given, videos=True) if given.is_dir() else [given]
+    if all(is_video(file) for file in files):
+        raise UserError(f"--input {files[0]}: {video_advice(files[0])}")
     if given.is_dir() and inside(output, given):
         raise UserError(f"--output {output}: lies inside the input {given}; name a folder outside it")
     if not given.is_dir() and output.resolve() == root.resolve():
@@ -442,7 +447,8 @@ def plan(
     places = output_names(files, root, suffix)
     holes = {str(m.relative_to(masks).with_suffix("")): m for m in find(masks)} if masks else {}
     jobs: list[Job] = []
-    missing = [str(file) for file in files if masks and str(file.relative_to(root).with_suffix("")) not in holes]
+    still = [file for file in files if not is_video(file)]
+    missing = [str(file) for file in still if masks and str(file.relative_to(root).with_suffix("")) not in holes]
     if missing:
         raise UserError(
             f"--masks {masks}: no mask for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}"
@@ -568,7 +574,7 @@ def translate_folder(
             todo.append(job)
     counted = summary.skipped
 
-    def settle(future: Future[None], file: Path) -> None:
+    def settle(future: Future[Any], file: Path) -> None:
         nonlocal counted
         try:
             future.result()
@@ -589,7 +595,7 @@ def translate_folder(
             return read(job[0]), (read(job[2]) if job[2] else None)
 
         ahead = [readers.submit(fetch, job) for job in todo[:2]]
-        behind: list[tuple[Future[None], Path]] = []
+        behind: list[tuple[Future[Any], Path]] = []
         for place, job in enumerate(todo):
             future = ahead[place]
             if place + 2 < len(todo):
@@ -599,7 +605,7 @@ def translate_folder(
                 made = translator.picture(picture, hole, job[3])
                 behind.append((writers.submit(write, job[1], made), job[0]))
             except (UserError, OSError, RuntimeError, MemoryError, ValueError) as error:
-                failed: Future[None] = Future()
+                failed: Future[Any] = Future()
                 failed.set_exception(error)
                 behind.append((failed, job[0]))
             ahead[place] = None  # type: ignore[call-overload]
