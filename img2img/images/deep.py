@@ -97,6 +97,8 @@ def _planes(path: Path) -> Pixels:
             raise UserError(f"channels of 16 bits one after the other, in {name}: store them pixel by pixel")
         if page.dtype != np.uint16 or len(page.shape) != 3 or not 2 <= page.shape[0] <= 4:
             raise UserError(f"this kind of TIFF ({page.dtype}, shape {page.shape}) is not supported")
+        if len(page.dataoffsets) != np.prod(page.chunked) or 0 in page.databytecounts:
+            raise UserError("damaged or truncated: parts of it are missing")  # tifffile would leave them black
         return np.ascontiguousarray(np.moveaxis(page.asarray(), 0, 2))
 
 

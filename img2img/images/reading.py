@@ -80,8 +80,11 @@ def _check_size(image: ImageFile, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise UserError(f"{width}x{height} px are more than {max_pixels} pixels")
     if isinstance(image, TiffImageFile):
-        # a decoder takes memory for a whole tile, however small the picture
-        tile = int(image.tag_v2.get(322, 1)) * int(image.tag_v2.get(323, 1))
+        # a decoder takes memory for a whole tile, however small the picture; one side alone it completes by others
+        across, down = image.tag_v2.get(322), image.tag_v2.get(323)
+        if (across is None) != (down is None):
+            raise UserError("damaged: its tiles have one side")
+        tile = int(across or 0) * int(down or 0)
         if tile > max(max_pixels, 2**20):
             raise UserError(f"its tiles of {tile} pixels are more than {max_pixels} pixels")
 

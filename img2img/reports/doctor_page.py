@@ -46,12 +46,13 @@ def page(report: Report) -> str:
     findings = [_finding(report, finding) for weight in WEIGHTS for finding in report.of(weight)]
     sheet = [_contact(report, part, files) for part, files in report.shown]
     total = sum(part.pictures for part in report.parts)
+    name = escape(report.path.resolve().name)
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
-            f"<title>{escape(report.path.name)}: data checked</title><style>{STYLE}</style></head><body>",
-            f"<h1>{escape(report.path.name)}</h1>",
+            f"<title>{name}: data checked</title><style>{STYLE}</style></head><body>",
+            f"<h1>{name}</h1>",
             f'<p class="verdict{" bad" if report.status else ""}">{escape(report.verdict)}</p>',
             f"<p>{escape(data_line(report))}; task {escape(report.task)}</p>",
             "<h2>Findings</h2>",

@@ -112,8 +112,9 @@ class Seen:
 def _measure(
     seen: Seen, index: int, count: int, sides: dict[str, Pixels], synthesis: str, lock: threading.Lock
 ) -> Look:
-    blank = tuple(name for name, pixels in sides.items() if _spread(pixels) < BLANK)
     small = {name: thumbnail(pixels).astype(np.uint8) for name, pixels in sides.items()}
+    # block means spread less than their pixels: where they do, the picture is not blank
+    blank = tuple(name for name, pixels in sides.items() if _spread(small[name]) < BLANK and _spread(pixels) < BLANK)
     centres = {name: middle(pixels) for name, pixels in sides.items()}
     flats, colours = [], []
     for name, centre in centres.items():
