@@ -356,6 +356,29 @@ def test_the_wrong_direction_is_told_with_the_right_one(clean, name, extra, fix,
     assert look(clean / folder, *kept, *corrected, task=task, quick=hasty).findings == ()
 
 
+def test_holes_are_seen_through_jpeg(tmp_path):
+    for number in TRAIN:
+        pair(tmp_path, f"{number}.jpg", scene(number), made("hole", scene(number), number), quality=70)
+    wanted = ["data.layout=side_by_side", "data.direction=BtoA"]
+    assert look(tmp_path, *wanted, task="inpaint").findings == ()
+    report = look(tmp_path, wanted[0], "data.direction=AtoB", task="inpaint")
+    assert [finding.kind for finding in report.findings] == ["direction"]
+
+
+def test_a_hole_is_neither_a_shift_nor_another_picture(clean, tmp_path):
+    config = resolve("inpaint", None, str(clean / "holes"), None, CLEAN["holes"][2]).data
+    seen = Seen(inventory.take(config, 1).parts[0])
+    assert sum(seen.fill("hole", 1)) == len(TRAIN)
+    assert {one.shift for one in seen.looks} == {(0, 0)}
+    # where the rest is as good as flat, and each side has its own grain, the hole is all there is to see
+    shutil.copytree(clean / "holes", tmp_path / "set")
+    ground = np.tile(np.linspace(140, 155, 128)[None, :, None], (96, 1, 3))
+    sides = [ground + np.random.default_rng(side).normal(0, 9, ground.shape) for side in range(2)]
+    sides[1][24:72, 32:96] = (117, 104, 123)
+    pair(tmp_path / "set", "flat.png", *(side.astype(np.uint8) for side in sides))
+    assert look(tmp_path / "set", *CLEAN["holes"][2], task="inpaint").findings == ()
+
+
 def test_two_pairs_say_nothing_of_the_direction(tmp_path):
     side_by_side(tmp_path, range(3))
     assert look(tmp_path, "data.direction=AtoB").findings == ()

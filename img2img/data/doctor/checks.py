@@ -139,12 +139,14 @@ def alignment(found: Inventory, seen: Seen) -> list[Finding]:
     alike = [look for look in good if look.likeness >= ALIKE]
     if not good or len(alike) < 0.5 * len(good):
         return _together(seen)
+    # a hole may take most of what a picture shows
+    holes = found.config.synthesis == "hole"
     shifted, other = [], []
     for index in seen.good:
         look, files = seen.looks[index], seen.part.files(index)
         if look.shift not in (None, (0, 0)) and look.margin >= MARGIN:
             shifted.append((look.shift, Spot(f"{found.label(files[0])}: {_way(look.shift)}", files)))
-        elif look.likeness < ALIKE and look.alike < UNLIKE and not look.blank:
+        elif look.likeness < ALIKE and look.alike < UNLIKE and not look.blank and not holes:
             other.append(Spot(f"{found.label(files[0])} (correlation {look.alike:.2f})", files))
     findings = []
     if shifted:

@@ -21,6 +21,7 @@ from img2img.data.doctor.relations import (
     grey,
     middle,
     peak,
+    same_outside,
     sampled,
     strokes,
     surface,
@@ -139,7 +140,10 @@ def _measure(
     source, target = centres["source"], centres["target"]
     if not blank and min(source.shape[:2]) >= 4 * RANGE:
         one, other = grey(source), grey(target)
-        shift, likeness, margin = peak(surface(detail(one), detail(other)))
+        if synthesis == "hole" and same_outside(source, target):
+            shift, likeness, margin = (0, 0), 1.0, 0.0
+        else:
+            shift, likeness, margin = peak(surface(detail(one), detail(other)))
         known["likeness"] = likeness
         if likeness >= ALIKE:
             known |= {"shift": shift, "margin": margin}
