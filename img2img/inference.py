@@ -29,12 +29,14 @@ from img2img.images import (
     find,
     from_array,
     from_pil,
+    is_video,
     joined,
     read,
     size,
     to_pil,
     to_pixels,
     to_tensor,
+    video_advice,
     write,
 )
 from img2img.methods import Inference, Method
@@ -622,7 +624,10 @@ def plan(
     if not given.exists():
         raise UserError(f"--input {given}: no such file or folder")
     root = given if given.is_dir() else given.parent
-    files = find(given) if given.is_dir() else [given]
+    # a video among pictures fails with advice when its turn comes
+    files = find(given, videos=True) if given.is_dir() else [given]
+    if all(is_video(file) for file in files):
+        raise UserError(f"--input {files[0]}: {video_advice(files[0])}")
     if given.is_dir() and inside(output, given):
         raise UserError(f"--output {output}: lies inside the input {given}; name a folder outside it")
     if not given.is_dir() and output.resolve() == root.resolve():
@@ -636,7 +641,8 @@ def plan(
     places = output_names(files, root, suffix)
     holes = {str(m.relative_to(masks).with_suffix("")): m for m in find(masks)} if masks else {}
     jobs: list[Job] = []
-    missing = [str(file) for file in files if masks and str(file.relative_to(root).with_suffix("")) not in holes]
+    still = [file for file in files if not is_video(file)]
+    missing = [str(file) for file in still if masks and str(file.relative_to(root).with_suffix("")) not in holes]
     if missing:
         raise UserError(
             f"--masks {masks}: no mask for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}"

@@ -17,7 +17,7 @@ from torch import nn
 
 import img2img
 from img2img.config import plain, read_yaml
-from img2img.data import Data, Samples, open_data
+from img2img.data import Data, Samples, doctor, open_data
 from img2img.data.loader import Stream
 from img2img.engine.distributed import World
 from img2img.engine.memory import keep_freed_memory
@@ -160,7 +160,7 @@ def train(
                 f"train with another --output"
             ) from error
     if world.chief:
-        for note in data.notes:
+        for note in (*data.notes, *doctor.quick(settings.data, settings.task_name)):
             say(note)
         if engine.critics is not None and len(data.train) < FEW:
             say(f"only {len(data.train)} samples to train on: a critic soon knows so few by heart; look at validation")

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
@@ -21,6 +27,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from img2img.engine.distributed import World
 from img2img.engine.memory import keep_freed_memory, peak_bytes
 from img2img.engine.precision import Precision
+from img2img.images import read
 from img2img.inference import Shape
 from img2img.tasks import Settings, resolve
 from img2img.training import build_engine
@@ -212,11 +219,66 @@ def main() -> None:
     inner = commands.add_parser("step", help="(used by train) one kind of step, at each line of standard input")
     inner.add_argument("name")
     inner.add_argument("label")
+    doctor = commands.add_parser("check_data", help="the data doctor on made pairs of 512x384: time and memory")
+    doctor.add_argument("--pairs", type=int, default=10_000)
     given = parser.parse_args()
     if given.command == "train":
         bench_train(given.rounds, given.methods.split(","))
+    elif given.command == "check_data":
+        bench_check_data(given.pairs)
     else:
         work(given.name, given.label)
+
+
+def bench_check_data(count: int) -> None:
+    """The whole look at ``count`` pairs and at a tenth of them, made for the purpose and removed, against decoding."""
+    with tempfile.TemporaryDirectory(prefix="img2img-check-data-") as root:
+        all_of_them, tenth = Path(root, "all"), Path(root, "tenth")
+        for folder in (all_of_them, tenth):
+            folder.mkdir()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for number, data in enumerate(pool.map(made_pair, range(count))):
+                (all_of_them / f"{number}.jpg").write_bytes(data)
+                if number % 10 == 0:
+                    os.link(all_of_them / f"{number}.jpg", tenth / f"{number}.jpg")
+        began = time.monotonic()
+        with ThreadPoolExecutor(THREADS) as pool:
+            for _ in pool.map(lambda file: read(file).format, sorted(tenth.iterdir())):
+                pass
+        decoding = time.monotonic() - began
+        looks = {}
+        for folder in (tenth, all_of_them):
+            command = [sys.executable, "-m", "img2img", "check_data", "--task", "derain", "--data", str(folder)]
+            began = time.monotonic()
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            output = process.stdout.read() if process.stdout is not None else ""
+            _, status, usage = os.wait4(process.pid, 0)
+            looks[folder] = time.monotonic() - began, usage.ru_maxrss / 1024
+            print(
+                f"{folder.name}: {looks[folder][0]:.1f} s, peak {looks[folder][1]:.0f} MB, exit {status >> 8}\n{output}"
+            )
+    result = {
+        "pairs": count,
+        "seconds": round(looks[all_of_them][0], 1),
+        "pairs_per_second": round(count / looks[all_of_them][0], 1),
+        "times_decoding": round(looks[all_of_them][0] / (10 * decoding), 2),
+        "peak_mb": round(looks[all_of_them][1]),
+        "peak_mb_of_a_tenth": round(looks[tenth][1]),
+    }
+    print(json.dumps(result))
+
+
+def made_pair(number: int) -> bytes:
+    """A JPEG of a clean picture and the same with streaks, each 512x384; each tenth has the scene of the one before."""
+    scene = number - 1 if number % 10 == 9 else number
+    rng, rain = np.random.default_rng(scene), np.random.default_rng([number, 1])
+    clean = cv2.resize(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8), (512, 384), interpolation=cv2.INTER_CUBIC)
+    grain = cv2.resize(rng.normal(0, 25, (96, 128)).astype(np.float32), (512, 384))[:, :, None]
+    drops = (rain.random((384, 512), dtype=np.float32) < 0.004).astype(np.float32) * 160
+    streaks = cv2.filter2D(drops, -1, np.ones((25, 1), np.float32))[:, :, None]
+    pair = np.concatenate([clean + grain, clean + grain + streaks], 1)
+    done, data = cv2.imencode(".jpg", np.clip(pair, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 75])
+    return bytes(data) if done else b""
 
 
 if __name__ == "__main__":

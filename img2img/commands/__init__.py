@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "train a model",
     "infer": "translate a folder of pictures",
     "evaluate": "measure results against their targets",
+    "check_data": "say what is wrong with a data set, before training on it",
 }
 
 
@@ -47,7 +48,7 @@ def count(text: str) -> int:
 
 def usage() -> str:
     """What ``img2img --help`` shows."""
-    lines = "\n".join(f"  {name:<10}{text}" for name, text in COMMANDS.items())
+    lines = "\n".join(f"  {name:<12}{text}" for name, text in COMMANDS.items())
     return f"usage: img2img COMMAND ...\n\n{lines}\n\nimg2img COMMAND --help shows each one's options and examples.\n"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.config import DataConfig
-from img2img.data.layouts import Place, detect, folders, halves, match_stems, parts
+from img2img.data.layouts import Place, detect, halves, match_stems, parts, unpaired
 from img2img.data.samples import Cache, Item, Mixture, Pictures, Samples, Unpaired, open_halves, open_photo, open_two
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
 from img2img.errors import UserError
@@ -168,20 +168,14 @@ def _split(pictures: Pictures, config: DataConfig, seed: int) -> tuple[list[int]
 
 
 def _unpaired(path: Path, config: DataConfig, seed: int, cache: Cache) -> Data:
-    inside = folders(path)
-    names = ("traina", "trainb") if "traina" in inside else ("a", "b")
-    if any(name not in inside for name in names):
-        raise UserError(f"{path}: unpaired data need the sub-folders trainA and trainB (or A and B)")
-    tests = ("testa", "testb")
-    if config.direction == "BtoA":
-        names, tests = (names[1], names[0]), (tests[1], tests[0])
-    sides = [_open_part((inside[name],), "images", config, cache) for name in names]
+    places = unpaired(path, config)
+    sides = [_open_part((folder,), "images", config, cache) for folder in places["train"]]
     train = Unpaired(sides[0], sides[1], config)
     validation: Unpaired | None = None
     scenes: dict[str, str] = {}
     held_out: list[Pictures] = []
-    if all(name in inside for name in tests):
-        held_out = [_open_part((inside[name],), "images", config, cache) for name in tests]
+    if "test" in places:
+        held_out = [_open_part((folder,), "images", config, cache) for folder in places["test"]]
         validation = Unpaired(held_out[0], held_out[1], config)
     elif config.validation:
         kept, held, found = _split(sides[0], config, seed)
@@ -189,7 +183,7 @@ def _unpaired(path: Path, config: DataConfig, seed: int, cache: Cache) -> Data:
         if held:
             train, validation = (Unpaired(sides[0].select(which), sides[1], config) for which in (kept, held))
     note = (
-        f"data {path}: unpaired, {inside[names[0]].name} to {inside[names[1]].name}; {len(train)} sources and "
+        f"data {path}: unpaired, {places['train'][0].name} to {places['train'][1].name}; {len(train)} sources and "
         f"{len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
     )
     files = manifest(path, [file for side in (*sides, *held_out) for file in _files(side)])

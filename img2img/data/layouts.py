@@ -97,8 +97,8 @@ def detect(path: Path, config: DataConfig) -> str:
     first = part(path, "train") or path
     if config.source is not None or two_folders(first, config) is not None:
         return "two_folders"
-    files = find(first)
-    shapes = [size(file) for file in files[:50]]
+    files = _readable(find(first)[:50])
+    shapes = [size(file) for file in files]
     wide = sum(1 for width, height in shapes if width % 2 == 0 and width >= 1.2 * height)
     if config.synthesis != "none":
         # a pair side by side is twice as wide as a photo: photos are seldom wider than 2.2 : 1 throughout
@@ -124,6 +124,40 @@ def detect(path: Path, config: DataConfig) -> str:
     )
 
 
+def _readable(files: Sequence[Path]) -> list[Path]:
+    """Those whose size can be told; who opens all of them names the others."""
+    good: list[Path] = []
+    reason: UserError | None = None
+    for file in files:
+        try:
+            size(file)
+            good.append(file)
+        except UserError as error:
+            reason = reason or error
+    if reason is not None and not good:
+        raise reason
+    return good
+
+
+def unpaired(path: Path, config: DataConfig) -> dict[str, tuple[Path, Path]]:
+    """(source side, target side) of ``train`` and, where there is one, ``test``.
+
+    Raises:
+        UserError: the folders trainA and trainB (or A and B) are not there.
+    """
+    inside = folders(path)
+    names = UNPAIRED[:2] if UNPAIRED[0] in inside else ("a", "b")
+    if any(name not in inside for name in names):
+        raise UserError(f"{path}: unpaired data need the sub-folders trainA and trainB (or A and B)")
+    found = {"train": names, "test": UNPAIRED[2:]}
+    turned = slice(None, None, -1 if config.direction == "BtoA" else 1)
+    return {
+        part: (sides[turned][0], sides[turned][1])
+        for part, both in found.items()
+        if len(sides := [inside[name] for name in both if name in inside]) == 2
+    }
+
+
 def _alike(file: Path) -> bool:
     """Whether the two halves show the same: upright pairs side by side are no wider than photos."""
     pixels = as_rgb8(read(file))
@@ -131,6 +165,17 @@ def _alike(file: Path) -> bool:
     one, other = (thumbnail(side).reshape(-1) for side in (pixels[:, :half], pixels[:, half:]))
     spread = float(one.std() * other.std())
     return spread > 0 and float(((one - one.mean()) * (other - other.mean())).mean()) > 0.8 * spread
+
+
+def by_stem(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]]]:
+    """Pictures by their path without ending, and those (picture, the first of that name) whose name is taken."""
+    stems: dict[str, Path] = {}
+    doubles = []
+    for file in find(folder):
+        first = stems.setdefault(str(file.relative_to(folder).with_suffix("")), file)
+        if first is not file:
+            doubles.append((file, first))
+    return stems, doubles
 
 
 def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int, int]]]:
@@ -141,14 +186,9 @@ def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int,
     """
     sides = []
     for folder in (source, target):
-        stems: dict[str, Path] = {}
-        for file in find(folder):
-            stem = str(file.relative_to(folder).with_suffix(""))
-            if stem in stems:
-                raise UserError(
-                    f"{file} and {stems[stem].name} have the same name but for the ending: which one is meant?"
-                )
-            stems[stem] = file
+        stems, doubles = by_stem(folder)
+        for file, other in doubles:
+            raise UserError(f"{file} and {other.name} have the same name but for the ending: which one is meant?")
         sides.append(stems)
     left, right = sides
     missing = [str(left[stem]) for stem in left if stem not in right]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +25,72 @@ def thumbnail(pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return small
 
 
-def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]]) -> list[int]:
+def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]] | np.ndarray[Any, Any]) -> list[int]:
     """A scene number for each picture (the first picture's index): near-duplicates and mirrored copies share one.
 
-    Near means a root mean square difference of the thumbnails under 4 grey levels, chained. Pictures whose mean levels
-    differ by 4 or more cannot be near (a mean difference is never above the root mean square one), so that only
-    pictures of like brightness are compared.
+    Near means a root mean square difference of the thumbnails under 4 grey levels, chained.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     count = len(thumbnails)
-    if count == 0:
-        return []
-    flat = np.stack([t.reshape(-1) for t in thumbnails]).astype(np.float64)
-    mirrored = np.stack([t[:, ::-1].reshape(-1) for t in thumbnails]).astype(np.float64)
-    squares = (flat**2).sum(1)
-    parent = list(range(count))
+    scenes = np.arange(count)
+    stack = np.asarray(thumbnails) if count else np.zeros((0, SIDE, SIDE, 3))
+    for first, second, _, _ in near(stack, None, TOLERANCE):
+        one, other = scenes[first], scenes[second]
+        joins = one != other
+        if joins.any():
+            links = coo_array((np.ones(int(joins.sum()), bool), (one[joins], other[joins])), shape=(count, count))
+            _, group = connected_components(links, directed=False)
+            # scenes are the lowest index of their pictures, and stay so
+            _, lowest = np.unique(group, return_index=True)
+            scenes = lowest[group[scenes]]
+    return [int(scene) for scene in scenes]
 
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
 
-    order = np.argsort(flat.mean(1), kind="stable")
-    means = flat.mean(1)[order]
-    for start in range(0, count, BLOCK):
+Near = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
+
+
+def near(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any] | None, tolerance: float = TOLERANCE) -> Iterator[Near]:
+    """Pairs of thumbnails (N, 24, 24, 3) and (M, 24, 24, 3) that differ by less than ``tolerance``, block by block.
+
+    A block is (indices in ``one``, indices in ``other``, root mean square differences in grey levels, whether the
+    second picture is mirrored), and holds all pairs of its pictures of ``one``. Without ``other``, the pairs of ``one``
+    among themselves, in one order; a picture that is near its own mirror image is a pair, too.
+
+    Pictures whose mean levels differ by the tolerance or more cannot be near (a mean difference is never above the root
+    mean square one), so that only pictures of like brightness are compared; memory does not grow with the number.
+    """
+    flat = one.reshape(len(one), SIDE * SIDE * one.shape[3])
+    within = flat.mean(1, dtype=np.float64)
+    order = np.argsort(within, kind="stable")
+    if other is None:
+        others, means, places = flat, within[order], order
+    else:
+        others = other.reshape(len(other), flat.shape[1])
+        means = others.mean(1, dtype=np.float64)
+        places = np.argsort(means, kind="stable")
+        means = means[places]
+    turned = np.arange(flat.shape[1]).reshape(SIDE, SIDE, -1)[:, ::-1].reshape(-1)
+    for start in range(0, len(order), BLOCK):
         rows = order[start : start + BLOCK]
-        # the distance is symmetric, so that looking forward is enough
-        columns = order[start : np.searchsorted(means, means[min(start + BLOCK, count) - 1] + TOLERANCE, side="right")]
-        for other in (flat, mirrored):
-            distance = squares[rows, None] + squares[None, columns] - 2 * flat[rows] @ other[columns].T
-            for i, j in np.argwhere(distance / flat.shape[1] < TOLERANCE**2):
-                a, b = root(int(rows[i])), root(int(columns[j]))
-                if a != b:
-                    parent[max(a, b)] = min(a, b)
-    return [root(i) for i in range(count)]
+        block = flat[rows].astype(np.float64)
+        squares = (block**2).sum(1)
+        # among themselves the distance is symmetric, so that looking forward is enough
+        low = start if other is None else int(np.searchsorted(means, within[rows[0]] - tolerance))
+        high = int(np.searchsorted(means, within[rows[-1]] + tolerance, side="right"))
+        found: list[Near] = []
+        for begin in range(low, high, 8 * BLOCK):
+            columns = places[begin : min(begin + 8 * BLOCK, high)]
+            chunk = others[columns].astype(np.float64)
+            for mirrored in (False, True):
+                product = (block[:, turned] if mirrored else block) @ chunk.T
+                distance = (squares[:, None] + (chunk**2).sum(1) - 2 * product) / flat.shape[1]
+                i, j = np.nonzero(distance < tolerance**2)
+                levels = np.sqrt(np.maximum(distance[i, j], 0))
+                found.append((rows[i], columns[j], levels, np.full(len(i), mirrored)))
+        if found:
+            yield tuple(np.concatenate(parts) for parts in zip(*found, strict=True))  # type: ignore[misc]
 
 
 def read_scenes(path: Path, names: Sequence[str]) -> list[str]:
