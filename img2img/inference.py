@@ -31,6 +31,7 @@ from img2img.images import (
     from_pil,
     is_video,
     joined,
+    kept_format,
     read,
     size,
     to_pil,
@@ -548,7 +549,8 @@ class Summary:
     """What became of a folder: results written, results that were there before, and failures by file with a reason.
 
     ``tiled`` counts pictures that were taken in tiles, ``differing`` those of them where the network looks at the whole
-    picture, whose results therefore differ from those of the whole.
+    picture, whose results therefore differ from those of the whole. ``notes`` says what reading or writing changed, and
+    in which files.
     """
 
     done: int = 0
@@ -556,6 +558,7 @@ class Summary:
     failed: dict[str, str] = field(default_factory=dict)
     tiled: int = 0
     differing: int = 0
+    notes: dict[str, list[str]] = field(default_factory=dict)
 
 
 def summed(parts: Sequence[Summary]) -> Summary:
@@ -563,6 +566,8 @@ def summed(parts: Sequence[Summary]) -> Summary:
     total = Summary()
     for part in parts:
         total.failed |= part.failed
+        for note, files in part.notes.items():
+            total.notes.setdefault(note, []).extend(files)
         for name in ("done", "skipped", "tiled", "differing"):
             setattr(total, name, getattr(total, name) + getattr(part, name))
     return total
@@ -709,7 +714,9 @@ def translate(
     suffix = ending(format)
     translator = load(weights, device, precision, parse_tile(str(tile)), memory)
     jobs = plan(translator, Path(input), Path(output), None if masks is None else Path(masks), suffix, samples)
-    return translate_folder(translator, jobs, overwrite=overwrite, batch=batch, max_pixels=max_pixels)
+    return translate_folder(
+        translator, jobs, overwrite=overwrite, batch=batch, max_pixels=max_pixels, keep_format=format is None
+    )
 
 
 def write_samples(
@@ -761,6 +768,7 @@ def translate_folder(
     overwrite: bool = False,
     batch: int = 1,
     max_pixels: int = MAX_PIXELS,
+    keep_format: bool = False,
     on_done: OnDone | None = None,
     on_made: OnMade | None = None,
 ) -> Summary:
@@ -772,6 +780,7 @@ def translate_folder(
         batch: up to so many pictures that follow one another and have one shape go through the network together, where
             none then shows in another's result.
         max_pixels: larger pictures are refused before they are decoded.
+        keep_format: write a result whose ending is its input's in the format of that, also where the ending lies.
         on_done: told how many jobs are done, failed or skipped.
         on_made: called with each job, its picture and its result when that is written.
 
@@ -781,7 +790,7 @@ def translate_folder(
     with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
         todo = [job for job in jobs if overwrite or not job[1].exists()]
         summary = Summary(skipped=len(jobs) - len(todo))
-        _Folder(translator, todo, batch, max_pixels, summary, on_done, on_made, readers, writers).run()
+        _Folder(translator, todo, batch, max_pixels, keep_format, summary, on_done, on_made, readers, writers).run()
     return summary
 
 
@@ -810,6 +819,7 @@ class _Folder:
         jobs: Sequence[Job],
         batch: int,
         max_pixels: int,
+        keep_format: bool,
         summary: Summary,
         on_done: OnDone | None,
         on_made: OnMade | None,
@@ -820,13 +830,14 @@ class _Folder:
         self.coming = deque(jobs)
         self.batch = 1 if translator.alone else batch
         self.max_pixels = max_pixels
+        self.keep_format = keep_format
         self.on_done = on_done
         self.on_made = on_made
         self.readers = readers
         self.writers = writers
         self.ahead: deque[tuple[Job, int, Future[_Loaded]]] = deque()
         self.together: list[_Loaded] = []
-        self.behind: deque[tuple[Job, int, Future[None]]] = deque()
+        self.behind: deque[tuple[Job, int, Future[tuple[str, ...]]]] = deque()
         self.summary = summary
         self.counted = summary.skipped
 
@@ -898,13 +909,16 @@ class _Folder:
             future = self.writers.submit(self.write, one.job, one.picture if self.on_made else None, result)
             self.behind.append((one.job, one.pixels, future))
 
-    def write(self, job: Job, before: Picture | None, after: Picture) -> None:
-        write(job[1], after)
+    def write(self, job: Job, before: Picture | None, after: Picture) -> tuple[str, ...]:
+        """What reading and writing changed."""
+        kept = self.keep_format and job[0].suffix == job[1].suffix
+        lost = write(job[1], after, format=kept_format(after) if kept else None)
         if self.on_made is not None and before is not None:
             self.on_made(job, before, after)
+        return *after.notes, *lost
 
     def fail(self, job: Job, pixels: int, error: BaseException) -> None:
-        future: Future[None] = Future()
+        future: Future[tuple[str, ...]] = Future()
         future.set_exception(error)
         self.behind.append((job, pixels, future))
 
@@ -913,8 +927,10 @@ class _Folder:
         while len(self.behind) > left:
             job, _, future = self.behind.popleft()
             try:
-                future.result()
+                notes = future.result()
                 self.summary.done += 1
+                for note in notes:
+                    self.summary.notes.setdefault(note, []).append(str(job[0]))
             except FAILURES as error:
                 if "No space left" in str(error):
                     raise RunError(f"{error} ({self.summary.done} pictures are done)") from error

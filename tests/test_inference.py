@@ -495,8 +495,8 @@ def test_tensors_of_another_network(tmp_path):
     header = weights_header(weights_file(tmp_path / "a.safetensors", "l2"))
     header["method"]["generator"] = {"name": "idcgan", "width": 16}
     tensors = load(tmp_path / "a.safetensors").network.state_dict()
-    save_file({f"generator.{name}": value.contiguous() for name, value in tensors.items()}, str(tmp_path / "b.safetensors"),
-              {FORMAT: json.dumps(header)})  # fmt: skip
+    tensors = {f"generator.{name}": value.contiguous() for name, value in tensors.items()}
+    save_file(tensors, str(tmp_path / "b.safetensors"), {FORMAT: json.dumps(header)})
     with pytest.raises(UserError, match=r"b\.safetensors: its header and its tensors do not fit together"):
         load(tmp_path / "b.safetensors")
 

@@ -78,6 +78,7 @@ def run(words: Sequence[str]) -> int:
             overwrite=given.overwrite,
             batch=given.batch,
             max_pixels=max_pixels,
+            keep_format=suffix is None,
             on_done=lambda done, _: reporter.advance(done),
             on_made=(lambda job, before, after: compare(compared[job[1]], before, after)) if compared else None,
         )
@@ -93,6 +94,7 @@ def run(words: Sequence[str]) -> int:
 def told(summary: Summary, output: Path, took: float) -> list[str]:
     """What a person is told at the end: what failed and why, what to know of the results, how many there are."""
     lines = [f"failed: {reason if name in reason else f'{name}: {reason}'}" for name, reason in summary.failed.items()]
+    lines += [f"note: {note}: {listed(files)}" for note, files in summary.notes.items()]
     if summary.tiled:
         same = "equal to those of the whole pictures"
         differ = (
@@ -103,6 +105,12 @@ def told(summary: Summary, output: Path, took: float) -> list[str]:
     kept = f", {summary.skipped} already there (--overwrite makes them again)" if summary.skipped else ""
     lines.append(f"{counted(summary.done)} written to {output} in {duration(took)}{kept}, {len(summary.failed)} failed")
     return lines
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of them, and how many there are besides."""
+    rest = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def counted(pictures: int) -> str:
