@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -411,14 +410,15 @@ def test_a_full_disk_ends_it_and_says_what_is_done(folder, tmp_path, monkeypatch
     assert (tmp_path / "out/alpha.png").exists()
 
 
-def test_running_out_of_memory_names_the_way_out(folder, tmp_path):
+def test_running_out_of_memory_names_the_way_out(folder, tmp_path, monkeypatch):
     def out_of_memory(*_: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 10 bytes")
 
-    made = SimpleNamespace(differing=0, picture=out_of_memory)
+    made = translator({"name": "residual", "width": 4})
+    monkeypatch.setattr(made, "pictures", out_of_memory)
     job = (folder / "grey.png", tmp_path / "out.png", None, 0)
     summary = translate_folder(made, [job])
-    assert summary.failed == {str(folder / "grey.png"): "not enough memory: use a smaller --tile"}
+    assert summary.failed == {str(folder / "grey.png"): "not enough memory: give a smaller --memory or --tile"}
 
 
 def test_samples_are_their_own_pictures(tmp_path):
@@ -495,8 +495,8 @@ def test_tensors_of_another_network(tmp_path):
     header = weights_header(weights_file(tmp_path / "a.safetensors", "l2"))
     header["method"]["generator"] = {"name": "idcgan", "width": 16}
     tensors = load(tmp_path / "a.safetensors").network.state_dict()
-    save_file({f"generator.{name}": value for name, value in tensors.items()}, str(tmp_path / "b.safetensors"),
-              {FORMAT: json.dumps(header)})  # fmt: skip
+    tensors = {f"generator.{name}": value.contiguous() for name, value in tensors.items()}
+    save_file(tensors, str(tmp_path / "b.safetensors"), {FORMAT: json.dumps(header)})
     with pytest.raises(UserError, match=r"b\.safetensors: its header and its tensors do not fit together"):
         load(tmp_path / "b.safetensors")
 

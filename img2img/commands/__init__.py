@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _known(error: Exception) -> str | None:
     text = str(error)
     if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
-        return "not enough memory: use a smaller train.batch, data.crop or --tile"
+        return "not enough memory: use a smaller train.batch, data.crop, --memory or --tile"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'file system'}: {error.strerror}"
     return None
