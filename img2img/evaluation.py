@@ -26,7 +26,7 @@ from img2img.engine.progress import Reporter
 from img2img.errors import RunError, UserError, on_the_way, unknown
 from img2img.files import check_folder, inside
 from img2img.images import Picture, digest, write
-from img2img.inference import Translator, load, output_names, translate_folder, weights_header
+from img2img.inference import Job, Translator, load, output_names, translate_folder, weights_header
 from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.reports.explain import explain, needed
 from img2img.reports.published import Published
@@ -265,7 +265,7 @@ def _run_weights(
     for run, translator in zip(runs, translators, strict=True):
         mask = output / "mask" if translator.needs_mask else None
         place = output / run.folder
-        jobs = [(folder["source"] / file, place / file, (mask / file) if mask else None, 0) for file in names]
+        jobs = [Job(folder["source"] / file, place / file, mask / file if mask else None) for file in names]
         share = jobs[world.rank :: world.size]
         with Reporter(len(share), run.folder, shown=world.chief) as reporter:
 
@@ -395,7 +395,7 @@ def _scenes(wanted: Wanted, names: Mapping[str, Sequence[str]]) -> dict[str, str
 def _when(began: float) -> dict[str, Any]:
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z", time.localtime(began)),
-        "seconds": round(time.time() - began, 1),
+        "seconds": round(time.time() - began, 3),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
     }
 
@@ -463,7 +463,7 @@ def _flops(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
 def _time(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
     times = []
     for _ in range(6):
-        began = time.perf_counter()
+        began = time.time()
         translator.tensor(source, mask)
         times.append(time.perf_counter() - began)
     # the first is slower: memory and kernels are made

@@ -19,6 +19,7 @@ from img2img.engine.run import FORMAT
 from img2img.errors import RunError, UserError
 from img2img.images import Picture, find, read, write
 from img2img.inference import (
+    Job,
     Summary,
     as_results_are_made,
     load,
@@ -243,8 +244,8 @@ def test_places_of_several_samples_differ(tmp_path):
         Image.new("RGB", (4, 4)).save(tmp_path / name)
     made = translator({"name": "unet", "width": 4, "inference": {"dropout": True}})
     jobs = plan(made, tmp_path, tmp_path.parent / "out", None, None, 2)
-    assert [job[3] for job in jobs] == [0, 1] * 3
-    assert len({job[1] for job in jobs}) == 6
+    assert [job.sample for job in jobs] == [0, 1] * 3
+    assert len({job.result for job in jobs}) == 6
 
 
 # planning
@@ -320,7 +321,7 @@ def test_plans_with_masks(folder, tmp_path):
         assert line in str(caught.value)
     Image.new("L", (64, 48)).save(masks / "alpha.tif")
     jobs = plan(filler, folder, tmp_path / "out", masks, None, 1)
-    assert {job[0].name: job[2].name for job in jobs} == {
+    assert {job.source.name: job.mask.name for job in jobs} == {
         "alpha.png": "alpha.tif",
         "colour.jpg": "colour.png",
         "grey.png": "grey.png",
@@ -395,12 +396,12 @@ def test_one_that_cannot_be_written_is_named(folder, tmp_path):
 
 
 def test_a_full_disk_ends_it_and_says_what_is_done(folder, tmp_path, monkeypatch):
-    import img2img.inference as room
+    import img2img.inference.folder as room
 
-    def full(path: Path, made: Picture) -> None:
+    def full(path: Path, made: Picture, **how: object) -> tuple[str, ...]:
         if path.name == "grey.png":
             raise RunError(f"{path}: cannot be written: No space left on device")
-        write(path, made)
+        return write(path, made, **how)
 
     monkeypatch.setattr(room, "write", full)
     made = translator({"name": "residual", "width": 4})
@@ -416,7 +417,7 @@ def test_running_out_of_memory_names_the_way_out(folder, tmp_path, monkeypatch):
 
     made = translator({"name": "residual", "width": 4})
     monkeypatch.setattr(made, "pictures", out_of_memory)
-    job = (folder / "grey.png", tmp_path / "out.png", None, 0)
+    job = Job(folder / "grey.png", tmp_path / "out.png")
     summary = translate_folder(made, [job])
     assert summary.failed == {str(folder / "grey.png"): "not enough memory: give a smaller --memory or --tile"}
 

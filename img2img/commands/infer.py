@@ -70,7 +70,7 @@ def run(words: Sequence[str]) -> int:
     jobs = inference.plan(translator, given.input, given.output, given.masks, suffix, given.samples)
     compared = comparisons(jobs, given.output) if given.compare else {}
     share = jobs[world.rank :: world.size]
-    there = 0 if given.overwrite else sum(job[1].exists() for job in share)
+    there = 0 if given.overwrite else sum(job.result.exists() for job in share)
     with Reporter(len(share), "picture", done=there, shown=world.chief) as reporter:
         summary = inference.translate_folder(
             translator,
@@ -80,7 +80,7 @@ def run(words: Sequence[str]) -> int:
             max_pixels=max_pixels,
             keep_format=suffix is None,
             on_done=lambda done, _: reporter.advance(done),
-            on_made=(lambda job, before, after: compare(compared[job[1]], before, after)) if compared else None,
+            on_made=(lambda job, before, after: compare(compared[job.result], before, after)) if compared else None,
         )
         took = reporter.elapsed()
     total = inference.summed(world.gather(summary))
@@ -127,7 +127,7 @@ def comparisons(jobs: Sequence[Job], output: Path) -> dict[Path, Path]:
     from img2img.inference import output_names
 
     folder = output / "compare"
-    results = [job[1] for job in jobs]
+    results = [job.result for job in jobs]
     for place in results:
         if inside(place, folder):
             raise UserError(f"--compare: would write among the results in {folder}; name another --output")

@@ -116,7 +116,7 @@ def test_a_video_is_refused_alone_and_fails_among_pictures(folder, tmp_path):
     with pytest.raises(UserError, match=r"--input .*clip\.mp4: a video: split it by 'ffmpeg -i "):
         plan(made, folder / "broken/clip.mp4", tmp_path / "out", None, None, 1)
     jobs = plan(made, folder / "broken", tmp_path / "out", None, None, 1)
-    assert folder / "broken/clip.mp4" in [job[0] for job in jobs]
+    assert folder / "broken/clip.mp4" in [job.source for job in jobs]
     summary = translate_folder(made, jobs)
     assert summary.done == 0
     assert "ffmpeg" in summary.failed[str(folder / "broken/clip.mp4")]

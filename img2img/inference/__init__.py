@@ -1,0 +1,27 @@
+"""Weights + pictures -> pictures."""
+
+from img2img.inference.folder import Summary, summed, translate, translate_folder
+from img2img.inference.noise import write_samples
+from img2img.inference.planning import Job, ending, output_names, plan
+from img2img.inference.translator import Shape, Translator, as_results_are_made
+from img2img.inference.weights import header_for, load, translator_of, weights_header, weights_path
+
+__all__ = [
+    "Job",
+    "Shape",
+    "Summary",
+    "Translator",
+    "as_results_are_made",
+    "ending",
+    "header_for",
+    "load",
+    "output_names",
+    "plan",
+    "summed",
+    "translate",
+    "translate_folder",
+    "translator_of",
+    "weights_header",
+    "weights_path",
+    "write_samples",
+]

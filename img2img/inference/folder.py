@@ -1,0 +1,286 @@
+"""A folder of pictures translated: read ahead, made, written behind."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from img2img.errors import RunError, UserError
+from img2img.images import (
+    MAX_PIXELS,
+    Picture,
+    kept_format,
+    read,
+    size,
+    write,
+)
+from img2img.inference.planning import Job, ending, plan
+from img2img.inference.translator import Translator
+from img2img.inference.weights import load
+from img2img.tiles import Tile, parse_tile
+
+FAILURES = (UserError, OSError, RuntimeError, MemoryError, ValueError)
+
+
+@dataclass
+class Summary:
+    """What became of a folder: results written, results that were there before, and failures by file with a reason.
+
+    ``tiled`` counts pictures that were taken in tiles, ``differing`` those of them where the network looks at the whole
+    picture, whose results therefore differ from those of the whole. ``notes`` says what reading or writing changed, and
+    in which files.
+    """
+
+    done: int = 0
+    skipped: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+    tiled: int = 0
+    differing: int = 0
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+
+OnDone = Callable[[int, Summary], None]
+OnMade = Callable[[Job, Picture, Picture], None]
+
+
+def summed(parts: Sequence[Summary]) -> Summary:
+    """The summary of several processes that shared a folder."""
+    total = Summary()
+    for part in parts:
+        total.failed |= part.failed
+        for note, files in part.notes.items():
+            total.notes.setdefault(note, []).extend(files)
+        for name in ("done", "skipped", "tiled", "differing"):
+            setattr(total, name, getattr(total, name) + getattr(part, name))
+    return total
+
+
+def translate(
+    weights: str | Path,
+    input: str | Path,
+    output: str | Path,
+    *,
+    masks: str | Path | None = None,
+    samples: int = 1,
+    format: str | None = None,
+    tile: Tile = "auto",
+    precision: str = "fp32",
+    device: str = "auto",
+    memory: str | int | None = None,
+    batch: int = 1,
+    max_pixels: int = MAX_PIXELS,
+    overwrite: bool = False,
+) -> Summary:
+    """Translate a folder of pictures (or one), as ``img2img infer`` does; sub-folders and names stay as they are.
+
+    >>> summary = img2img.translate("runs/derain", "photos", "dry")
+    >>> summary.done, summary.failed
+
+    Args:
+        weights: a run directory (its best weights) or a ``.safetensors`` file.
+        input: a picture or a folder; it is never written to.
+        output: the folder the results go to. Results that are there are kept and counted, unless ``overwrite``.
+        masks: in-painting: a folder with a mask for each picture, white where the hole is.
+        samples: results a picture, where they are made with dropout.
+        format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
+        tile, precision, device, memory: as for `load`.
+        batch: many small pictures of one size go faster when so many are taken together.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Returns:
+        How many were written and how many were there, and each failed file with its reason: one bad file does not stop
+        the others.
+
+    Raises:
+        UserError: it cannot be done as asked; nothing was written.
+        RunError: the disk is full; what was done is kept.
+    """
+    for name, value in (("samples", samples), ("batch", batch), ("max-pixels", max_pixels)):
+        if value < 1:
+            raise UserError(f"--{name} {value}: at least 1")
+    suffix = ending(format)
+    translator = load(weights, device, precision, parse_tile(str(tile)), memory)
+    jobs = plan(translator, Path(input), Path(output), None if masks is None else Path(masks), suffix, samples)
+    return translate_folder(
+        translator, jobs, overwrite=overwrite, batch=batch, max_pixels=max_pixels, keep_format=format is None
+    )
+
+
+def translate_folder(
+    translator: Translator,
+    jobs: Sequence[Job],
+    *,
+    overwrite: bool = False,
+    batch: int = 1,
+    max_pixels: int = MAX_PIXELS,
+    keep_format: bool = False,
+    on_done: OnDone | None = None,
+    on_made: OnMade | None = None,
+) -> Summary:
+    """(input, output, mask, sample) jobs one after the other; decoding runs ahead and writing behind in threads.
+
+    A failing file is noted and the rest goes on; existing outputs are skipped unless ``overwrite``.
+
+    Args:
+        batch: up to so many pictures that follow one another and have one shape go through the network together, where
+            none then shows in another's result.
+        max_pixels: larger pictures are refused before they are decoded.
+        keep_format: write a result whose ending is its input's in the format of that, also where the ending lies.
+        on_done: told how many jobs are done, failed or skipped.
+        on_made: called with each job, its picture and its result when that is written.
+
+    Raises:
+        RunError: the disk is full (further files would fail alike).
+    """
+    with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
+        todo = deque(job for job in jobs if overwrite or not job.result.exists())
+        summary = Summary(skipped=len(jobs) - len(todo))
+        together = 1 if translator.alone else batch
+        _Folder(translator, todo, together, max_pixels, keep_format, summary, on_done, on_made, readers, writers).run()
+    return summary
+
+
+def reason(error: BaseException) -> str:
+    """A failure in one line."""
+    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):
+        return "not enough memory: give a smaller --memory or --tile"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@dataclass
+class _Loaded:
+    job: Job
+    picture: Picture
+    mask: Picture | None
+    pixels: int
+
+    def like(self, other: _Loaded) -> bool:
+        """Whether both may go through the network together."""
+        one, two = self.picture.pixels, other.picture.pixels
+        return one.shape == two.shape and one.dtype == two.dtype and self.job.sample == other.job.sample
+
+
+@dataclass
+class _Folder:
+    """Jobs on their way: ahead (being read), together (read), behind (being written).
+
+    Pictures ahead and behind have at most `Translator.ahead` pixels; a larger one is alone.
+    """
+
+    translator: Translator
+    coming: deque[Job]
+    batch: int
+    max_pixels: int
+    keep_format: bool
+    summary: Summary
+    on_done: OnDone | None
+    on_made: OnMade | None
+    readers: ThreadPoolExecutor
+    writers: ThreadPoolExecutor
+    ahead: deque[tuple[Job, int, Future[_Loaded]]] = field(default_factory=deque)
+    together: list[_Loaded] = field(default_factory=list)
+    behind: deque[tuple[Job, int, Future[tuple[str, ...]]]] = field(default_factory=deque)
+    settled: int = 0
+
+    def run(self) -> None:
+        tiled, differing = self.translator.tiled, self.translator.differing
+        while self.coming or self.ahead:
+            self.read_ahead()
+            if not self.ahead:
+                # the next one is large and waits until it is alone
+                self.translate()
+                self.settle(0)
+                self.read_ahead()
+            self.take()
+            self.settle(2)
+        self.translate()
+        self.settle(0)
+        self.summary.tiled = self.translator.tiled - tiled
+        self.summary.differing = self.translator.differing - differing
+
+    def read_ahead(self) -> None:
+        while self.coming and len(self.ahead) <= self.batch:
+            try:
+                width, height = size(self.coming[0].source)
+            except UserError:
+                width = height = 0  # reading it says why
+            used = [pixels for _, pixels, _ in (*self.ahead, *self.behind)]
+            if used and sum(used) + width * height > self.translator.ahead:
+                return
+            job = self.coming.popleft()
+            self.ahead.append((job, width * height, self.readers.submit(self.read, job, width, height)))
+
+    def read(self, job: Job, width: int, height: int) -> _Loaded:
+        self.translator.admit(width, height)
+        picture = read(job.source, self.max_pixels)
+        return _Loaded(job, picture, read(job.mask, self.max_pixels) if job.mask else None, width * height)
+
+    def take(self) -> None:
+        """The next one that is read; those before it are translated if it cannot go with them."""
+        job, pixels, future = self.ahead.popleft()
+        try:
+            loaded = future.result()
+        except FAILURES as error:
+            self.fail(job, pixels, error)
+            return
+        del future
+        used = sum(one.pixels for one in self.together)
+        if self.together and not (self.together[0].like(loaded) and used + pixels <= self.translator.ahead):
+            self.translate()
+        self.together.append(loaded)
+        if len(self.together) >= self.batch:
+            self.translate()
+
+    def translate(self) -> None:
+        """What is together, or one by one where that fails, so that one does not spoil the others."""
+        some, self.together = self.together, []
+        if not some:
+            return
+        try:
+            made = self.translator.pictures(
+                [one.picture for one in some], [one.mask for one in some], some[0].job.sample
+            )
+        except FAILURES as error:
+            if len(some) == 1:
+                self.fail(some[0].job, some[0].pixels, error)
+                return
+            for one in some:
+                self.together = [one]
+                self.translate()
+            return
+        for one, result in zip(some, made, strict=True):
+            future = self.writers.submit(self.write, one.job, one.picture if self.on_made else None, result)
+            self.behind.append((one.job, one.pixels, future))
+
+    def write(self, job: Job, before: Picture | None, after: Picture) -> tuple[str, ...]:
+        """What reading and writing changed."""
+        kept = self.keep_format and job.source.suffix == job.result.suffix
+        lost = write(job.result, after, format=kept_format(after) if kept else None)
+        if self.on_made is not None and before is not None:
+            self.on_made(job, before, after)
+        return *after.notes, *lost
+
+    def fail(self, job: Job, pixels: int, error: BaseException) -> None:
+        future: Future[tuple[str, ...]] = Future()
+        future.set_exception(error)
+        self.behind.append((job, pixels, future))
+
+    def settle(self, left: int) -> None:
+        """Wait until at most ``left`` are being written."""
+        while len(self.behind) > left:
+            job, _, future = self.behind.popleft()
+            try:
+                notes = future.result()
+                self.summary.done += 1
+                for note in notes:
+                    self.summary.notes.setdefault(note, []).append(str(job.source))
+            except FAILURES as error:
+                if "No space left" in str(error):
+                    raise RunError(f"{error} ({self.summary.done} pictures are done)") from error
+                self.summary.failed[str(job.source)] = reason(error)
+            self.settled += 1
+            if self.on_done is not None:
+                self.on_done(self.summary.skipped + self.settled, self.summary)
