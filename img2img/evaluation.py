@@ -463,7 +463,7 @@ def _flops(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
 def _time(translator: Translator, source: Tensor, mask: Tensor | None) -> str:
     times = []
     for _ in range(6):
-        began = time.time()
+        began = time.perf_counter()
         translator.tensor(source, mask)
         times.append(time.perf_counter() - began)
     # the first is slower: memory and kernels are made
