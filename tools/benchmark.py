@@ -1,4 +1,4 @@
-"""Timings, as ratios of two things in the same run: ``python tools/benchmark.py train|metrics|memory|check_data``.
+"""Timings, as ratios of two things in the same run: ``python tools/benchmark.py train|metrics|memory|check_data|...``.
 
 The last line is JSON. Absolute times mean little on a shared machine; the two sides of a ratio are measured by turns.
 """
@@ -30,14 +30,19 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
+from img2img.commands import infer
 from img2img.commands.evaluate import run
+from img2img.config import plain
 from img2img.engine.distributed import World
-from img2img.engine.memory import keep_freed_memory, peak_bytes
+from img2img.engine.memory import keep_freed_memory, keep_memory_small, peak_bytes
 from img2img.engine.precision import Precision
-from img2img.images import read
-from img2img.inference import Shape
+from img2img.engine.run import save_weights
+from img2img.images import as_rgb8, read, to_tensor
+from img2img.inference import Shape, Translator, as_results_are_made, header_for, plan, translate_folder
+from img2img.inference import load as load_weights
 from img2img.metrics import METRICS, PROTOCOLS, measure
 from img2img.tasks import Settings, resolve
+from img2img.tiles import whole
 from img2img.training import build_engine
 from img2img.types import Batch
 
@@ -452,6 +457,14 @@ def main() -> None:
     evaluation.add_argument("pairs", type=int)
     doctor = commands.add_parser("check_data", help="the data doctor on made pairs of 512x384: time and memory")
     doctor.add_argument("--pairs", type=int, default=10_000)
+    folder = commands.add_parser("infer", help="translating folders, small pictures and large ones: time and memory")
+    folder.add_argument("--weights", type=Path, help="a weights file (default: untrained, of derain's default network)")
+    folder.add_argument("--photo", type=Path, help="a picture to make the large ones of (default: scikit-image's)")
+    folder.add_argument("--megapixels", type=int, nargs="*", default=[1, 6, 24, 100])
+    folder.add_argument("--pictures", type=int, default=12)
+    folder.add_argument("--rounds", type=int, default=5)
+    inference = commands.add_parser("inference", help="(used by infer) one picture")
+    inference.add_argument("names", nargs=3)
     given = parser.parse_args()
     if given.command == "train":
         bench_train(given.rounds, given.methods.split(","))
@@ -463,6 +476,10 @@ def main() -> None:
         evaluate(given.pairs)
     elif given.command == "check_data":
         bench_check_data(given.pairs)
+    elif given.command == "infer":
+        bench_infer(given.weights, given.photo, given.megapixels, given.pictures, given.rounds)
+    elif given.command == "inference":
+        infer_one(*given.names)
     else:
         work(given.name, given.label)
 
@@ -503,6 +520,125 @@ def bench_check_data(count: int) -> None:
         "peak_mb_of_a_tenth": round(looks[tenth][1]),
     }
     print(json.dumps(result))
+
+
+def bench_infer(weights: Path | None, photo: Path | None, megapixels: list[int], pictures: int, rounds: int) -> None:
+    """A folder against its network's own work, the wait for the first result, batches, and memory and time by size."""
+    torch.set_num_threads(THREADS)
+    keep_memory_small()
+    with tempfile.TemporaryDirectory(prefix="img2img-infer-") as name:
+        root = Path(name)
+        if weights is None:
+            weights = root / "derain.safetensors"
+            untrained(weights)
+        scene = as_rgb8(read(photo)) if photo else photo_of_skimage()
+        translator = load_weights(weights, "cpu")
+        for kind, count, width, height in (("photos", pictures, 1224, 816), ("small", 16 * pictures, 96, 64)):
+            (root / kind).mkdir()
+            for number in range(count):
+                Image.fromarray(mosaic(scene, width, height, number)).save(root / kind / f"{number}.jpg", quality=92)
+        result = {
+            "times_compute": folder_against_compute(translator, root / "photos", root / "out", rounds),
+            "batch_gain": batch_gain(translator, root / "small", root / "out", rounds),
+            "seconds_to_first": first_result(weights, root / "photos", root / "first", rounds),
+        }
+        for size in megapixels:
+            file = root / f"{size}.jpg"
+            width = round((size * 1.5e6) ** 0.5)
+            Image.fromarray(mosaic(scene, width, round(size * 1e6 / width))).save(file, quality=92)
+            command = [sys.executable, __file__, "inference", str(weights), str(file), str(root / "large")]
+            said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            seconds, peak = map(float, said.split())
+XX            result |= {f"seconds_{size}": round(seconds, 1), f"peak_mb_{size}": round(peak)}
+    print(json.dumps(result))
+
+
+def untrained(path: Path) -> None:
+    """Weights of the network that de-raining uses by default, as training writes them."""
+    settings = resolve("derain", None, None, None, ["train.steps=1"])
+    built = settings.method.build_generators(3, 3, settings.data.crop)
+    shape = Shape(source=3, target=3, size=settings.data.crop)
+    save_weights(path, built, header_for(settings.tree, plain(settings.method), shape, 0))
+
+
+def photo_of_skimage() -> Pixels:
+    data: Any = importlib.import_module("skimage.data")
+    pixels: Pixels = data.astronaut()
+    return pixels
+
+
+def mosaic(pixels: Pixels, width: int, height: int, shift: int = 0) -> Pixels:
+    """A picture of this size tiled of one, each second tile mirrored, so that there are no edges between them."""
+    both = np.concatenate([pixels, pixels[:, ::-1]], 1)
+    both = np.roll(np.concatenate([both, both[::-1]]), (7 * shift, 11 * shift), (0, 1))
+    return np.tile(both, (-(-height // both.shape[0]), -(-width // both.shape[1]), 1))[:height, :width]
+
+
+def folder_against_compute(translator: Translator, photos: Path, output: Path, rounds: int) -> float:
+    """How many times the network's forwards the whole takes: reading, forwards and writing, by turns."""
+    jobs = plan(translator, photos, output, None, None, 1)
+    network: Any = translator.network
+    tensors = [to_tensor(as_rgb8(read(job.source))) for job in jobs]
+    whole_folder, compute = [], []
+    for _ in range(rounds + 1):
+        began = time.perf_counter()
+        summary = translate_folder(translator, jobs, overwrite=True)
+        whole_folder.append(time.perf_counter() - began)
+        if summary.failed:
+            raise SystemExit(str(summary.failed))
+        began = time.perf_counter()
+        with as_results_are_made(network, translator.inference):
+            for tensor in tensors:
+                whole(network, tensor)
+        compute.append(time.perf_counter() - began)
+    ratio = statistics.median(whole_folder[1:]) / statistics.median(compute[1:])
+    print(
+        f"{len(jobs)} photos of 1 megapixel: {statistics.median(whole_folder[1:]):.2f} s, {ratio:.2f}x the network alone"
+    )
+    return round(ratio, 3)
+
+
+def batch_gain(translator: Translator, photos: Path, output: Path, rounds: int) -> float:
+    """How many times faster many small pictures go by 16 than one by one, by turns."""
+    jobs = plan(translator, photos, output, None, None, 1)
+    times: dict[int, list[float]] = {1: [], 16: []}
+    for _ in range(rounds + 1):
+        for batch, seconds in times.items():
+            began = time.perf_counter()
+            translate_folder(translator, jobs, overwrite=True, batch=batch)
+            seconds.append(time.perf_counter() - began)
+    gain = statistics.median(times[1][1:]) / statistics.median(times[16][1:])
+    print(
+        f"{len(jobs)} pictures of 96x64: {statistics.median(times[16][1:]):.2f} s by 16, {gain:.2f}x as fast as one by one"
+    )
+    return round(gain, 3)
+
+
+def first_result(weights: Path, photos: Path, output: Path, rounds: int) -> float:
+    """Seconds from the start of ``img2img infer`` until the first result is there, whole."""
+    seconds = []
+    for number in range(rounds):
+        place = output / str(number)
+        command = [sys.executable, "-m", "img2img", "infer", "--weights", str(weights), "--input", str(photos)]
+        began = time.perf_counter()
+        process = subprocess.Popen([*command, "--output", str(place), "--device", "cpu"], stderr=subprocess.DEVNULL)
+        while not list(place.glob("*.jpg")) and process.poll() is None:
+            time.sleep(0.01)
+        seconds.append(time.perf_counter() - began)
+        process.terminate()
+        process.wait()
+    print(f"first result after {statistics.median(seconds):.2f} s")
+    return round(statistics.median(seconds), 2)
+
+
+def infer_one(weights: str, file: str, output: str) -> None:
+    """The other end of `bench_infer`: ``img2img infer`` of one picture; its seconds and the most memory in MB."""
+    torch.set_num_threads(THREADS)
+    began = time.perf_counter()
+    status = infer.run(["--weights", weights, "--input", file, "--output", output, "--device", "cpu", "--overwrite"])
+    if status:
+        raise SystemExit(status)
+    print(time.perf_counter() - began, peak_bytes() / 1e6)
 
 
 def made_pair(number: int) -> bytes:

@@ -29,7 +29,7 @@ from img2img.randomness import stable_seed
 from img2img.tiles import Plan, Tile, amount, bytes_per_pixel, lay_out, stream
 from img2img.types import Batch, Flow
 
-# what Python, torch, the libraries and the slack of the allocator take, measured at 240 to 330 MB
+# what Python, torch, the libraries and the slack of the allocator take, measured at 260 to 450 MB
 PROGRAM = 400_000_000
 
 MEMORY = 1_500_000_000
