@@ -549,7 +549,9 @@ def bench_infer(weights: Path | None, photo: Path | None, megapixels: list[int],
             command = [sys.executable, __file__, "inference", str(weights), str(file), str(root / "large")]
             said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
             seconds, peak = map(float, said.split())
-XX            result |= {f"seconds_{size}": round(seconds, 1), f"peak_mb_{size}": round(peak)}
+            each = seconds / size
+            print(f"{size:4d} megapixels  {seconds:6.1f} s, {each:5.2f} s a megapixel, peak {peak:5.0f} MB", flush=True)
+            result |= {f"seconds_{size}": round(seconds, 1), f"peak_mb_{size}": round(peak)}
     print(json.dumps(result))
 
 
@@ -591,10 +593,9 @@ def folder_against_compute(translator: Translator, photos: Path, output: Path, r
             for tensor in tensors:
                 whole(network, tensor)
         compute.append(time.perf_counter() - began)
-    ratio = statistics.median(whole_folder[1:]) / statistics.median(compute[1:])
-    print(
-        f"{len(jobs)} photos of 1 megapixel: {statistics.median(whole_folder[1:]):.2f} s, {ratio:.2f}x the network alone"
-    )
+    taken = statistics.median(whole_folder[1:])
+    ratio = taken / statistics.median(compute[1:])
+    print(f"{len(jobs)} photos of 1 megapixel: {taken:.2f} s, {ratio:.2f}x the network alone")
     return round(ratio, 3)
 
 
@@ -607,10 +608,9 @@ def batch_gain(translator: Translator, photos: Path, output: Path, rounds: int) 
             began = time.perf_counter()
             translate_folder(translator, jobs, overwrite=True, batch=batch)
             seconds.append(time.perf_counter() - began)
-    gain = statistics.median(times[1][1:]) / statistics.median(times[16][1:])
-    print(
-        f"{len(jobs)} pictures of 96x64: {statistics.median(times[16][1:]):.2f} s by 16, {gain:.2f}x as fast as one by one"
-    )
+    one, sixteen = (statistics.median(seconds[1:]) for seconds in times.values())
+    gain = one / sixteen
+    print(f"{len(jobs)} pictures of 96x64: {sixteen:.2f} s by 16, {gain:.2f}x as fast as one by one")
     return round(gain, 3)
 
 
