@@ -21,6 +21,7 @@ from img2img.images import Picture, find, read, write
 from img2img.inference import (
     Job,
     Summary,
+    Translator,
     as_results_are_made,
     load,
     output_names,
@@ -429,6 +430,71 @@ def test_samples_are_their_own_pictures(tmp_path):
     assert translate_folder(made, jobs).done == 2
     one, other = read(tmp_path / "out/a_0.png"), read(tmp_path / "out/a_1.png")
     assert not np.array_equal(one.pixels, other.pixels)
+
+
+def shapes_seen(made: Translator, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """What the network is given from now on."""
+    seen: list[tuple[int, ...]] = []
+    forward = made.network.forward
+
+    def noted(x: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(x.shape))
+        return forward(x)
+
+    monkeypatch.setattr(made.network, "forward", noted)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("inference", "expected"), [({}, [2, 1, 2, 1]), ({"norm": "batch"}, [1] * 6), ({"dropout": True}, [1] * 6)]
+)
+def test_batches_hold_pictures_of_one_shape_that_do_not_show_in_each_other(tmp_path, monkeypatch, inference, expected):
+    sides = [(48, 64)] * 3 + [(64, 48)] * 2 + [(48, 64)]
+    (tmp_path / "in").mkdir()
+    for number, (height, width) in enumerate(sides):
+        Image.fromarray(picture(number, height, width)).save(tmp_path / f"in/{number}.png")
+    made = translator({"name": "unet", "width": 4, "downs": 4, "inference": inference})
+    seen = shapes_seen(made, monkeypatch)
+    summary = translate_folder(made, plan(made, tmp_path / "in", tmp_path / "out", None, None, 1), batch=2)
+    assert summary == Summary(done=6)
+    assert [shape[0] for shape in seen] == expected
+    places = np.cumsum([0, *expected[:-1]])
+    assert [shape[2:] for shape in seen] == [sides[place] for place in places]
+
+
+def test_one_that_fails_does_not_spoil_its_batch(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "masks").mkdir()
+    for number in range(4):
+        Image.fromarray(picture(number)).save(tmp_path / f"in/{number}.png")
+        Image.new("L", (64, 48) if number != 2 else (8, 8), 255).save(tmp_path / f"masks/{number}.png")
+    made = translator({"name": "residual", "width": 4}, flow="inpaint")
+    jobs = plan(made, tmp_path / "in", tmp_path / "out", tmp_path / "masks", None, 1)
+    summary = translate_folder(made, jobs, batch=4)
+    assert summary.done == 3
+    assert summary.failed == {str(tmp_path / "in/2.png"): "the mask is 8x8, the picture 64x48"}
+
+
+def test_memory_bounds_what_goes_together_and_what_is_read_ahead(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for number in range(8):
+        Image.fromarray(picture(number, 96, 128)).save(tmp_path / f"in/{number}.png")
+    made = translator({"name": "residual", "width": 4})
+    made.memory = 470_000_000
+    assert made.ahead == 470_000_000 // 8 // 16
+    monkeypatch.setattr(type(made), "ahead", 3 * 96 * 128)
+    seen = shapes_seen(made, monkeypatch)
+    assert translate_folder(made, plan(made, tmp_path / "in", tmp_path / "out", None, None, 1), batch=8).done == 8
+    assert max(shape[0] for shape in seen) <= 3
+
+
+@pytest.mark.parametrize("generator", ["residual", "idcgan", "unet", "pan", "resnet"])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (700, 7), (33, 47)])
+def test_any_size_comes_back_as_it_was(generator, shape):
+    made = translator({"name": generator, "width": 4} | ({"blocks": 1} if generator == "resnet" else {}))
+    result = made.pixels(picture(0, *shape))
+    assert result.shape == (*shape, 3)
+    assert np.array_equal(result, made(picture(0, *shape)))
 
 
 # weights

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from odd_files import make, seen
 from PIL import Image
 from small_run import make_pairs, save, train, tree
+from translators import weights_file
 
 from conftest import picture
 from img2img.commands import main
-from img2img.images import as_rgb8, read
-from img2img.inference import load
+from img2img.commands.infer import told
+from img2img.images import Picture, as_rgb8, read, write
+from img2img.inference import Summary, load
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +116,183 @@ def test_points_out_of_noise(tmp_path, capsys):
     assert main(words) == 0
     assert "1 already there" in capsys.readouterr().err
     assert tree(tmp_path / "made") == before
+
+
+def peak_of(*words: object) -> tuple[int, str]:
+    """The most memory, in bytes, of the command in a process of its own, and what it said."""
+    program = (
+        "import sys; from img2img.commands import main; from img2img.engine.memory import peak_bytes; "
+        "status = main(sys.argv[1:]); print(peak_bytes()); sys.exit(status)"
+    )
+    made = subprocess.run([sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True, check=True)
+    return int(made.stdout), made.stderr
+
+
+def test_a_process_keeps_to_its_memory_and_its_result_is_that_of_the_whole(tmp_path):
+    weights = weights_file(tmp_path / "w.safetensors", generator={"name": "residual", "width": 48, "blocks": 4})
+    save(tmp_path / "large.png", np.tile(picture(0, 100, 100), (20, 20, 1)))
+    words = ["infer", "--weights", weights, "--device", "cpu", "--input", tmp_path / "large.png", "--output"]
+    tiled, said = peak_of(*words, tmp_path / "tiled", "--memory", "640M")
+    assert "1 picture taken in tiles, equal to those of the whole pictures" in said
+    assert tiled <= 640_000_000
+    whole, said = peak_of(*words, tmp_path / "whole", "--tile", "off")
+    assert "tiles" not in said
+    assert whole > 640_000_000, "or nothing is shown above"
+    one, other = (read(tmp_path / f"{how}/large.png").pixels.astype(int) for how in ("tiled", "whole"))
+    assert np.abs(one - other).max() <= 1
+    assert np.mean(one != other) < 0.01
+
+
+def test_too_little_memory_is_refused_with_what_is_needed(run, photos, tmp_path, capsys):
+    assert infer(run, photos, tmp_path / "dry", "--memory", "100M") == 2
+    assert not (tmp_path / "dry").exists()
+    line = capsys.readouterr().err.splitlines()[-1]
+    least = re.search(r"--memory 100M: .*give at least (\S+)$", line)
+    assert least
+    assert infer(run, photos, tmp_path / "dry", "--memory", least[1]) == 0
+
+
+def test_pictures_of_one_size_go_together(run, tmp_path):
+    for number in range(5):
+        save(tmp_path / f"photos/{number}.png", picture(number))
+    save(tmp_path / "photos/2.png", picture(2, 20, 30))
+    assert infer(run, tmp_path / "photos", tmp_path / "one by one") == 0
+    assert infer(run, tmp_path / "photos", tmp_path / "together", "--batch", "4") == 0
+    for number in range(5):
+        one, other = (read(tmp_path / f"{how}/{number}.png").pixels for how in ("one by one", "together"))
+        assert one.shape == other.shape
+        assert np.abs(one.astype(int) - other).max() <= 1
+
+
+def test_before_and_after(run, photos, tmp_path, capsys):
+    assert infer(run, photos, tmp_path / "dry", "--compare") == 0
+    assert "4 pictures written to" in capsys.readouterr().err
+    beside = sorted(name for name in tree(tmp_path / "dry") if name.startswith("compare"))
+    assert beside == ["compare/a.png", "compare/c.png", "compare/day/b.png", "compare/day/b_jpg.png"]
+    both = np.asarray(Image.open(tmp_path / "dry/compare/a.png"))
+
+    def holds(part: np.ndarray) -> bool:
+        """Whether it stands in the picture, pixel for pixel; small ones are shown twice as large."""
+        part = part.repeat(2, 0).repeat(2, 1)
+        height, width, _ = part.shape
+        return any(
+            np.array_equal(both[top : top + height, left : left + width], part)
+            for top, left in np.argwhere((both == part[0, 0]).all(2))
+        )
+
+    assert holds(picture(0)), "before"
+    assert holds(as_rgb8(read(tmp_path / "dry/a.png"))), "after"
+    # a second time nothing is written
+    assert infer(run, photos, tmp_path / "dry", "--compare") == 0
+    assert "0 pictures written" in capsys.readouterr().err
+
+
+def test_a_sub_folder_called_compare_is_not_mixed_up(run, tmp_path, capsys):
+    save(tmp_path / "photos/compare/a.png", picture(0))
+    assert infer(run, tmp_path / "photos", tmp_path / "dry", "--compare") == 2
+    assert "--compare: would write among the results" in capsys.readouterr().err
+    assert not list((tmp_path / "dry").glob("**/*.png"))
+
+
+def test_too_many_pixels_are_refused_and_the_others_go_on(run, photos, tmp_path, capsys):
+    assert infer(run, photos, tmp_path / "dry", "--max-pixels", "3000") == 1
+    said = capsys.readouterr().err
+    assert sorted(tree(tmp_path / "dry")) == ["day/b.jpg", "day/b.png"]
+    assert f"failed: {photos / 'a.png'}: " in said
+    assert "3,072" in said or "64x48" in said
+    assert "2 pictures written to" in said
+    assert "2 failed" in said
+
+
+def test_what_reading_and_writing_change_is_said(run, tmp_path, capsys):
+    deep = np.dstack([picture(0).astype(np.uint16) * 257, np.full((48, 64), 40000, np.uint16)])
+    write(tmp_path / "photos/deep.png", Picture(deep[:, :, :3], deep[:, :, 3]))
+    write(tmp_path / "photos/deep too.png", Picture(deep[:, :, :3]))
+    Image.fromarray(picture(1)).convert("P").save(tmp_path / "photos/palette.png")
+    assert infer(run, tmp_path / "photos", tmp_path / "dry", "--format", "jpg") == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    folder = tmp_path / "photos"
+    assert sorted(notes) == [
+        f"note: JPEG has 8 bits, not 16: {folder / 'deep too.png'}, {folder / 'deep.png'}",
+        f"note: JPEG has no alpha: {folder / 'deep.png'}",
+        f"note: its palette became plain colours: {folder / 'palette.png'}",
+    ]
+
+
+def test_a_file_whose_ending_lies_stays_what_it_is(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(picture(0)).save(tmp_path / "photos/a.jpg", "PNG")
+    assert infer(run, tmp_path / "photos", tmp_path / "dry") == 0
+    assert Image.open(tmp_path / "dry/a.jpg").format == "PNG"
+    assert infer(run, tmp_path / "photos", tmp_path / "jpeg", "--format", "jpg") == 0
+    assert Image.open(tmp_path / "jpeg/a.jpg").format == "JPEG"
+
+
+def test_videos_are_refused_with_advice(run, photos, tmp_path, capsys):
+    (tmp_path / "clip.mp4").write_bytes(b"moving")
+    assert infer(run, tmp_path / "clip.mp4", tmp_path / "dry") == 2
+    assert "ffmpeg" in capsys.readouterr().err
+    assert not (tmp_path / "dry").exists()
+    (photos / "day/clip.mov").write_bytes(b"moving")
+    assert infer(run, photos, tmp_path / "dry") == 1
+    said = capsys.readouterr().err
+    assert f"failed: {photos / 'day/clip.mov'}: a video: split it by" in said
+    assert "4 pictures written to" in said
+
+
+@pytest.mark.parametrize(
+    ("summary", "expected"),
+    [
+        (Summary(done=1), ["1 picture written to dry in 9 s, 0 failed"]),
+        (Summary(done=2, skipped=3, failed={"a.png": "a.png: damaged", "b.png": "no room"}), [
+            "failed: a.png: damaged", "failed: b.png: no room",
+            "2 pictures written to dry in 9 s, 3 already there (--overwrite makes them again), 2 failed"]),
+        (Summary(done=5, tiled=2, notes={"grey": list("abcde")}), [
+            "note: grey: a, b, c and 2 more", "2 pictures taken in tiles, equal to those of the whole pictures",
+            "5 pictures written to dry in 9 s, 0 failed"]),
+        (Summary(done=5, tiled=2, differing=1), [
+            "2 pictures taken in tiles, 1 of them by a network that looks at the whole picture, so that they differ "
+            "somewhat from results of the whole (a larger --memory makes larger tiles, --tile off none)",
+            "5 pictures written to dry in 9 s, 0 failed"]),
+    ],
+)  # fmt: skip
+def test_what_is_told_at_the_end(summary, expected):
+    assert told(summary, Path("dry"), 9) == expected
+
+
+def test_a_broken_off_batch_goes_on_where_it_was(run, tmp_path, capsys):
+    """Killed in the middle: what is there is whole, and a second call makes the rest."""
+    for number in range(40):
+        save(tmp_path / f"photos/{number}.png", picture(number, 200, 300))
+    words = [sys.executable, "-m", "img2img", "infer", "--weights", run, "--input", tmp_path / "photos"]
+    process = subprocess.Popen([*map(str, words), "--output", str(tmp_path / "dry")], stderr=subprocess.DEVNULL)
+    while len(list((tmp_path / "dry").glob("*.png"))) < 3 and process.poll() is None:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    there = {path: path.read_bytes() for path in (tmp_path / "dry").glob("[0-9]*.png")}
+    assert len(there) >= 3
+    for path in there:
+        assert as_rgb8(read(path)).shape == (200, 300, 3)
+    assert infer(run, tmp_path / "photos", tmp_path / "dry") == 0
+    assert f"{len(there)} already there" in capsys.readouterr().err
+    assert sorted(tree(tmp_path / "dry")) == sorted(f"{number}.png" for number in range(40))
+    assert all(path.read_bytes() == data for path, data in there.items())
+
+
+def test_a_folder_of_odd_files_goes_through(tmp_path, capsys):
+    """Untrained residual networks give their input back: what is read comes back, what is not is named."""
+    weights = weights_file(tmp_path / "w.safetensors")
+    odd = make(tmp_path / "odd")
+    readable = {file.name for file in odd if file.samples is not None}
+    assert infer(weights, tmp_path / "odd", tmp_path / "back") == 1
+    said = capsys.readouterr().err
+    assert f"{len(readable)} pictures written to" in said
+    assert f"{len(odd) - len(readable)} failed" in said
+    for file in odd:
+        assert (f"failed: {tmp_path / 'odd' / file.name}" in said) == (file.name not in readable)
+        assert file.samples is not None or not (tmp_path / "back" / file.name).exists()
+    back = seen(tmp_path / "back/png/16/metadata of grey alpha.png")
+    (of,) = (file for file in odd if file.name == "png/16/metadata of grey alpha.png")
+    assert np.array_equal(back.samples[:, :, [0, -1]], of.samples), "OpenCV shows grey as three channels"
+    assert {"exif", "dpi"} <= set(of.keeps)
