@@ -94,6 +94,16 @@ def test_tensors_come_out_as_tensors(quick, derain, shape, dtype):
     assert not torch.allclose(img2img.load(derain)(given), given, atol=0.1)
 
 
+def test_a_tensor_that_looks_like_another_range_is_said(quick, recwarn):
+    translate = img2img.load(quick)
+    translate(torch.rand(3, 9, 9) * 2 - 1)
+    translate(torch.zeros(3, 9, 9))
+    assert len(recwarn) == 0
+    with pytest.warns(UserWarning, match=r"taken as in \[-1, 1\].* goes in as 2 \* x - 1") as caught:
+        translate(torch.rand(3, 9, 9))
+    assert caught[0].filename == __file__
+
+
 def test_kinds_agree(derain):
     translate, pixels = img2img.load(derain), picture(0)
     array = translate(pixels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -159,7 +160,8 @@ class Translator:
                 a PIL image (its alpha is kept; it comes out turned as its EXIF says);
                 an array (H, W) or (H, W, C), uint8 in 0..255 or uint16 in 0..65535, C 1 (grey), 3 (RGB), or 2 or 4
                 where the last is alpha, which is kept;
-                a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3).
+                a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
+                so that it looks like [0, 1], a warning says how it was taken.
             mask: where in-painting weights are to fill, of the same kind, height and width: white is the hole in
                 images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
             sample: which of the possible results, where they are made with dropout.
@@ -192,6 +194,12 @@ class Translator:
             raise UserError(
                 f"a tensor's values must lie in [-1, 1], got {lowest:g} to {highest:g}; 8-bit levels are brought there "
                 f"by x / 127.5 - 1, or go in as a uint8 array"
+            )
+        if lowest >= 0 and 0.5 < highest <= 1:
+            warnings.warn(
+                f"a tensor with values from {lowest:g} to {highest:g} is taken as in [-1, 1], where 0 is mid-grey; "
+                f"one in [0, 1] goes in as 2 * x - 1",
+                stacklevel=3,
             )
         wanted = (*shape[:-3], 1, *shape[-2:])
         if mask is not None and tuple(mask.shape) != wanted:

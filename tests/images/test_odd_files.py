@@ -121,3 +121,10 @@ def test_a_video_is_refused_alone_and_fails_among_pictures(folder, tmp_path):
     assert summary.done == 0
     assert "ffmpeg" in summary.failed[str(folder / "broken/clip.mp4")]
     assert len(summary.failed) == len(jobs) == len([odd for odd in ODD if odd.refused])
+
+
+def test_the_documents_have_a_row_for_each_file():
+    text = (Path(__file__).parents[2] / "docs/pictures.md").read_text(encoding="utf-8")
+    assert {odd.name for odd in ODD if f"\n| {odd.name} | {odd.what} |" not in text} == set()
+    assert text.count("| refused |") == len(ODD) - len(READABLE)
+    assert f"a folder of {len(ODD)} such files" in text
