@@ -147,6 +147,18 @@ def test_tiles_that_differ_from_the_whole_are_counted(generator, differing, tmp_
     assert (summary.done, summary.differing) == (2, differing)
 
 
+def test_tiles_are_told_as_they_are_done():
+    made = translator(IDCGAN)
+    told: list[tuple[int, int]] = []
+    made.on_tile = lambda done, of: told.append((done, of))
+    made.tensor(sources(2))
+    assert told == []
+    made.tile = 64
+    made.tensor(sources(2, 60, 200))
+    assert told == [(n, len(told)) for n in range(1, len(told) + 1)]
+    assert len(told) > 4
+
+
 def test_a_hole_is_filled_and_the_rest_is_kept():
     made = unsettled(IDCGAN, norm="running")
     filler = translator(IDCGAN, flow="inpaint")

@@ -72,6 +72,7 @@ def run(words: Sequence[str]) -> int:
     share = jobs[world.rank :: world.size]
     there = 0 if given.overwrite else sum(job.result.exists() for job in share)
     with Reporter(len(share), "picture", done=there, shown=world.chief) as reporter:
+        translator.on_tile = lambda done, of: reporter.within("tile", done, of)
         summary = inference.translate_folder(
             translator,
             share,

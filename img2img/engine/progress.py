@@ -57,17 +57,24 @@ class Reporter:
         self.done = done
         if values is not None:
             self.text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+        self._show(done, self.text)
+
+    def within(self, part: str, done: int, total: int) -> None:
+        """Of the unit in work ``done`` of ``total`` parts, called ``part``, are done: for units that take minutes."""
+        self._show(self.done + done / total, f"{part} {done}/{total}" if done < total else "")
+
+    def _show(self, done: float, text: str) -> None:
         if not self.shown:
             return
         if self.bar is not None:
-            self.bar.update(self.task, completed=done, text=self.text)
+            self.bar.update(self.task, completed=done, text=text)
             return
         now = time.monotonic()
-        if now - self.last >= self.every_s or done == self.total:
+        if now - self.last >= self.every_s or done == self.total == self.done:
             self.last = now
-            left = (now - self.began) / max(1, done - self.first) * (self.total - done)
+            left = (now - self.began) / max(1e-3, done - self.first) * (self.total - done)
             clock = time.strftime("%H:%M:%S")
-            say(f"{clock} {self.unit} {done}/{self.total}, {duration(left)} left  {self.text}".rstrip())
+            say(f"{clock} {self.unit} {self.done}/{self.total}, {duration(left)} left  {text}".rstrip())
 
     def elapsed(self) -> float:
         """Seconds since the start."""

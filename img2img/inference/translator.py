@@ -127,6 +127,7 @@ class Translator:
         self.seed = seed
         self.tiled = 0  # pictures taken in tiles
         self.differing = 0  # those of them where the network looks at the whole picture
+        self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
         self._per_pixel: dict[int, float] = {}
         _, self.inference = method.generator_spec()
         if self.inference.norm == "batch" and isinstance(tile, int):
@@ -262,6 +263,7 @@ class Translator:
         ):
             cut, limit = self._plan(network, channels, height, width, held)
             together = 1 if self.alone or cut.tiles > 1 else count if limit is None else max(1, limit // cut.pixels)
+            ready = 0
             for first in range(0, count, together):
                 some = slice(first, min(count, first + together))
 
@@ -271,7 +273,11 @@ class Translator:
                     return take(some, slice(top, bottom), slice(left, right)).to(self.device)
 
                 def finished(top: int, left: int, part: Tensor, some: slice = some) -> None:
+                    nonlocal ready
                     put(some, slice(top, top + part.shape[2]), slice(left, left + part.shape[3]), part)
+                    ready += 1
+                    if self.on_tile is not None and cut.tiles > 1:
+                        self.on_tile(ready, count * cut.tiles)
 
                 torch.manual_seed(stable_seed(self.seed, "results", sample))
                 stream(network, cut, tile, finished)
