@@ -20,7 +20,8 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         RunError: the file system refuses (full, read-only, no permission), naming ``path``.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # not the whole name: it may be as long as names can be
+    temporary = path.with_name(f".{path.name[-40:]}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import gc
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +31,7 @@ from img2img.inference import (
     translate_folder,
     weights_header,
 )
+from img2img.inference.translator import CODEC
 from img2img.methods import Inference
 from img2img.tiles import whole
 
@@ -177,6 +180,35 @@ def test_a_hole_is_filled_and_the_rest_is_kept():
         filler.picture(Picture(pixels), Picture(np.zeros((8, 8, 1), np.uint8)))
     with pytest.raises(UserError, match="leave the mask out"):
         made.tensor(x, mask)
+
+
+def test_what_lies_under_the_mask_does_not_show(tmp_path):
+    """Training saw holes filled by one colour; what a person wants removed must not be looked at."""
+    made = load(weights_file(tmp_path / "w.safetensors", "l2", flow="inpaint"))
+    assert list(made.fill) == small("l2").tree["data"]["hole"]["fill"]
+    for part in made.network.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(part.weight, generator=torch.Generator().manual_seed(0))
+    mask = np.zeros((48, 64, 1), np.uint8)
+    mask[10:30, 20:40] = 255
+    one, other, filled = picture(0).copy(), picture(0).copy(), picture(0).copy()
+    other[12:28, 22:38] = 0
+    filled[mask[:, :, 0] > 0] = made.fill
+    results = [made.picture(Picture(pixels), Picture(mask)).pixels for pixels in (one, other, filled)]
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
+    assert not np.array_equal(results[0], one)
+    bare = Translator(made.network, made.method, made.shape, device=made.device)
+    assert not np.array_equal(*(bare.picture(Picture(p), Picture(mask)).pixels for p in (one, other)))
+
+
+def test_a_result_is_a_tensor_like_any_other():
+    made = translator({"name": "residual", "width": 4})
+    result = made(sources(1))
+    result.add_(1)
+    layer = nn.Conv2d(3, 1, 1)
+    layer(result).mean().backward()
+    assert layer.weight.grad is not None
 
 
 def test_masks_of_a_set_do_not_disturb_methods_that_ignore_them():
@@ -493,11 +525,79 @@ def test_memory_bounds_what_goes_together_and_what_is_read_ahead(tmp_path, monke
         Image.fromarray(picture(number, 96, 128)).save(tmp_path / f"in/{number}.png")
     made = translator({"name": "residual", "width": 4})
     made.memory = 470_000_000
-    assert made.ahead == 470_000_000 // 8 // 16
-    monkeypatch.setattr(type(made), "ahead", 3 * 96 * 128)
+    assert made.ahead == 470_000_000 // 8
+    monkeypatch.setattr(type(made), "ahead", 3 * 96 * 128 * CODEC)
     seen = shapes_seen(made, monkeypatch)
     assert translate_folder(made, plan(made, tmp_path / "in", tmp_path / "out", None, None, 1), batch=8).done == 8
     assert max(shape[0] for shape in seen) <= 3
+
+
+def test_a_heavy_picture_is_alone_whatever_the_batch(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for number in range(6):
+        write(tmp_path / f"in/{number}.png", Picture(picture(number, 96, 128).astype(np.uint16) * 257))
+    made = translator({"name": "residual", "width": 4})
+    monkeypatch.setattr(type(made), "ahead", 96 * 128 * CODEC)
+    alive: list[int] = []
+    pictures: weakref.WeakValueDictionary[int, Picture] = weakref.WeakValueDictionary()
+
+    def noted(path: Path, *more: object) -> Picture:
+        result = read(path, *more)
+        pictures[len(alive)] = result
+        alive.append(len(pictures))
+        return result
+
+    monkeypatch.setattr("img2img.inference.folder.read", noted)
+    jobs = plan(made, tmp_path / "in", tmp_path / "out", None, None, 1)
+    assert translate_folder(made, jobs, batch=4).done == 6
+    assert max(alive) == 1
+
+
+def test_failures_hold_no_pictures(tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for number in range(8):
+        Image.fromarray(picture(number)).save(tmp_path / f"in/{number}.png")
+    made = translator({"name": "residual", "width": 4})
+    held: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
+
+    def fails(x: torch.Tensor) -> torch.Tensor:
+        held.add(x)
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(made.network, "forward", fails)
+    jobs = plan(made, tmp_path / "in", tmp_path / "out", None, None, 1)
+    gc.disable()
+    try:
+        summary = translate_folder(made, jobs, batch=4)
+        assert len(summary.failed) == 8
+        assert len(held) == 0
+    finally:
+        gc.enable()
+
+
+def test_reading_and_writing_are_bounded_by_what_they_take(tmp_path):
+    made = translator({"name": "residual", "width": 4})
+    made.memory = 700_000_000
+    made.admit(4000, 3000)
+    with pytest.raises(
+        UserError, match=r"4000x3000 px need \S+ of memory to be read and written; --memory allows 7"
+    ):
+        made.admit(4000, 3000, 36)
+    (tmp_path / "in").mkdir()
+    deep = Picture(picture(0, 1500, 3000).astype(np.uint16) * 257)
+    for name in ("deep.png", "deep.tif"):
+        write(tmp_path / "in" / name, deep)
+    write(tmp_path / "in/plain.png", Picture(picture(0, 1500, 3000)))
+    write(tmp_path / "in/heavy.webp", Picture(picture(0, 1500, 3000)))
+    made.memory = 560_000_000
+    summary = translate_folder(made, plan(made, tmp_path / "in", tmp_path / "out", None, None, 1))
+    assert {Path(file).name for file in summary.failed} == {"deep.png", "deep.tif", "heavy.webp"}
+
+
+@pytest.mark.parametrize("tile", ["foo", "8", -4, 0])
+def test_tiles_of_no_sense_are_refused_from_python_too(tmp_path, tile):
+    with pytest.raises(UserError, match="--tile"):
+        load(weights_file(tmp_path / "w.safetensors"), tile=tile)
 
 
 @pytest.mark.parametrize("generator", ["residual", "idcgan", "unet", "pan", "resnet"])
@@ -604,6 +704,10 @@ def test_samples_from_noise_are_functions_of_their_number(tmp_path):
         plan(made, tmp_path, tmp_path / "out", None, None, 1)
     with pytest.raises(UserError, match="translate pictures"):
         translator(IDCGAN).samples(1)
+    for values in made.network.parameters():
+        values.data.fill_(float("nan"))
+    with pytest.raises(RunError, match="no numbers"):
+        made.samples(1)
 
 
 def test_what_training_writes_is_what_inference_reads(tmp_path):

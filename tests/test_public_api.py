@@ -83,6 +83,13 @@ def test_arrays_come_out_as_arrays(quick, dtype, shape):
     assert np.array_equal(made, given)
 
 
+def test_arrays_of_another_byte_order(quick):
+    given = np.arange(60, dtype=">u2").reshape(3, 5, 4) * 1000
+    made = img2img.load(quick)(given)
+    assert made.dtype == np.uint16
+    assert np.array_equal(made, given)
+
+
 @pytest.mark.parametrize("shape", [(3, 7, 9), (1, 3, 7, 9), (2, 3, 20, 1)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tensors_come_out_as_tensors(quick, derain, shape, dtype):

@@ -23,7 +23,8 @@ EXAMPLES = """\
   img2img infer --weights runs/derain/weights/last.safetensors --input one.jpg --output dry --tile 512
   img2img infer --weights runs/derain --input photos --output dry --compare --memory 3G
   img2img infer --weights runs/gan --samples 16 --output made
-Existing outputs are kept unless --overwrite; sub-folders and names stay as they are."""
+Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
+Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done as asked, 130 interrupted."""
 
 
 def arguments() -> Parser:
@@ -50,11 +51,12 @@ def run(words: Sequence[str]) -> int:
     """Translate; 0 all done or skipped, 1 some files failed (named on stderr)."""
     given = arguments().parse_args(list(words))
     from img2img import inference
-    from img2img.images import MAX_PIXELS
+    from img2img.images import MAX_PIXELS, left_aside, read
 
     suffix = inference.ending(given.format)
     max_pixels = MAX_PIXELS if given.max_pixels is None else parse_amount("--max-pixels", given.max_pixels)
-    world = join(given.device)
+    # one process may have the larger pictures: the others wait for days if need be
+    world = join(given.device, timeout_s=7 * 24 * 3600)
     keep_memory_small()
     translator = inference.load(given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory)
     check_folder(given.output, "--output")
@@ -68,9 +70,9 @@ def run(words: Sequence[str]) -> int:
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
     jobs = inference.plan(translator, given.input, given.output, given.masks, suffix, given.samples)
-    compared = comparisons(jobs, given.output) if given.compare else {}
+    compared = comparisons(jobs, given.input, given.masks, given.output) if given.compare else {}
     share = jobs[world.rank :: world.size]
-    there = 0 if given.overwrite else sum(job.result.exists() for job in share)
+    there = 0 if given.overwrite else sum(inference.is_there(job.result) for job in share)
     with Reporter(len(share), "picture", done=there, shown=world.chief) as reporter:
         translator.on_tile = lambda done, of: reporter.within("tile", done, of)
         summary = inference.translate_folder(
@@ -84,9 +86,20 @@ def run(words: Sequence[str]) -> int:
             on_made=(lambda job, before, after: compare(compared[job.result], before, after)) if compared else None,
         )
         took = reporter.elapsed()
+    for job in share:
+        # those of results that were there before
+        place = compared.get(job.result)
+        if place is not None and inference.is_there(job.result) and not inference.is_there(place):
+            try:
+                compare(place, read(job.source, max_pixels), read(job.result, max_pixels))
+            except UserError as error:
+                summary.failed[str(job.source)] = inference.reason(error)
     total = inference.summed(world.gather(summary))
     world.close()
     if world.chief:
+        if given.input.is_dir() and (others := left_aside(given.input)):
+            kinds = ", ".join(f"{number} {ending or 'without an ending'}" for ending, number in others.items())
+            say(f"left aside as no pictures, or of a kind that cannot be read: {kinds}")
         for line in told(total, given.output, took):
             say(line)
     return 1 if total.failed else 0
@@ -119,20 +132,22 @@ def counted(pictures: int) -> str:
     return f"{pictures} picture{'' if pictures == 1 else 's'}"
 
 
-def comparisons(jobs: Sequence[Job], output: Path) -> dict[Path, Path]:
+def comparisons(jobs: Sequence[Job], given: Path, masks: Path | None, output: Path) -> dict[Path, Path]:
     """Where the comparison of each result goes: below ``compare``, its name with ``.png``.
 
     Raises:
-        UserError: a result would be there.
+        UserError: a result, the input or the masks would be there.
     """
-    from img2img.inference import output_names
+    from img2img.inference import keep_apart, output_names
 
     folder = output / "compare"
     results = [job.result for job in jobs]
     for place in results:
         if inside(place, folder):
             raise UserError(f"--compare: would write among the results in {folder}; name another --output")
-    return {place: folder / name for place, name in output_names(results, output, ".png").items()}
+    compared = {place: folder / name for place, name in output_names(results, output, ".png").items()}
+    keep_apart({compared[job.result]: job.source for job in jobs}, given, masks, "--compare")
+    return compared
 
 
 def compare(place: Path, before: Picture, after: Picture) -> None:

@@ -104,7 +104,7 @@ class World:
         except RuntimeError as error:
             raise RunError(
                 f"process {self.rank} of {self.size} lost another process of this run (it died or was stopped); "
-                f"start the same command again to go on from the last checkpoint"
+                f"start the same command again: it goes on from what is done"
             ) from error
 
     def close(self) -> None:

@@ -155,4 +155,7 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
                 raise UserError(f"{path}: a safetensors file, but not weights written by img2img train")
             return json.loads(metadata[FORMAT]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, KeyError) as error:
+        if not os.access(path, os.R_OK):
+            # what safetensors raises says that there is no such file
+            raise UserError(f"{path}: Permission denied") from error
         raise UserError(f"{path}: not a weights file written by img2img train ({type(error).__name__})") from error

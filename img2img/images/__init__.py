@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from img2img.images.folder import READABLE, VIDEOS, WRITABLE, find, is_video, natural, video_advice
+from img2img.images.folder import READABLE, VIDEOS, WRITABLE, find, is_video, left_aside, natural, video_advice
 from img2img.images.picture import (
     Picture,
     Pixels,
@@ -17,7 +17,7 @@ from img2img.images.picture import (
     to_pixels,
     to_tensor,
 )
-from img2img.images.reading import MAX_PIXELS, read, size
+from img2img.images.reading import MAX_PIXELS, is_deep, read, size
 from img2img.images.writing import encode, kept_format, write
 
 __all__ = [
@@ -34,9 +34,11 @@ __all__ = [
     "find",
     "from_array",
     "from_pil",
+    "is_deep",
     "is_video",
     "joined",
     "kept_format",
+    "left_aside",
     "natural",
     "read",
     "size",

@@ -15,6 +15,8 @@ FORMATS = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jpe": "JPEG",
+    ".jfif": "JPEG",
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".webp": "WEBP",
@@ -78,6 +80,18 @@ def _refuse(error: OSError) -> None:
     raise UserError(f"{error.filename}: cannot be looked into: {error.strerror}") from error
 
 
+def left_aside(folder: Path) -> dict[str, int]:
+    """How many files below ``folder`` `find` takes for no pictures, by their endings; hidden ones are not counted."""
+    counts: dict[str, int] = {}
+    for _, below, names in os.walk(folder):
+        below[:] = [name for name in below if not name.startswith(".")]
+        for name in names:
+            ending = Path(name).suffix.lower()
+            if not name.startswith(".") and ending not in READABLE | VIDEOS:
+                counts[ending] = counts.get(ending, 0) + 1
+    return dict(sorted(counts.items()))
+
+
 def natural(name: str) -> list[tuple[int, int, str]]:
     """A sort key that counts: ``img2`` before ``img10``."""
     parts = [part for part in re.split(r"(\d+)", name) if part]
@@ -94,7 +108,7 @@ def video_advice(path: Path) -> str:
     """One sentence on how a video is split into pictures and joined again with its sound."""
     clip = shlex.quote(str(path))
     return (
-        f"a video: split it by 'ffmpeg -i {clip} frames/%06d.png', translate the folder frames, and join the results "
-        f"by 'ffmpeg -framerate 25 -i results/%06d.png -i {clip} -map 0:v -map 1:a? -pix_fmt yuv420p joined.mp4' "
-        f"with the video's own frame rate"
+        f"a video: split it (mkdir frames; ffmpeg -i {clip} frames/%06d.png), translate the folder frames into "
+        f"results, and join them with its sound (ffmpeg -framerate 25 -i results/%06d.png -i {clip} -map 0:v "
+        f"-map '1:a?' -pix_fmt yuv420p joined.mp4), where 25 is to be the video's own frame rate"
     )

@@ -129,6 +129,8 @@ def from_array(pixels: Pixels) -> Picture:
     Raises:
         UserError: anything else.
     """
+    if pixels.dtype.kind == "u":
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     fits = pixels.ndim == 2 or (pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4)
     if pixels.dtype not in (np.uint8, np.uint16) or not fits or not pixels.size:
         raise UserError(
@@ -150,7 +152,11 @@ def as_image(pixels: Pixels) -> Image.Image:
 
 def to_8_bits(pixels: Pixels) -> Pixels:
     """uint16 as uint8, rounded to the nearest of 255 steps."""
-    return ((pixels.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
+    made = np.empty(pixels.shape, np.uint8)
+    # a few rows at a time: the products need four bytes a sample
+    for start in range(0, len(pixels), 64):
+        made[start : start + 64] = (pixels[start : start + 64].astype(np.uint32) * 255 + 32767) // 65535
+    return made
 
 
 def as_rgb(picture: Picture) -> Pixels:

@@ -44,6 +44,21 @@ def size(path: Path) -> tuple[int, int]:
         return (height, width) if orientation in (5, 6, 7, 8) else (width, height)
 
 
+def is_deep(path: Path) -> bool:
+    """Whether a file has samples of more than 8 bits, by its header.
+
+    Raises:
+        UserError: unreadable.
+    """
+    with told(path), rules, open_image(path) as image:
+        if isinstance(image, TiffImageFile):
+            return bool(np.max(image.tag_v2.get(258, 8)) > 8)
+        if image.format == "PNG":
+            with path.open("rb") as file:
+                return file.read(25)[24:] == b"\x10"
+        return image.mode.startswith("I")
+
+
 def _tells_late(path: Path) -> bool:
     """Whether a PNG has metadata behind its pixels. Reads the heads of its chunks alone."""
     seen = False

@@ -57,6 +57,8 @@ def write(path: Path, picture: Picture, quality: int = 95, *, format: str | None
         ending = path.suffix.lower()
         if ending not in WRITABLE:
             raise UserError(f"{path}: cannot write this kind of file (use one of {', '.join(sorted(WRITABLE))})")
+        if ending == ".pgm" and picture.pixels.shape[2] == 3:
+            raise UserError(f"{path}: .pgm holds grey alone; use .ppm for colours")
         format = FORMATS[ending]
     try:
         data, notes = encode(picture, format, quality)
@@ -87,6 +89,9 @@ def encode(picture: Picture, format: str, quality: int = 95) -> tuple[bytes, tup
     if picture.exif and (format not in WITH_EXIF or (format == "JPEG" and len(picture.exif) > LONGEST_EXIF)):
         notes.append(f"{format} cannot hold its EXIF")
         picture = replace(picture, exif=None)
+    if picture.dpi and format not in WITH_DPI:
+        notes.append(f"{format} has no dpi")
+        picture = replace(picture, dpi=None)
     if picture.icc and format not in WITH_EXIF:
         notes.append(f"{format} has no colour profile")
         picture = replace(picture, icc=None)

@@ -12,16 +12,20 @@ from img2img.errors import RunError, UserError
 from img2img.images import (
     MAX_PIXELS,
     Picture,
+    is_deep,
     kept_format,
     read,
     size,
     write,
 )
-from img2img.inference.planning import Job, ending, plan
-from img2img.inference.translator import Translator
+from img2img.inference.planning import Job, ending, is_there, plan
+from img2img.inference.translator import CODEC, Translator
 from img2img.inference.weights import load
 from img2img.tiles import Tile, parse_tile
 
+# what decoding or encoding takes at most, in bytes a pixel: of 16 bits with alpha, and by libraries that hold much
+DEEP_CODEC, HEAVY_CODEC = 36, 56
+HEAVY = {".webp", ".avif"}
 FAILURES = (UserError, OSError, RuntimeError, MemoryError, ValueError)
 
 
@@ -136,7 +140,7 @@ def translate_folder(
         RunError: the disk is full (further files would fail alike).
     """
     with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
-        todo = deque(job for job in jobs if overwrite or not job.result.exists())
+        todo = deque(job for job in jobs if overwrite or not is_there(job.result))
         summary = Summary(skipped=len(jobs) - len(todo))
         together = 1 if translator.alone else batch
         _Folder(translator, todo, together, max_pixels, keep_format, summary, on_done, on_made, readers, writers).run()
@@ -155,7 +159,7 @@ class _Loaded:
     job: Job
     picture: Picture
     mask: Picture | None
-    pixels: int
+    weight: int
 
     def like(self, other: _Loaded) -> bool:
         """Whether both may go through the network together."""
@@ -163,11 +167,24 @@ class _Loaded:
         return one.shape == two.shape and one.dtype == two.dtype and self.job.sample == other.job.sample
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What reading and writing changed, or why there is no result; not the exception, which holds all it saw."""
+
+    notes: tuple[str, ...] = ()
+    failure: str = ""
+    full: bool = False
+
+
+def _failed(error: BaseException) -> _Written:
+    return _Written(failure=reason(error), full="No space left" in str(error))
+
+
 @dataclass
 class _Folder:
     """Jobs on their way: ahead (being read), together (read), behind (being written).
 
-    Pictures ahead and behind have at most `Translator.ahead` pixels; a larger one is alone.
+    Each has a weight, the bytes it may take. All have at most `Translator.ahead`; a heavier one is alone.
     """
 
     translator: Translator
@@ -180,9 +197,9 @@ class _Folder:
     on_made: OnMade | None
     readers: ThreadPoolExecutor
     writers: ThreadPoolExecutor
-    ahead: deque[tuple[Job, int, Future[_Loaded]]] = field(default_factory=deque)
+    ahead: deque[tuple[Job, int, Future[_Loaded | _Written]]] = field(default_factory=deque)
     together: list[_Loaded] = field(default_factory=list)
-    behind: deque[tuple[Job, int, Future[tuple[str, ...]]]] = field(default_factory=deque)
+    behind: deque[tuple[Job, int, Future[_Written]]] = field(default_factory=deque)
     settled: int = 0
 
     def run(self) -> None:
@@ -190,7 +207,8 @@ class _Folder:
         while self.coming or self.ahead:
             self.read_ahead()
             if not self.ahead:
-                # the next one is large and waits until it is alone
+                # the next one is heavy and waits until it is alone
+                self.settle(0)
                 self.translate()
                 self.settle(0)
                 self.read_ahead()
@@ -203,32 +221,44 @@ class _Folder:
 
     def read_ahead(self) -> None:
         while self.coming and len(self.ahead) <= self.batch:
+            job = self.coming[0]
             try:
-                width, height = size(self.coming[0].source)
+                width, height = size(job.source)
+                codec = self.bytes_per_pixel(job)
             except UserError:
-                width = height = 0  # reading it says why
-            used = [pixels for _, pixels, _ in (*self.ahead, *self.behind)]
-            if used and sum(used) + width * height > self.translator.ahead:
+                width = height = codec = 0  # reading it says why
+            weight = codec * width * height
+            used = sum(weight for _, weight, _ in (*self.ahead, *self.behind))
+            used += sum(one.weight for one in self.together)
+            if used and used + weight > self.translator.ahead:
                 return
-            job = self.coming.popleft()
-            self.ahead.append((job, width * height, self.readers.submit(self.read, job, width, height)))
+            self.coming.popleft()
+            self.ahead.append((job, weight, self.readers.submit(self.read, job, width, height, codec)))
 
-    def read(self, job: Job, width: int, height: int) -> _Loaded:
-        self.translator.admit(width, height)
-        picture = read(job.source, self.max_pixels)
-        return _Loaded(job, picture, read(job.mask, self.max_pixels) if job.mask else None, width * height)
+    def bytes_per_pixel(self, job: Job) -> int:
+        """What decoding and encoding take at most."""
+        if {job.source.suffix.lower(), job.result.suffix.lower()} & HEAVY:
+            return HEAVY_CODEC
+        return DEEP_CODEC if is_deep(job.source) else CODEC
+
+    def read(self, job: Job, width: int, height: int, codec: int) -> _Loaded | _Written:
+        try:
+            self.translator.admit(width, height, codec)
+            picture = read(job.source, self.max_pixels)
+            mask = read(job.mask, self.max_pixels) if job.mask else None
+            return _Loaded(job, picture, mask, codec * width * height)
+        except FAILURES as error:
+            return _failed(error)
 
     def take(self) -> None:
         """The next one that is read; those before it are translated if it cannot go with them."""
-        job, pixels, future = self.ahead.popleft()
-        try:
-            loaded = future.result()
-        except FAILURES as error:
-            self.fail(job, pixels, error)
-            return
+        job, weight, future = self.ahead.popleft()
+        loaded = future.result()
         del future
-        used = sum(one.pixels for one in self.together)
-        if self.together and not (self.together[0].like(loaded) and used + pixels <= self.translator.ahead):
+        if isinstance(loaded, _Written):
+            self.fail(job, weight, loaded)
+            return
+        if self.together and not self.together[0].like(loaded):
             self.translate()
         self.together.append(loaded)
         if len(self.together) >= self.batch:
@@ -239,13 +269,10 @@ class _Folder:
         some, self.together = self.together, []
         if not some:
             return
-        try:
-            made = self.translator.pictures(
-                [one.picture for one in some], [one.mask for one in some], some[0].job.sample
-            )
-        except FAILURES as error:
+        made = self.made_of(some)
+        if isinstance(made, _Written):
             if len(some) == 1:
-                self.fail(some[0].job, some[0].pixels, error)
+                self.fail(some[0].job, some[0].weight, made)
                 return
             for one in some:
                 self.together = [one]
@@ -253,34 +280,48 @@ class _Folder:
             return
         for one, result in zip(some, made, strict=True):
             future = self.writers.submit(self.write, one.job, one.picture if self.on_made else None, result)
-            self.behind.append((one.job, one.pixels, future))
+            self.behind.append((one.job, one.weight, future))
 
-    def write(self, job: Job, before: Picture | None, after: Picture) -> tuple[str, ...]:
-        """What reading and writing changed."""
+    def made_of(self, some: list[_Loaded]) -> list[Picture] | _Written:
+        pictures, masks = [one.picture for one in some], [one.mask for one in some]
+        try:
+            return self.translator.pictures(pictures, masks, some[0].job.sample)
+        except FAILURES as error:
+            return _failed(error)
+
+    def write(self, job: Job, before: Picture | None, after: Picture) -> _Written:
         kept = self.keep_format and job.source.suffix == job.result.suffix
-        lost = write(job.result, after, format=kept_format(after) if kept else None)
-        if self.on_made is not None and before is not None:
-            self.on_made(job, before, after)
-        return *after.notes, *lost
+        notes = after.notes
+        if self.keep_format and kept_format(after) != after.format:
+            notes += (f"{after.format} cannot be written and became PNG",)
+        try:
+            notes += write(job.result, after, format=kept_format(after) if kept else None)
+            if self.on_made is not None and before is not None:
+                self.on_made(job, before, after)
+        except FAILURES as error:
+            return _failed(error)
+        return _Written(notes)
 
-    def fail(self, job: Job, pixels: int, error: BaseException) -> None:
-        future: Future[tuple[str, ...]] = Future()
-        future.set_exception(error)
-        self.behind.append((job, pixels, future))
+    def fail(self, job: Job, weight: int, why: _Written) -> None:
+        future: Future[_Written] = Future()
+        future.set_result(why)
+        self.behind.append((job, weight, future))
 
     def settle(self, left: int) -> None:
         """Wait until at most ``left`` are being written."""
         while len(self.behind) > left:
             job, _, future = self.behind.popleft()
-            try:
-                notes = future.result()
+            written = future.result()
+            if written.full:
+                raise RunError(f"{written.failure} ({self.summary.done} pictures are done)")
+            if written.failure:
+                self.summary.failed[str(job.source)] = written.failure
+            else:
                 self.summary.done += 1
-                for note in notes:
-                    self.summary.notes.setdefault(note, []).append(str(job.source))
-            except FAILURES as error:
-                if "No space left" in str(error):
-                    raise RunError(f"{error} ({self.summary.done} pictures are done)") from error
-                self.summary.failed[str(job.source)] = reason(error)
+                for note in written.notes:
+                    files = self.summary.notes.setdefault(note, [])
+                    if str(job.source) not in files:
+                        files.append(str(job.source))
             self.settled += 1
             if self.on_done is not None:
                 self.on_done(self.summary.skipped + self.settled, self.summary)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,19 +33,25 @@ def output_names(files: Sequence[Path], root: Path, suffix: str | None) -> dict[
     Formats that cannot be written as they came (unknown ending) become PNG. Where two inputs would meet (``a.jpg`` and
     ``a.png`` both written as PNG) the one whose name need not change has it, and the other's ending stays in its name.
     """
+
+    def key(name: Path) -> str:
+        # file systems differ in which names are one: none may be
+        return unicodedata.normalize("NFC", str(name)).casefold()
+
     plain: dict[Path, Path] = {}
     for file in files:
         ending = suffix or (file.suffix if file.suffix.lower() in WRITABLE else ".png")
         plain[file] = file.relative_to(root).with_suffix(ending)
     names: dict[Path, Path] = {}
-    taken: set[str] = set()
+    # a sub-folder may be called as a result would be
+    taken = {key(parent) for name in plain.values() for parent in name.parents}
     for file in sorted(files, key=lambda file: plain[file].name != file.name):
         name, again = plain[file], 1
-        while str(name).lower() in taken:
+        while key(name) in taken:
             count = f"_{again}" if again > 1 else ""
             name = plain[file].with_name(f"{file.stem}_{file.suffix.lstrip('.')}{count}{plain[file].suffix}")
             again += 1
-        taken.add(str(name).lower())
+        taken.add(key(name))
         names[file] = name
     return names
 
@@ -94,7 +101,7 @@ def plan(
     if samples > 1 and not translator.inference.dropout:
         raise UserError("--samples: these weights make one result a picture (no dropout at inference)")
     places = output_names(files, root, suffix)
-    holes = {str(m.relative_to(masks).with_suffix("")): m for m in find(masks)} if masks else {}
+    holes = _masks(masks) if masks else {}
     jobs: list[Job] = []
     still = [file for file in files if not is_video(file)]
     missing = [str(file) for file in still if masks and str(file.relative_to(root).with_suffix("")) not in holes]
@@ -102,12 +109,6 @@ def plan(
         raise UserError(
             f"--masks {masks}: no mask for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}"
         )
-    if given.is_dir():
-        for file in files:
-            if inside(output / places[file], given):
-                raise UserError(
-                    f"--output {output}: the result of {file} would lie inside the input; name another folder"
-                )
     for file in files:
         mask = holes.get(str(file.relative_to(root).with_suffix(""))) if masks else None
         for sample in range(samples):
@@ -115,4 +116,45 @@ def plan(
             if samples > 1:
                 place = place.with_name(f"{place.stem}_{sample}{place.suffix}")
             jobs.append(Job(file, place, mask, sample))
+    keep_apart({job.result: job.source for job in jobs}, given, masks, f"--output {output}")
     return jobs
+
+
+def is_there(place: Path) -> bool:
+    """Whether a result is there; one whose name is longer than names can be is not."""
+    try:
+        return place.is_file()
+    except OSError:
+        return False
+
+
+def _masks(folder: Path) -> dict[str, Path]:
+    """Each mask by its path below the folder, without ending.
+
+    Raises:
+        UserError: two for one picture.
+    """
+    found: dict[str, Path] = {}
+    for mask in find(folder):
+        other = found.setdefault(str(mask.relative_to(folder).with_suffix("")), mask)
+        if other != mask:
+            raise UserError(f"--masks {folder}: {other} and {mask} are for the same picture; keep one")
+    return found
+
+
+def keep_apart(places: Mapping[Path, Path], given: Path, masks: Path | None, flag: str) -> None:
+    """Refuse to write where pictures or masks lie: ``places`` are files to be written, with what each is made of.
+
+    Raises:
+        UserError: one would lie inside the input or the masks, or replace the file that it is made of.
+    """
+    roots = [(root, name) for root, name in ((given, "input"), (masks, "masks")) if root is not None and root.is_dir()]
+    folders = {place.parent for place in places}
+    for root, name in roots:
+        for folder in folders:
+            if inside(folder, root):
+                file = next(source for place, source in places.items() if place.parent == folder)
+                raise UserError(f"{flag}: the result of {file} would lie inside the {name}; name another folder")
+    for place, source in places.items():
+        if is_there(place) and place.samefile(source):
+            raise UserError(f"{flag}: the result of {source} would replace it; name another folder")

@@ -35,7 +35,7 @@ PROGRAM = 400_000_000
 
 MEMORY = 1_500_000_000
 
-# what decoding or encoding takes at most, per pixel of 8-bit colour
+# what decoding or encoding takes at most, in bytes a pixel of 8-bit colour
 CODEC = 16
 
 # what is left for a forward must be this at least, in bytes
@@ -100,6 +100,9 @@ class Translator:
             large tiles are. By default 1.5 GB, or more where a picture's own pixels need it; ``tile: off`` and a side
             are then taken as they are. On a GPU three quarters of what is free.
 
+        fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
+            them. Without them sources must come with their holes filled.
+
     Raises:
         UserError: a tile side where the whole picture's statistics normalise it; memory that the program alone takes.
     """
@@ -115,6 +118,7 @@ class Translator:
         tile: Tile = "auto",
         memory: int | None = None,
         seed: int = 0,
+        fill: Sequence[int] = (),
     ) -> None:
         self.network = network
         self.method = method
@@ -125,6 +129,7 @@ class Translator:
         self.tile: Tile = tile
         self.memory = memory
         self.seed = seed
+        self.fill = tuple(fill)
         self.tiled = 0  # pictures taken in tiles
         self.differing = 0  # those of them where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
@@ -230,11 +235,13 @@ class Translator:
         def put(pictures: slice, rows: slice, columns: slice, part: Tensor) -> None:
             nonlocal made
             if made is None:
-                made = torch.empty(len(source), part.shape[1], *source.shape[2:])
+                # a tensor like any other for whoever gets it, also for training
+                with torch.inference_mode(False):
+                    made = torch.empty(len(source), part.shape[1], *source.shape[2:])
             made[pictures, :, rows, columns] = part.clamp(-1, 1)
 
         channels = source.shape[1] + (0 if mask is None else 1)
-        held = 2 * 4 * source.numel()
+        held = 2 * 4 * source[0].numel() if len(source) else 0
         self._translate((len(source), channels, *source.shape[2:]), held, take, put, sample)
         if made is None:
             raise UserError(f"there is nothing to translate in a tensor {tuple(source.shape)}")
@@ -251,18 +258,22 @@ class Translator:
     def _translate(self, shape: tuple[int, ...], held: int, take: _Take, put: _Put, sample: int) -> None:
         """``shape`` (N, C, H, W) of inputs through the network, in tiles and so many at once as memory allows.
 
-        Beside the forward ``held`` bytes are taken by pictures and their results.
+        Beside the forward ``held`` bytes are taken by each picture and its result.
         """
         count, channels, height, width = shape
-        network = _Flowing(self.flow, self.network)
+        network = _Flowing(self.flow, self.network, self.fill)
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices=devices),
             as_results_are_made(self.network, self.inference),
             self.precision.autocast(),
         ):
+            # by what one picture takes: its neighbours must not show in how it is cut
             cut, limit = self._plan(network, channels, height, width, held)
-            together = 1 if self.alone or cut.tiles > 1 else count if limit is None else max(1, limit // cut.pixels)
+            together = 1 if self.alone or cut.tiles > 1 else count
+            if limit is not None and together > 1:
+                others = int((count - 1) * self._beside(held) / self._per_pixel.get(channels, 1.0))
+                together = max(1, (limit - others) // cut.pixels)
             ready = 0
             for first in range(0, count, together):
                 some = slice(first, min(count, first + together))
@@ -300,15 +311,19 @@ class Translator:
             if self.memory is not None or lay_out(network, height, width, tile="off").pixels > SMALL:
                 if channels not in self._per_pixel:
                     self._per_pixel[channels] = bytes_per_pixel(network, channels, self.device)
-                room = self._allowed(height * width) * self._share - self._fixed - held
+                room = self._allowed(held) * self._share - self._fixed - self._beside(held)
                 limit = max(1, int(room / self._per_pixel[channels]))
         cut = lay_out(network, height, width, tile=tile, limit=limit)
         if limit is not None and cut.pixels > limit:
-            need = amount(self._total(held + cut.pixels * self._per_pixel[channels]))
-            raise UserError(f"{width}x{height} px need {need} of memory {self._too_much(need)}")
+            need = amount(self._total(self._beside(held) + cut.pixels * self._per_pixel[channels]))
+            raise UserError(f"{width}x{height} px need {need} of memory {self._too_much(need, held)}")
         return cut, limit
 
-    def _too_much(self, need: str) -> str:
+    def _beside(self, held: float) -> float:
+        """What of the memory is taken by pictures and results, which on a GPU lie elsewhere."""
+        return 0.0 if self.device.type == "cuda" else held
+
+    def _too_much(self, need: str, held: float) -> str:
         """How much that is more than allowed, and the ways out."""
         default = self.memory is None
         how, way_out = "even in the smallest tiles", ""
@@ -318,33 +333,35 @@ class Translator:
         elif self.tile != "auto":
             how = "at once" if self.tile == "off" else f"in tiles of {self.tile} px"
             way_out = " or leave --tile out"
-        allowed = f"{amount(self._allowed(0))}{' by default' if default else ''}"
+        allowed = f"{amount(self._allowed(held))}{' by default' if default else ''}"
         return f"{how}; --memory allows {allowed}: give --memory {need}{way_out}"
 
     def _total(self, used: float) -> float:
         """The memory to allow so that ``used`` bytes fit."""
         return (self._fixed + used) / self._share
 
-    def _allowed(self, pixels: int) -> float:
-        """The memory to keep to for a picture of so many pixels."""
+    def _allowed(self, held: float) -> float:
+        """The memory to keep to for a picture that takes ``held`` bytes with its result."""
         if self.memory is not None:
             return self.memory
         if self.device.type == "cuda":
-            return self._fixed + 0.75 * torch.cuda.mem_get_info(self.device)[0]
-        return max(MEMORY, self._total(CODEC * pixels))
+            # what torch keeps of what it has freed is free for us, or the second picture would have less than the first
+            kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+            return self._fixed + 0.75 * (torch.cuda.mem_get_info(self.device)[0] + kept)
+        return max(MEMORY, self._total(CODEC / 6 * held))
 
     @property
     def ahead(self) -> int:
-        """Pixels of pictures that may be read ahead and written behind, beside the one in work."""
-        return int((self.memory or MEMORY) / 8 / CODEC) if self.device.type == "cpu" else MEMORY // CODEC
+        """Bytes that pictures read ahead and written behind may take, beside the one in work."""
+        return (self.memory if self.memory is not None and self.device.type == "cpu" else MEMORY) // 8
 
-    def admit(self, width: int, height: int) -> None:
-        """Refuse a picture whose reading and writing alone would take more than the memory that was given.
+    def admit(self, width: int, height: int, codec: int = CODEC) -> None:
+        """Refuse a picture whose reading and writing alone, of ``codec`` bytes a pixel, exceed the memory given.
 
         Raises:
-            UserError: it would.
+            UserError: they do.
         """
-        need = self._total(CODEC * width * height)
+        need = self._total(codec * width * height)
         if self.memory is not None and self.device.type == "cpu" and need > self.memory:
             raise UserError(
                 f"{width}x{height} px need {amount(need)} of memory to be read and written; --memory allows "
@@ -412,7 +429,7 @@ class Translator:
                 made[some.start + place][rows, columns] = to_pixels(part[place : place + 1], depth)
 
         seen = (3 if grey else channels) + bool(holes)
-        held = sum(2 * picture.pixels.nbytes for picture in pictures)
+        held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample)
         return [replace(picture, pixels=pixels) for picture, pixels in zip(pictures, made, strict=True)]
 
@@ -421,6 +438,7 @@ class Translator:
 
         Raises:
             UserError: the flow does not start from noise.
+            RunError: the network gave values that are no numbers.
         """
         if not self.flow.fresh:
             raise UserError("these weights translate pictures: give --input")
@@ -430,7 +448,7 @@ class Translator:
         batch = self.flow.prepare(Batch(index=torch.arange(count)), draws)
         with as_results_are_made(self.network, self.inference), self.precision.autocast():
             made = self.flow.images({self.flow.networks[0]: self.network}, batch.map(lambda t: t.to(self.device)))
-        return made["fake"].float().cpu()
+        return finite(made["fake"]).float().cpu()
 
 
 def finite(values: Tensor) -> Tensor:
@@ -448,8 +466,9 @@ def finite(values: Tensor) -> Tensor:
 class _Flowing(nn.Module):
     """A generator within its flow, as something that maps one tensor (source, mask beside it) to another."""
 
-    def __init__(self, flow: Flow, network: nn.Module) -> None:
+    def __init__(self, flow: Flow, network: nn.Module, fill: Sequence[int]) -> None:
         super().__init__()
+        self.fill = [level / 127.5 - 1 for level in fill]
         self.flow = flow
         self.network = network
         self.multiple: int = int(getattr(network, "multiple", 1))
@@ -462,5 +481,7 @@ class _Flowing(nn.Module):
             made: Tensor = self.network(x)
             return made
         source, mask = x[:, :-1], x[:, -1:]
+        if self.fill:
+            source = torch.where(mask > 0, source.new_tensor(self.fill).view(1, -1, 1, 1), source)
         images = self.flow.images({self.flow.networks[0]: self.network}, Batch(source=source, mask=mask))
         return images["fake"]

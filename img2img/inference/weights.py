@@ -16,7 +16,7 @@ from img2img.engine.run import load_weights
 from img2img.errors import UserError, unknown
 from img2img.inference.translator import Shape, Translator
 from img2img.methods import Method
-from img2img.tiles import Tile, parse_amount
+from img2img.tiles import Tile, parse_amount, parse_tile
 
 
 def translator_of(
@@ -79,7 +79,7 @@ def load(
     from img2img.engine.distributed import pick_device
 
     allowed = None if memory is None else parse_amount("--memory", memory)
-
+    tile = parse_tile(str(tile))
     if precision not in DTYPES:
         raise unknown("precision", precision, DTYPES)
     path = weights_path(str(weights))
@@ -89,6 +89,7 @@ def load(
         shape = Shape(**header["shape"])
         networks = method.build_generators(shape.source, shape.target, shape.size)
         networks.load_state_dict(tensors)
+        fill = header["config"]["data"]["hole"]["fill"] if "output" in method.build_flow().makes else ()
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path}: its header and its tensors do not fit together ({type(error).__name__})") from error
     chosen = pick_device(device)
@@ -96,7 +97,17 @@ def load(
     if getattr(network, "channels_last", False):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     seed = int(header.get("seed", 0))
-    return Translator(network, method, shape, device=chosen, precision=precision, tile=tile, memory=allowed, seed=seed)
+    return Translator(
+        network,
+        method,
+        shape,
+        device=chosen,
+        precision=precision,
+        tile=tile,
+        memory=allowed,
+        seed=seed,
+        fill=fill if shape.source == len(fill) else (),
+    )
 
 
 def weights_header(weights: str | Path) -> dict[str, Any]:

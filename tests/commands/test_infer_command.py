@@ -236,7 +236,8 @@ def test_videos_are_refused_with_advice(run, photos, tmp_path, capsys):
     (photos / "day/clip.mov").write_bytes(b"moving")
     assert infer(run, photos, tmp_path / "dry") == 1
     said = capsys.readouterr().err
-    assert f"failed: {photos / 'day/clip.mov'}: a video: split it by" in said
+    assert f"failed: {photos / 'day/clip.mov'}: a video: split it (mkdir frames; ffmpeg -i " in said
+    assert "left aside as no pictures, or of a kind that cannot be read: 1 .txt" in said
     assert "4 pictures written to" in said
 
 
@@ -296,3 +297,92 @@ def test_a_folder_of_odd_files_goes_through(tmp_path, capsys):
     (of,) = (file for file in odd if file.name == "png/16/metadata of grey alpha.png")
     assert np.array_equal(back.samples[:, :, [0, -1]], of.samples), "OpenCV shows grey as three channels"
     assert {"exif", "dpi"} <= set(of.keeps)
+
+
+# nothing of the input, the masks or the originals changes
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",)])
+def test_comparisons_never_land_in_the_input(run, tmp_path, capsys, more):
+    save(tmp_path / "dry/compare/a.png", picture(0))
+    save(tmp_path / "photos/b.png", picture(1))
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/compare").symlink_to(tmp_path / "photos")
+    before = tree(tmp_path)
+    assert infer(run, tmp_path / "dry/compare", tmp_path / "dry", "--compare", *more) == 2
+    assert "--compare: the result of" in capsys.readouterr().err
+    assert infer(run, tmp_path / "photos", tmp_path / "linked", "--compare", *more) == 2
+    assert infer(run, tmp_path / "dry/compare/a.png", tmp_path / "dry", "--compare", *more) == 2
+    assert tree(tmp_path) == before
+
+
+def test_a_linked_original_is_not_replaced(run, tmp_path, capsys):
+    save(tmp_path / "originals/a.png", picture(0))
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/a.png").symlink_to(tmp_path / "originals/a.png")
+    before = tree(tmp_path / "originals")
+    assert infer(run, tmp_path / "links/a.png", tmp_path / "originals", "--overwrite") == 2
+    assert "would replace it" in capsys.readouterr().err
+    assert tree(tmp_path / "originals") == before
+
+
+def test_results_never_land_among_the_masks(tmp_path, capsys):
+    weights = weights_file(tmp_path / "w.safetensors", flow="inpaint")
+    save(tmp_path / "photos/a.png", picture(0))
+    save(tmp_path / "masks/a.png", np.full((48, 64), 255, np.uint8))
+    before = tree(tmp_path / "masks")
+    masks = ("--masks", str(tmp_path / "masks"))
+    assert infer(weights, tmp_path / "photos", tmp_path / "masks", "--overwrite", *masks) == 2
+    assert "inside the masks" in capsys.readouterr().err
+    assert tree(tmp_path / "masks") == before
+    save(tmp_path / "masks/a.bmp", np.zeros((48, 64), np.uint8))
+    assert infer(weights, tmp_path / "photos", tmp_path / "dry", *masks) == 2
+    assert "are for the same picture" in capsys.readouterr().err
+
+
+# what is missing is made, what cannot be made is named
+
+
+def test_comparisons_of_results_that_were_there_before(run, photos, tmp_path, capsys):
+    assert infer(run, photos, tmp_path / "dry") == 0
+    results = tree(tmp_path / "dry")
+    assert infer(run, photos, tmp_path / "dry", "--compare") == 0
+    assert "4 already there" in capsys.readouterr().err
+    made = tree(tmp_path / "dry")
+    assert {name: data for name, data in made.items() if not name.startswith("compare")} == results
+    assert len(made) == len(results) + 4
+
+
+def test_a_name_too_long_fails_alone(run, tmp_path, capsys):
+    longest = "x" * 251 + ".jpg"
+    save(tmp_path / "photos/a.png", picture(0))
+    save(tmp_path / f"photos/{longest}", picture(1))
+    assert infer(run, tmp_path / "photos", tmp_path / "dry") == 0
+    assert sorted(tree(tmp_path / "dry")) == ["a.png", longest]
+    assert infer(run, tmp_path / "photos", tmp_path / "tiff", "--format", "tiff") == 1
+    assert "1 picture written to" in capsys.readouterr().err
+    assert sorted(tree(tmp_path / "tiff")) == ["a.tiff"]
+
+
+def test_a_folder_called_as_a_result_would_be(run, tmp_path):
+    save(tmp_path / "photos/a.jpg", picture(0))
+    save(tmp_path / "photos/a.png/b.jpg", picture(1))
+    assert infer(run, tmp_path / "photos", tmp_path / "dry", "--format", "png") == 0
+    assert sorted(tree(tmp_path / "dry")) == ["a.png/b.png", "a_jpg.png"]
+
+
+def test_what_became_another_format_is_said(run, photos, tmp_path, capsys):
+    assert infer(run, photos, tmp_path / "dry") == 0
+    assert f"note: GIF cannot be written and became PNG: {photos / 'c.gif'}" in capsys.readouterr().err
+    assert infer(run, photos, tmp_path / "grey", "--format", "pgm") == 1
+    assert ".pgm holds grey alone; use .ppm for colours" in capsys.readouterr().err
+
+
+def test_weights_that_may_not_be_read(run, photos, tmp_path, capsys, monkeypatch):
+    def refused(*_: object, **__: object) -> None:
+        raise FileNotFoundError("what safetensors says of files without permission")
+
+    monkeypatch.setattr("img2img.engine.run.os.access", lambda *_: False)
+    monkeypatch.setattr("img2img.engine.run.safe_open", refused)
+    assert infer(run, photos, tmp_path / "dry") == 2
+    assert "Permission denied" in capsys.readouterr().err

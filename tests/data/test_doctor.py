@@ -485,6 +485,20 @@ def test_photos_of_any_layout_can_be_compared_with(clean, tmp_path):
     assert [spot.text for spot in findings[0].spots] == ["3.png: the same pixels as 3.png"]
 
 
+def test_pairs_that_may_as_well_be_photos_are_compared_both_ways(clean, tmp_path):
+    """A test set of pairs in which some have other shapes: taken for photos it would seem to share nothing."""
+    theirs = side_by_side(tmp_path / "theirs", range(60, 64))
+    save(theirs / "tall.png", scene(72, 300, 96))
+    save(theirs / "odd.png", scene(73, 97, 99))
+    assert [f.kind for f in look(clean / "rain/train", against=theirs).findings] == []
+    leak = scene(4)[:, ::-1]
+    save(theirs / "leak.png", np.concatenate([jpeg(leak, 40), made("rain", leak, 7)], 1))
+    report = look(clean / "rain/train", against=theirs)
+    assert [spot.text for finding in report.findings for spot in finding.spots] == ["leak.png: mirrored from 4.png"]
+    assert f"compared with {theirs} (" in as_text(report)
+    assert "side_by_side" in report.against
+
+
 def test_a_scenes_file_that_tears_twins_apart(clean, tmp_path):
     shutil.copytree(clean / "rain/train", tmp_path / "train")
     twin(tmp_path)
@@ -587,6 +601,7 @@ def test_the_doctor_reports_its_progress(clean):
 
 SCHEMA = {
     "verdict": str, "status": int, "data": str, "task": str, "layout": str, "direction": str, "quick": bool,
+    "against": str,
     "parts": [{"name": str, "pictures": int, "scenes": (int, type(None)), "scenes_by_pictures": (dict, type(None))}],
     "findings": [{"kind": str, "weight": str, "text": str, "fix": str, "spots": [{"text": str, "files": [str]}]}],
 }  # fmt: skip

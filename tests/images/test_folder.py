@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from img2img.errors import UserError
-from img2img.images import VIDEOS, find, is_video, natural, video_advice
+from img2img.images import VIDEOS, find, is_video, left_aside, natural, video_advice
 
 
 def test_find_counts_and_leaves_hidden_files_and_outside_links_aside(tmp_path):
@@ -92,9 +92,29 @@ def test_why_there_are_no_pictures(tmp_path):
     with pytest.raises(UserError, match="1 links lead out of it and were left aside"):
         find(folder)
     (folder / "clip 1.MP4").touch()
-    with pytest.raises(UserError, match=r"a video: split it by 'ffmpeg -i '.*clip 1.MP4' frames/%06d.png'"):
+    with pytest.raises(
+        UserError, match=r"a video: split it \(mkdir frames; ffmpeg -i '.*clip 1.MP4' frames/%06d.png\)"
+    ):
         find(folder)
     assert find(folder, videos=True) == [folder / "clip 1.MP4"]
+
+
+def test_what_is_left_aside_is_counted_by_its_ending(tmp_path):
+    for name in (
+        "a.png",
+        "b.HEIC",
+        "c.heic",
+        ".hidden.heic",
+        "sub/d.dng",
+        "sub/.git/e.dng",
+        "noext",
+        "f.mp4",
+        "g.JFIF",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert left_aside(tmp_path) == {"": 1, ".dng": 1, ".heic": 2}
+    assert {path.name for path in find(tmp_path)} == {"a.png", "g.JFIF"}
 
 
 def test_a_folder_that_cannot_be_looked_into(tmp_path, monkeypatch):

@@ -113,7 +113,7 @@ def test_the_script_makes_the_folder_and_the_table(tmp_path):
 
 def test_a_video_is_refused_alone_and_fails_among_pictures(folder, tmp_path):
     made = translator({"name": "unet", "width": 4})
-    with pytest.raises(UserError, match=r"--input .*clip\.mp4: a video: split it by 'ffmpeg -i "):
+    with pytest.raises(UserError, match=r"--input .*clip\.mp4: a video: split it \(mkdir frames; ffmpeg -i "):
         plan(made, folder / "broken/clip.mp4", tmp_path / "out", None, None, 1)
     jobs = plan(made, folder / "broken", tmp_path / "out", None, None, 1)
     assert folder / "broken/clip.mp4" in [job.source for job in jobs]

@@ -17,7 +17,7 @@ import numpy as np
 
 from img2img.data.config import DataConfig
 from img2img.data.doctor import checks, twins
-from img2img.data.doctor.findings import Finding, PartSummary, Report, as_json, as_text, command, counted
+from img2img.data.doctor.findings import Finding, PartSummary, Report, as_json, as_text, command, counted, further_line
 from img2img.data.doctor.inventory import Inventory, further, take
 from img2img.data.doctor.looks import Seen, sample_votes
 from img2img.errors import UserError
@@ -53,8 +53,8 @@ def examine(
     found = take(config, threads)
     if quick:
         return _quick(found, task)
-    theirs = further(config, against, threads) if against is not None else None
-    everything = [*found.parts, *(theirs.parts if theirs else ())]
+    theirs = further(config, found.layout, against, threads) if against is not None else []
+    everything = [*found.parts, *(part for one in theirs for part in one.parts)]
     total = sum(len(part.pictures) for part in everything)
     looks: list[Seen] = []
     done = 0
@@ -78,10 +78,15 @@ def examine(
             if config.scenes:
                 findings += twins.scenes_file(found, seen, labels)
     findings += twins.leaks(found, ours, threads)
-    if theirs is not None:
-        findings += twins.against(found, ours, theirs, others, threads)
-        findings += [replace(one, weight="note", kind="against_unreadable") for one in checks.broken(theirs, others)]
-    return _report(found, task, False, parts, findings, scenes)
+    for number, one in enumerate(theirs):
+        seen_of_one, others = others[: len(one.parts)], others[len(one.parts) :]
+        findings += twins.against(found, ours, one, seen_of_one, threads)
+        if number == 0:
+            unreadable = checks.broken(one, seen_of_one)
+            findings += [replace(finding, weight="note", kind="against_unreadable") for finding in unreadable]
+    report = _report(found, task, False, parts, findings, scenes)
+    lines = [further_line(one.root, one.layout, sum(len(part.pictures) for part in one.parts)) for one in theirs]
+    return replace(report, against=" and ".join(lines))
 
 
 def _quick(found: Inventory, task: str) -> Report:

@@ -16,6 +16,7 @@ WEIGHTS: tuple[Weight, ...] = ("stops", "wrong", "note")
 SHOWN = 5
 # the name `img2img.data.layouts.parts` gives to a set without parts
 WHOLE = "all"
+PAIRED = ("side_by_side", "two_folders")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Report:
     """All that was found in a data set.
 
     ``scenes`` gives the scene of each picture that training splits, by the name training knows it by; ``shown`` are
-    files for a contact sheet, at most one a picture, evenly through the set.
+    files for a contact sheet, at most one a picture, evenly through the set; ``against`` is the further set in a line.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class Report:
     findings: tuple[Finding, ...]
     scenes: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[tuple[str, tuple[Path, ...]], ...] = ()
+    against: str = ""
 
     def of(self, weight: Weight) -> list[Finding]:
         """The findings of one weight, in the order they were made."""
@@ -119,13 +121,19 @@ def counted(scenes: Sequence[int]) -> dict[int, int]:
 
 def data_line(report: Report) -> str:
     """What was looked at, in one line."""
-    word = "pair" if report.layout in ("side_by_side", "two_folders") else "picture"
+    word = "pair" if report.layout in PAIRED else "picture"
     parts = []
     for part in report.parts:
         name = "" if part.name == WHOLE else f"{part.name} "
         scenes = f" of {scene_line(part.scenes)}" if part.scenes is not None else ""
         parts.append(f"{name}{many(part.pictures, word)}{scenes}")
-    return f"{report.path}: {report.layout}, {report.direction}; {'; '.join(parts)}"
+    compared = f"; compared with {report.against}" if report.against else ""
+    return f"{report.path}: {report.layout}, {report.direction}; {'; '.join(parts)}{compared}"
+
+
+def further_line(path: Path, layout: str, pictures: int) -> str:
+    """A further set, and how it was taken, in a few words."""
+    return f"{path} ({layout}, {many(pictures, 'pair' if layout in PAIRED else 'picture')})"
 
 
 def as_text(report: Report, shown: int = SHOWN) -> str:
@@ -160,6 +168,7 @@ def as_json(report: Report) -> str:
         "layout": report.layout,
         "direction": report.direction,
         "quick": report.quick,
+        "against": report.against,
         "parts": [
             {
                 "name": part.name,

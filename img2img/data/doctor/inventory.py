@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -344,8 +345,11 @@ def _small(found: Inventory) -> None:
             found.findings.append(findings)
 
 
-def further(config: DataConfig, path: Path, threads: int) -> Inventory:
-    """Another set to compare with, whatever its layout: as it is recognised, else as ``config`` says, else pictures.
+def further(config: DataConfig, layout: str, path: Path, threads: int) -> list[Inventory]:
+    """Another set to compare with, whatever its layout: as recognised, else as ``config`` says, else as pictures.
+
+    Pictures that may as well be pairs side by side, as ours (in ``layout``) are, are taken both ways: as one of them
+    alone they would match nothing if they are the other.
 
     Raises:
         UserError: no such folder, or no pictures in it.
@@ -357,10 +361,14 @@ def further(config: DataConfig, path: Path, threads: int) -> Inventory:
     for way in ways:
         try:
             if way.layout not in ("arrays", "mixture"):
-                return take(way, threads)
+                return [take(way, threads)]
         except UserError:
             continue
     try:
-        return take(replace(here, layout="images", source=None, target=None), threads)
+        found = [take(replace(here, layout="images", source=None, target=None), threads)]
     except UserError as error:
         raise UserError(f"--against {str(error).removeprefix('--data ')}") from error
+    if layout == "side_by_side":
+        with suppress(UserError):
+            found.append(take(replace(here, layout="side_by_side"), threads))
+    return found
