@@ -625,6 +625,8 @@ def first_result(weights: Path, photos: Path, output: Path, rounds: int) -> floa
         while not list(place.glob("*.jpg")) and process.poll() is None:
             time.sleep(0.01)
         seconds.append(time.perf_counter() - began)
+        if not list(place.glob("*.jpg")):
+            raise SystemExit("infer ended without a result")
         process.terminate()
         process.wait()
     print(f"first result after {statistics.median(seconds):.2f} s")
