@@ -579,9 +579,7 @@ def test_reading_and_writing_are_bounded_by_what_they_take(tmp_path):
     made = translator({"name": "residual", "width": 4})
     made.memory = 700_000_000
     made.admit(4000, 3000)
-    with pytest.raises(
-        UserError, match=r"4000x3000 px need \S+ of memory to be read and written; --memory allows 7"
-    ):
+    with pytest.raises(UserError, match=r"4000x3000 px need \S+ of memory to be read and written; --memory allows 7"):
         made.admit(4000, 3000, 36)
     (tmp_path / "in").mkdir()
     deep = Picture(picture(0, 1500, 3000).astype(np.uint16) * 257)
