@@ -202,6 +202,20 @@ def test_what_lies_under_the_mask_does_not_show(tmp_path):
     assert not np.array_equal(*(bare.picture(Picture(p), Picture(mask)).pixels for p in (one, other)))
 
 
+def test_weights_trained_on_filled_holes_may_be_told_where_they_are(tmp_path):
+    """L1 and the like see in-painting as any other pair: no mask is needed, and one says what to fill beforehand."""
+    made = load(weights_file(tmp_path / "w.safetensors", "l1", "inpaint"))
+    assert (made.needs_mask, made.takes_mask) == (False, True)
+    mask = np.zeros((48, 64, 1), np.uint8)
+    mask[10:30, 20:40] = 255
+    filled = picture(0).copy()
+    filled[mask[:, :, 0] > 0] = made.fill
+    expected = made.picture(Picture(filled)).pixels
+    assert np.array_equal(made.picture(Picture(picture(0)), Picture(mask)).pixels, expected)
+    assert np.array_equal(made(picture(0), mask[:, :, 0]), expected)
+    assert not load(weights_file(tmp_path / "rain.safetensors", "l1")).takes_mask
+
+
 def test_a_result_is_a_tensor_like_any_other():
     made = translator({"name": "residual", "width": 4})
     result = made(sources(1))

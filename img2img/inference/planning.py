@@ -76,8 +76,8 @@ def plan(
     """A job for every result asked for.
 
     Raises:
-        UserError: no pictures, masks missing or not wanted, output inside the input or a file, several samples without
-            dropout.
+        UserError: no pictures, masks missing or not wanted, output that is a file or inside the input or the masks, a
+            result that would replace a picture, several samples without dropout.
     """
     if output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file, a folder is needed")
@@ -96,7 +96,7 @@ def plan(
         raise UserError(f"--output {output}: is the folder of the input; name another one")
     if translator.needs_mask and masks is None:
         raise UserError("these weights fill holes: give --masks, a folder with a mask (white = hole) for each picture")
-    if masks is not None and not translator.needs_mask:
+    if masks is not None and not translator.takes_mask:
         raise UserError("--masks: these weights do not fill holes")
     if samples > 1 and not translator.inference.dropout:
         raise UserError("--samples: these weights make one result a picture (no dropout at inference)")

@@ -158,6 +158,11 @@ class Translator:
         """Whether it fills holes, and must be told where they are."""
         return "output" in self.flow.makes
 
+    @property
+    def takes_mask(self) -> bool:
+        """Whether a mask means something to it: it fills holes, or was trained on pictures with filled holes."""
+        return self.needs_mask or bool(self.fill)
+
     def __call__(self, source: Image_, mask: Image_ | None = None, sample: int = 0) -> Image_:
         """Translate a picture of any height and width; what comes out is of the same kind and size.
 
@@ -168,7 +173,7 @@ class Translator:
                 where the last is alpha, which is kept;
                 a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
                 so that it looks like [0, 1], a warning says how it was taken.
-            mask: where in-painting weights are to fill, of the same kind, height and width: white is the hole in
+            mask: where weights trained on in-painting are to fill, of the same kind, height and width: white is the hole in
                 images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
             sample: which of the possible results, where they are made with dropout.
 
@@ -252,7 +257,7 @@ class Translator:
             raise UserError("these weights make pictures from noise, they translate none: ask for samples")
         if self.needs_mask and not given:
             raise UserError("these weights fill holes: a mask is needed (white = hole)")
-        if given and not self.needs_mask:
+        if given and not self.takes_mask:
             raise UserError("these weights do not fill holes: leave the mask out")
 
     def _translate(self, shape: tuple[int, ...], held: int, take: _Take, put: _Put, sample: int) -> None:
@@ -261,7 +266,7 @@ class Translator:
         Beside the forward ``held`` bytes are taken by each picture and its result.
         """
         count, channels, height, width = shape
-        network = _Flowing(self.flow, self.network, self.fill)
+        network = _Flowing(self.flow, self.network, self.fill, self.shape.source)
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices=devices),
@@ -466,8 +471,9 @@ def finite(values: Tensor) -> Tensor:
 class _Flowing(nn.Module):
     """A generator within its flow, as something that maps one tensor (source, mask beside it) to another."""
 
-    def __init__(self, flow: Flow, network: nn.Module, fill: Sequence[int]) -> None:
+    def __init__(self, flow: Flow, network: nn.Module, fill: Sequence[int], channels: int) -> None:
         super().__init__()
+        self.channels = channels
         self.fill = [level / 127.5 - 1 for level in fill]
         self.flow = flow
         self.network = network
@@ -477,11 +483,14 @@ class _Flowing(nn.Module):
         self.radius: int | None = None if radius is None else int(radius)
 
     def forward(self, x: Tensor) -> Tensor:
-        if "output" not in self.flow.makes:
+        if x.shape[1] == self.channels:
             made: Tensor = self.network(x)
             return made
         source, mask = x[:, :-1], x[:, -1:]
         if self.fill:
             source = torch.where(mask > 0, source.new_tensor(self.fill).view(1, -1, 1, 1), source)
+        if "output" not in self.flow.makes:
+            made = self.network(source)
+            return made
         images = self.flow.images({self.flow.networks[0]: self.network}, Batch(source=source, mask=mask))
         return images["fake"]

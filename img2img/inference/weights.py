@@ -89,7 +89,9 @@ def load(
         shape = Shape(**header["shape"])
         networks = method.build_generators(shape.source, shape.target, shape.size)
         networks.load_state_dict(tensors)
-        fill = header["config"]["data"]["hole"]["fill"] if "output" in method.build_flow().makes else ()
+        data = header.get("config", {}).get("data", {})
+        holes = "output" in method.build_flow().makes or data.get("synthesis") == "hole"
+        fill = data["hole"]["fill"] if holes else ()
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path}: its header and its tensors do not fit together ({type(error).__name__})") from error
     chosen = pick_device(device)
