@@ -173,7 +173,7 @@ class Translator:
                 where the last is alpha, which is kept;
                 a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
                 so that it looks like [0, 1], a warning says how it was taken.
-            mask: where weights trained on in-painting are to fill, of the same kind, height and width: white is the hole in
+            mask: where weights of in-painting are to fill, of the same kind, height and width: white is the hole in
                 images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
             sample: which of the possible results, where they are made with dropout.
 
