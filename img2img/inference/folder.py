@@ -294,6 +294,8 @@ class _Folder:
         notes = after.notes
         if self.keep_format and kept_format(after) != after.format:
             notes += (f"{after.format} cannot be written and became PNG",)
+        if job.result.stem not in (job.source.stem, f"{job.source.stem}_{job.sample}"):
+            notes += ("named otherwise, so that no two results meet",)
         try:
             notes += write(job.result, after, format=kept_format(after) if kept else None)
             if self.on_made is not None and before is not None:

@@ -78,9 +78,10 @@ def test_results_that_are_there_are_kept_unless_told(run, photos, tmp_path, caps
     assert Image.open(tmp_path / "dry/a.png").size == (64, 48)
 
 
-def test_all_results_in_one_format(run, photos, tmp_path):
+def test_all_results_in_one_format(run, photos, tmp_path, capsys):
     assert infer(run, photos, tmp_path / "dry", "--format", "webp") == 0
     assert sorted(tree(tmp_path / "dry")) == ["a.webp", "c.webp", "day/b.webp", "day/b_png.webp"]
+    assert f"note: named otherwise, so that no two results meet: {photos / 'day/b.png'}" in capsys.readouterr().err
     assert Image.open(tmp_path / "dry/a.webp").format == "WEBP"
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from odd_files import odd_files
 
 from img2img.errors import UserError
-from img2img.images import encode, kept_format, read, size
+from img2img.images import encode, is_deep, kept_format, read, size
 
 # 2,000 by default; a longer run: IMG2IMG_MUTATIONS=100000 python -m pytest tests/guards/test_mutated_files.py
 COUNT = int(os.environ.get("IMG2IMG_MUTATIONS", "2000"))
@@ -82,6 +82,7 @@ def outcome(path: Path) -> str:
     """What becomes of a file: ``read``, or the line that refuses it. What has been read can be written."""
     try:
         size(path)
+        is_deep(path)
     except UserError as error:
         told(path, error)
     try:
