@@ -31,7 +31,7 @@ from img2img.inference import (
     translate_folder,
     weights_header,
 )
-from img2img.inference.translator import CODEC
+from img2img.inference.translator import CODEC, finite
 from img2img.methods import Inference
 from img2img.tiles import whole
 
@@ -238,6 +238,16 @@ def test_pixels_are_the_rounded_result():
     expected = np.floor((values[0].permute(1, 2, 0).double().numpy() + 1) * 127.5 + 0.5)
     assert np.abs(made.pixels(pixels) - expected).max() <= 1
     assert (made.pixels(pixels) == expected).mean() > 0.999
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_many_values_that_are_numbers_are_numbers(dtype):
+    values = torch.ones(1, 3, 256, 256, dtype=dtype)
+    assert finite(values) is values
+    for wrong in (float("nan"), float("inf"), -float("inf")):
+        values[0, 2, 255, 255] = wrong
+        with pytest.raises(RunError, match="no numbers"):
+            finite(values)
 
 
 def test_values_that_are_no_numbers_make_no_picture():

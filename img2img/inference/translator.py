@@ -462,8 +462,8 @@ def finite(values: Tensor) -> Tensor:
     Raises:
         RunError: some are not.
     """
-    # one that is no number makes the sum none
-    if not bool(torch.isfinite(values.sum())):
+    # one that is no number makes the sum none; not the sum in half precision, which ends at 65504
+    if not bool(torch.isfinite(values.sum(dtype=torch.float32))):
         raise RunError("the network gave values that are no numbers: its training diverged, or --precision is too low")
     return values
 
