@@ -25,7 +25,7 @@ from img2img.engine.distributed import World
 from img2img.engine.progress import Reporter
 from img2img.errors import RunError, UserError, on_the_way, unknown
 from img2img.files import check_folder, inside
-from img2img.images import Picture, digest, write
+from img2img.images import Picture, write
 from img2img.inference import Job, Translator, load, output_names, translate_folder, weights_header
 from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.reports.explain import explain, needed
@@ -45,7 +45,9 @@ class Wanted:
     """What an evaluation shall say, and how.
 
     ``explain``: also under every shipped protocol. ``against``: the row that the others are compared with. ``scenes``:
-    a CSV with columns file and scene. ``columns``: of `COLUMNS`, at ``column_size`` (width, height).
+    a CSV with columns file and scene. ``columns``: of `COLUMNS`, at ``column_size`` (width, height). ``cut``: short
+    side (``load``) and centre (``crop``) in px of the pictures that weights are run on, None for all, in place of what
+    training validated on.
     """
 
     metrics: tuple[str, ...] = ("psnr", "ssim")
@@ -57,6 +59,7 @@ class Wanted:
     published: tuple[Published, ...] = ()
     columns: tuple[str, ...] = ()
     column_size: tuple[int, int] = (256, 256)
+    cut: Mapping[str, int | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for names, known, what, flag in (
@@ -213,7 +216,7 @@ def of_weights(
     runs = _runs(weights)
     _check_against(wanted, [INPUT, *dict.fromkeys(run.method for run in runs)])
     first = runs[0].header
-    samples, known = _pairs(first, data, part)
+    samples, known, cut = _pairs(first, data, part, wanted.cut)
     translators = [load(run.place, str(world.device), tile=tile) for run in runs]
     sides = list(samples.whole(0))
     for run, translator in zip(runs, translators, strict=True):
@@ -234,7 +237,7 @@ def of_weights(
     names = {str(file.with_suffix("")): [name, Path(name).name] for name, file in files.items()}
     scenes = _scenes(wanted, names) or {stem: known[name] for stem, (name, _) in names.items() if name in known}
     with on_the_way():
-        return _run_weights(runs, translators, samples, list(files.values()), wanted, scenes, output, world)
+        return _run_weights(runs, translators, samples, list(files.values()), wanted, scenes, output, world, cut)
 
 
 def _run_weights(
@@ -246,6 +249,7 @@ def _run_weights(
     scenes: Mapping[str, str],
     output: Path | None,
     world: World,
+    cut: str,
 ) -> Evaluation:
     keep = None
     if output is None:
@@ -257,7 +261,7 @@ def _run_weights(
     digests: list[str] = []
     for index in range(world.rank, len(samples), world.size):
         pictures = samples.whole(index)
-        digests.append(digest(pictures["target"]))
+        digests.append(samples.digest(index))
         for side, pixels in pictures.items():
             write(output / side / names[index], Picture(pixels))
     # all sources are written before anybody reads them
@@ -286,6 +290,7 @@ def _run_weights(
     entries += [Entry(run.method, files(output / run.folder), run.seed) for run in runs]
     scored = score(targets, entries, wanted.asked, world)
     notes = [note for run in runs if (note := chosen_on(run.folder, run.header, digests))]
+    notes = [*([cut] if cut else []), *notes]
     card = _card(scored, wanted, {run.folder: _about(run) for run in runs})
     columns = _columns(runs, translators, wanted) if wanted.columns else {}
     made = _evaluation(targets, entries, scored, wanted, card, notes, scenes, columns)
@@ -483,9 +488,17 @@ def chosen_on(name: str, header: Mapping[str, Any], digests: Sequence[str]) -> s
     return f"{which} also chose the best weights of {name} (by {header['chosen_by']}), so they are no test of them"
 
 
-def _pairs(header: Mapping[str, Any], data: str | None, part: str) -> tuple[Samples, Mapping[str, str]]:
-    """The pairs to measure, and their scenes by name where the split knows them."""
+def _pairs(
+    header: Mapping[str, Any], data: str | None, part: str, cut: Mapping[str, int | None]
+) -> tuple[Samples, Mapping[str, str], str]:
+    """The pairs to measure, their scenes by name where the split knows them, and what was cut out of them."""
     config = build(DataConfig, header["config"]["data"], "the weights' data section")
+    changes: dict[str, Any] = {f"validation_{name}": side for name, side in cut.items()}
+    config = replace(config, **changes)
+    load, crop = config.whole_load, config.validation_crop
+    parts = [f"resized to a short side of {load} px"] if load else []
+    parts += [f"cut to their centre of at most {crop}x{crop} px"] if crop else []
+    said = f"pictures are {' and '.join(parts)} before anything else" if parts else ""
     if config.layout in ("mixture", "images", "arrays"):
         raise UserError("these weights make pictures from noise: there are no pairs to measure")
     if part == "validation" or (data is None and config.path is not None):
@@ -493,8 +506,8 @@ def _pairs(header: Mapping[str, Any], data: str | None, part: str) -> tuple[Samp
         opened = open_data(here, int(header.get("seed", 0)))
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
-        return opened.validation, opened.scenes
-    return open_test(config, data), {}
+        return opened.validation, opened.scenes, said
+    return open_test(config, data), {}, said
 
 
 def gain(evaluation: Evaluation) -> float:

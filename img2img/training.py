@@ -28,7 +28,6 @@ from img2img.engine.step import Engine
 from img2img.engine.trainer import Forecast, Progress, Report, Trainer, remove_stale
 from img2img.errors import UserError, on_the_way
 from img2img.files import check_folder, inside
-from img2img.images import digest
 from img2img.inference import Shape, header_for, translator_of
 from img2img.methods import build_players
 from img2img.metrics import mean, measure
@@ -457,7 +456,7 @@ class Validator:
         if samples is None:
             return ()
         count = min(len(samples), self.settings.train.validation_images)
-        return tuple(digest(samples.whole(index)["target"]) for index in range(count))
+        return tuple(samples.digest(index) for index in range(count))
 
     def __call__(self, networks: nn.ModuleDict, step: int) -> Report:
         samples, plan = self.samples, self.settings.train
@@ -472,7 +471,7 @@ class Validator:
         rows: list[tuple[str, str, float, str]] = []
         sheet: list[list[np.ndarray[Any, Any]]] = []
         for index in range(self.world.rank, count, self.world.size):
-            pair = crop_to(samples.whole(index), self.settings.data.validation_crop)
+            pair = samples.whole(index)
             made = translator.pixels(pair["source"], pair.get("mask"))
             if self.settings.task.selection != "none":
                 name = samples.names[index]
@@ -507,18 +506,6 @@ class Validator:
             save_png(path, scatter(made, real))
         else:
             save_png(path, vectors_side_by_side(made, real))
-
-
-def crop_to(pair: Mapping[str, np.ndarray[Any, Any]], side: int | None) -> dict[str, np.ndarray[Any, Any]]:
-    """The centre of at most ``side`` px of every picture of a pair."""
-    if not side:
-        return dict(pair)
-    result = {}
-    for name, picture in pair.items():
-        height, width = picture.shape[:2]
-        top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
-        result[name] = picture[top : top + side, left : left + side]
-    return result
 
 
 def pair_sheet(samples: Samples, seed: int, count: int = 4) -> np.ndarray[Any, Any] | None:

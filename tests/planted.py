@@ -47,7 +47,9 @@ def label(seed: int) -> np.ndarray:
 def made(kind: str, clean: np.ndarray, seed: int) -> np.ndarray:
     """The source of a kind of pair: rain, edges, hole (of ``clean``), or label (of the scene ``seed``)."""
     return (
-        label(seed) if kind == "label" else SYNTHESES[kind](clean, DataConfig(), np.random.default_rng(seed))["source"]
+        label(seed)
+        if kind == "label"
+        else SYNTHESES[kind](clean, DataConfig(), np.random.default_rng(seed), min(clean.shape[:2]))["source"]
     )
 
 

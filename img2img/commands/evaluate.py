@@ -80,6 +80,10 @@ def arguments() -> Parser:
         choices=("test", "validation"),
         help="of --data; test (default): its test part, else val, else all of it; validation: what training held out",
     )
+    made.add_argument(
+        "--load", metavar="PX", help="short side of the pictures measured; none: as they are (default: as validated)"
+    )
+    made.add_argument("--crop", metavar="PX", help="measure their centre; none: all of it (default: as validated)")
     made.add_argument("--tile", help="auto (default), off, or a side in px")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     made.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
@@ -93,7 +97,7 @@ def run(words: Sequence[str]) -> int:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    other = ("data", "part", "tile", "require_gain") if given.results else ("target", "source")
+    other = ("data", "part", "load", "crop", "tile", "require_gain") if given.results else ("target", "source")
     for flag in other:
         if getattr(given, flag) is not None:
             kind = "--results" if given.results else "--weights"
@@ -114,6 +118,7 @@ def run(words: Sequence[str]) -> int:
         published=tuple(published.load(name) for name in given.published),
         columns=tuple(_listed(given.columns)),
         column_size=_size(given.column_size),
+        cut={name: _side(f"--{name}", value) for name in ("load", "crop") if (value := getattr(given, name))},
     )
     if given.require_gain is not None and "psnr" not in wanted.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
@@ -158,6 +163,14 @@ def _size(text: str) -> tuple[int, int]:
     if min(width, height) < 1:
         raise UserError(f"--column-size {text}: must be at least 1x1")
     return width, height
+
+
+def _side(flag: str, text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UserError(f"{flag} {text}: must be a side in px of at least 1, or none")
+    return int(text)
 
 
 def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:

@@ -2,45 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 Pixels = np.ndarray[Any, Any]
-
-
-class _Pipelines(threading.local):
-    """A pipeline holds the state of its draws, so that two threads must not share one."""
-
-    def __init__(self) -> None:
-        self.made: dict[tuple[int | None, bool], Any] = {}
-
-    def get(self, crop: int | None, flip: bool) -> Any:
-        if (crop, flip) not in self.made:
-            self.made[crop, flip] = _pipeline(crop, flip)
-        return self.made[crop, flip]
-
-
-_PIPELINES = _Pipelines()
-
-
-def _pipeline(crop: int | None, flip: bool) -> Any:
-    # its import looks for a newer version on the network otherwise
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    import albumentations as A
-    import cv2
-
-    steps: list[Any] = []
-    if crop:
-        steps.append(
-            A.RandomCrop(crop, crop, pad_if_needed=True, border_mode=cv2.BORDER_REFLECT_101, pad_position="top_left")
-        )
-    if flip:
-        steps.append(A.HorizontalFlip(p=0.5))
-    return A.Compose(steps, additional_targets={"other": "image", "hole": "mask"})
 
 
 def resize_short(picture: Pixels, side: int) -> Pixels:
@@ -57,16 +24,43 @@ def resize_short(picture: Pixels, side: int) -> Pixels:
     return resized.reshape(size[1], size[0], -1)
 
 
-def jitter(
-    pictures: Mapping[str, Pixels], load: int | None, crop: int | None, flip: bool, seed: int
-) -> dict[str, Pixels]:
-    """``source`` and ``target`` (H, W, 3) and ``mask`` (H, W, 1) of one size, resized, cut and flipped alike.
+def resized(pictures: Mapping[str, Pixels], load: int | None) -> dict[str, Pixels]:
+    """Every picture with its short side ``load`` px (None: as it is); masks stay 0 and 255."""
+    if load is None:
+        return dict(pictures)
+    made = {name: resize_short(picture, load) for name, picture in pictures.items()}
+    return {name: np.where(p > 127, 255, 0).astype(np.uint8) if name == "mask" else p for name, p in made.items()}
 
-    Pictures smaller than the crop are mirrored at the right and below to fit. The same seed gives the same draw.
+
+def random_cut(
+    pictures: Mapping[str, Pixels], crop: int | None, flip: bool, rng: np.random.Generator
+) -> dict[str, Pixels]:
+    """The same ``crop`` px square of every picture (all of one size), in half of the cases mirrored left to right.
+
+    Top, left and flip are three draws of one generator: where a crop lies says nothing about how it is turned.
+    Pictures smaller than the crop are mirrored at the right and below to fit.
     """
-    pipeline = _PIPELINES.get(crop, flip)
-    pipeline.set_random_seed(seed % 2**32)
-    slots = iter(("image", "other"))
-    names = {name: "hole" if name == "mask" else next(slots) for name in pictures}
-    made = pipeline(**{names[n]: resize_short(p, load) if load else p for n, p in pictures.items()})
-    return {name: made[names[name]].reshape(*made[names[name]].shape[:2], -1) for name in pictures}
+    made = dict(pictures)
+    if crop is not None:
+        height, width = next(iter(pictures.values())).shape[:2]
+        top = int(rng.integers(max(1, height - crop + 1)))
+        left = int(rng.integers(max(1, width - crop + 1)))
+        lack = ((0, max(0, crop - height)), (0, max(0, crop - width)), (0, 0))
+        for name, picture in made.items():
+            part = picture[top : top + crop, left : left + crop]
+            made[name] = np.pad(part, lack, mode="reflect") if lack[0][1] or lack[1][1] else part
+    if flip and rng.random() < 0.5:
+        made = {name: picture[:, ::-1] for name, picture in made.items()}
+    return made
+
+
+def centre_cut(pictures: Mapping[str, Pixels], side: int | None) -> dict[str, Pixels]:
+    """The centre of at most ``side`` px of every picture (None: all of it)."""
+    if side is None:
+        return dict(pictures)
+    made = {}
+    for name, picture in pictures.items():
+        height, width = picture.shape[:2]
+        top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
+        made[name] = picture[top : top + side, left : left + side]
+    return made

@@ -69,7 +69,13 @@ class DataConfig:
     ] = 128
     flip: Annotated[bool, Field(description="mirror half of the samples")] = True
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
-    validation_crop: Annotated[int | None, Field(ge=1, description="validate on the centre of this side in px")] = None
+    validation_load: Annotated[
+        Literal["load"] | Annotated[int, Field(ge=1)] | None,
+        Field(description="short side in px of validated and tested pictures; load: as load says; null: as they are"),
+    ] = "load"
+    validation_crop: Annotated[
+        int | None, Field(ge=1, description="validate and test on the centre of this side in px")
+    ] = None
     scenes: Annotated[str | None, Field(description="CSV with columns file, scene; null: found by comparison")] = None
     rain: Annotated[Rain, Field(description="how synthesis rain is made")] = Field(default_factory=Rain)
     hole: Annotated[Hole, Field(description="how synthesis hole is made")] = Field(default_factory=Hole)
@@ -81,6 +87,11 @@ class DataConfig:
     cache_mb: Annotated[
         int, Field(ge=0, description="MB of decoded pictures kept in memory, by all workers of a process together")
     ] = 2000
+
+    @property
+    def whole_load(self) -> int | None:
+        """Short side in px that validated and tested pictures are resized to; None: as they are."""
+        return self.load if self.validation_load == "load" else self.validation_load
 
     def __post_init__(self) -> None:
         if self.load is not None and self.crop is not None and self.load < self.crop:

@@ -11,18 +11,21 @@ from img2img.data.config import Rain
 Pixels = np.ndarray[Any, Any]
 
 
-def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator) -> Pixels:
+def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator, short_side: int | None = None) -> Pixels:
     """(H, W, 3) uint8 clean -> rainy, its PSNR against the clean uniform in the options' range (within 0.05 dB).
 
     Streaks are bright, motion-blurred drops; several layers of one fall direction differ in length, width and
     density, as near and far drops do. The veil is the light that unresolved drops scatter into the whole picture.
     The strength of both is found by bisection, so that clipping at white is accounted for. A picture that is white all
     over can hardly be rained on: it stays above the range.
+
+    Drops grow with the photo: ``short_side`` is that of the photo which ``clean`` was cut from, in px (None: its own),
+    so that a training crop shows the streaks that the whole photo would.
     """
     import cv2
 
     height, width = clean.shape[:2]
-    scale = max(0.4, min(height, width) / 384)
+    scale = max(0.4, (short_side or min(height, width)) / 384)
     angle = rng.normal(0, 18)
     rain = np.zeros((height, width), np.float32)
     for _ in range(int(rng.integers(1, 4))):

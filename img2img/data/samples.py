@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from img2img.data.augment import jitter
+from img2img.data.augment import centre_cut, random_cut, resized
 from img2img.data.config import DataConfig
 from img2img.data.synthesis import SYNTHESES
 from img2img.errors import UserError
-from img2img.images import as_rgb8, read
-from img2img.randomness import generator, stable_seed
+from img2img.images import as_rgb8, digest, read
+from img2img.randomness import generator
 
 Pixels = np.ndarray[Any, Any]
 Kind = Literal["pairs", "unpaired", "images", "points"]
@@ -45,7 +45,14 @@ class Samples(Protocol):
         ...
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        """The whole sample as it is, uint8 (H, W, 3) (mask (H, W, 1)); made degradations are always the same."""
+        """The sample as it is validated and tested on, uint8 (H, W, 3) (mask (H, W, 1)), the same at each call.
+
+        Resized to ``data.validation_load``, its centre cut to ``data.validation_crop``, and only then degraded.
+        """
+        ...
+
+    def digest(self, index: int) -> str:
+        """What identifies the picture itself (its target, as the file holds it), whatever is cut out of it."""
         ...
 
 
@@ -165,20 +172,27 @@ class Pictures:
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         config = self.config
-        pictures = self.decode(index)
-        cut = stable_seed(seed, "jitter", epoch, index)
-        made = jitter(pictures, config.load, config.crop, config.flip, cut)
-        if config.synthesis != "none" and "source" not in made:
-            # the degradation belongs to the crop: its scale does not depend on the jitter's
-            made = SYNTHESES[config.synthesis](made["target"], config, generator(seed, "synthesis", epoch, index))
+        pictures = resized(self.decode(index), config.load)
+        made = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
+        made = self._degraded(made, pictures, generator(seed, "synthesis", epoch, index))
         return {name: to_training(picture, name) for name, picture in made.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        pictures = self.decode(index)
-        if self.config.synthesis != "none" and "source" not in pictures:
-            rng = generator(0, "fixed synthesis", self.items[index].name)
-            pictures = SYNTHESES[self.config.synthesis](pictures["target"], self.config, rng)
-        return pictures
+        pictures = resized(self.decode(index), self.config.whole_load)
+        made = centre_cut(pictures, self.config.validation_crop)
+        return self._degraded(made, pictures, generator(0, "fixed synthesis", self.items[index].name))
+
+    def digest(self, index: int) -> str:
+        return digest(self.decode(index)["target"])
+
+    def _degraded(
+        self, cut: dict[str, Pixels], photo: dict[str, Pixels], rng: np.random.Generator
+    ) -> dict[str, Pixels]:
+        """``cut`` with a source made of its target, where the files have none; ``photo`` is what it was cut from."""
+        if self.config.synthesis == "none" or "source" in cut:
+            return cut
+        target = np.ascontiguousarray(cut["target"])
+        return SYNTHESES[self.config.synthesis](target, self.config, rng, min(photo["target"].shape[:2]))
 
 
 @dataclass(frozen=True)
@@ -204,15 +218,17 @@ class Unpaired:
         other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
         made = {}
         for name, part, place in (("source", self.sources, index), ("target", self.targets, other)):
-            picture = {"target": part.decode(place)["target"]}
-            cut = stable_seed(seed, f"jitter {name}", epoch, index)
-            config = self.config
-            made[name] = to_training(jitter(picture, config.load, config.crop, config.flip, cut)["target"], name)
+            picture = resized({"target": part.decode(place)["target"]}, self.config.load)
+            rng = generator(seed, f"jitter {name}", epoch, index)
+            made[name] = to_training(random_cut(picture, self.config.crop, self.config.flip, rng)["target"], name)
         return made
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        source = self.sources.decode(index)["target"]
-        return {"source": source, "target": self.targets.decode(index % len(self.targets))["target"]}
+        source, target = self.sources.whole(index), self.targets.whole(index % len(self.targets))
+        return {"source": source["target"], "target": target["target"]}
+
+    def digest(self, index: int) -> str:
+        return self.targets.digest(index % len(self.targets))
 
 
 def _eight(rng: np.random.Generator) -> Pixels:
@@ -265,6 +281,9 @@ class Mixture:
         return {"target": torch.from_numpy(point.astype(np.float32))}
 
     def whole(self, index: int) -> dict[str, Pixels]:
+        raise UserError("points of a toy distribution are no pictures")
+
+    def digest(self, index: int) -> str:
         raise UserError("points of a toy distribution are no pictures")
 
 

@@ -15,12 +15,12 @@ Pixels = np.ndarray[Any, Any]
 RESOLUTION = 0.06
 
 
-def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator) -> dict[str, Pixels]:
+def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo in made rain; target: the photo."""
-    return {"source": add_rain(clean, config.rain, rng), "target": clean}
+    return {"source": add_rain(clean, config.rain, rng, short_side), "target": clean}
 
 
-def hole(clean: Pixels, config: DataConfig, rng: np.random.Generator) -> dict[str, Pixels]:
+def hole(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo with its hole filled by a constant; target: the photo; mask (H, W, 1): 255 inside the hole."""
     height, width = clean.shape[:2]
     mask = HOLES[config.hole.kind](height, width, config.hole, rng)[:, :, None]
@@ -68,7 +68,7 @@ HOLES: dict[str, Callable[[int, int, Hole, np.random.Generator], Pixels]] = {
 }
 
 
-def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator) -> dict[str, Pixels]:
+def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: Canny edges of the photo's luminance, black on white; target: the photo."""
     from skimage.color import rgb2gray
     from skimage.feature import canny
@@ -78,4 +78,6 @@ def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator) -> dict[s
     return {"source": np.repeat(drawn, 3, axis=2), "target": clean}
 
 
-SYNTHESES = {"rain": rain, "hole": hole, "edges": edges}
+# of a clean picture, the configuration, a generator, and the short side in px of the photo that it was cut from
+Synthesis = Callable[[Pixels, DataConfig, np.random.Generator, int], dict[str, Pixels]]
+SYNTHESES: dict[str, Synthesis] = {"rain": rain, "hole": hole, "edges": edges}

@@ -133,7 +133,7 @@ def note(words: list, capsys: pytest.CaptureFixture[str]) -> str:
     caption = table.splitlines()[-1]
     notes = json.loads("{" + record)["notes"]
     assert all(text[0].upper() + text[1:] in caption for text in notes)
-    assert len(notes) == caption.count(CHOSEN)
+    assert sum(CHOSEN in text for text in notes) == caption.count(CHOSEN)
     return caption
 
 
@@ -182,6 +182,13 @@ def test_built_in_pictures_chose_too(tmp_path, capsys):
     caption = note(["--weights", f"a={tmp_path / 'run'}", "--metrics", "psnr"], capsys)
     assert caption.startswith("Means over 3 images")
     assert f"2 of these pictures {CHOSEN} a" in caption
+    # measured as validated, and it says so; all of them when asked for
+    assert "cut to their centre of at most 32x32 px" in caption
+    whole = note(["--weights", f"a={tmp_path / 'run'}", "--metrics", "psnr", "--crop", "none"], capsys)
+    assert "cut to their centre" not in whole
+    assert f"2 of these pictures {CHOSEN} a" in whole
+    assert evaluate("--weights", f"a={tmp_path / 'run'}", "--crop", "0") == 2
+    assert "--crop 0: must be a side" in capsys.readouterr().err
 
 
 def test_a_validation_part_beside_the_training_part(root, tmp_path, capsys):

@@ -58,6 +58,26 @@ def test_any_size_and_any_colour_gives_rain_without_hanging(size):
         assert int(clean.max()) == level
 
 
+def half_length(rainy: np.ndarray) -> float:
+    """Lag in px at which the rows of a flat photo's rain have lost half of their correlation, top to bottom."""
+    rain = rainy.astype(np.float64).mean(2)
+    rain -= rain.mean()
+    lags = [1.0, *(np.mean(rain[lag:] * rain[:-lag]) / np.mean(rain**2) for lag in range(1, len(rain) // 2))]
+    return next((lag for lag, value in enumerate(lags) if value < 0.5), len(lags))
+
+
+def test_a_crop_shows_the_streaks_of_the_photo_it_was_cut_from():
+    lengths: dict[str, list[float]] = {"photo": [], "crop": [], "small": []}
+    for draw in range(24):
+        photo = np.full((512, 512, 3), 90, np.uint8)
+        lengths["photo"].append(half_length(add_rain(photo, Rain(), generator(3, draw))))
+        lengths["crop"].append(half_length(add_rain(photo[:192, :192], Rain(), generator(3, draw), 512)))
+        lengths["small"].append(half_length(add_rain(photo[:192, :192], Rain(), generator(3, draw))))
+    photo, crop, small = (np.mean(lengths[name]) for name in ("photo", "crop", "small"))
+    assert crop == pytest.approx(photo, rel=0.2)
+    assert small < 0.7 * photo
+
+
 def test_the_same_generator_gives_the_same_rain():
     clean = picture(0)
     one, other, third = (add_rain(clean, Rain(), generator(0, "rain", n)) for n in (1, 1, 2))
@@ -67,7 +87,7 @@ def test_the_same_generator_gives_the_same_rain():
 
 def made(kind: str, share: float = 0.5, draw: int = 0, size: tuple[int, int] = (96, 128)) -> dict[str, np.ndarray]:
     clean = picture(0, *size)
-    return hole(clean, DataConfig(hole=Hole(kind=kind, share=share)), generator(0, "hole", draw))
+    return hole(clean, DataConfig(hole=Hole(kind=kind, share=share)), generator(0, "hole", draw), min(size))
 
 
 @pytest.mark.parametrize("kind", ["centre", "blocks", "region"])
@@ -105,7 +125,7 @@ def test_a_region_consists_of_blobs_and_differs_each_time():
 def test_edges_lie_where_the_photo_changes():
     clean = np.zeros((64, 64, 3), np.uint8)
     clean[:, 32:] = 200
-    result = edges(clean, DataConfig(edges=Edges(sigma=1.0)), generator(0))
+    result = edges(clean, DataConfig(edges=Edges(sigma=1.0)), generator(0), 64)
     black = result["source"][:, :, 0] == 0
     assert set(np.unique(result["source"])) == {0, 255}
     assert set(np.flatnonzero(black[8:-8].any(0))) <= {31, 32}

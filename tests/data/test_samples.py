@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import pickle
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.stats import chi2_contingency
 
 from conftest import picture
 from img2img.config import build
 from img2img.data import DataConfig, open_data
-from img2img.data.augment import jitter, resize_short
+from img2img.data.augment import centre_cut, random_cut, resize_short, resized
 from img2img.data.samples import Cache
 from img2img.errors import UserError
 from img2img.images import as_rgb8, read
+from img2img.randomness import generator
 
 
 def grid(height: int, width: int) -> np.ndarray:
@@ -32,13 +35,13 @@ def test_source_target_and_mask_are_cut_alike(flip):
     target, mask = source.copy(), (source[:, :, :1] > 40).astype(np.uint8) * 255
     places, mirrored = set(), set()
     for seed in range(30):
-        made = jitter({"source": source, "target": target, "mask": mask}, None, 32, flip, seed)
+        made = random_cut({"source": source, "target": target, "mask": mask}, 32, flip, generator(seed))
         assert made["source"].shape == (32, 32, 3)
         assert np.array_equal(made["source"], made["target"])
         assert np.array_equal(made["mask"], (made["source"][:, :, :1] > 40) * 255)
         places.add(tuple(made["source"].min((0, 1))))
         mirrored.add(bool(made["source"][0, 0, 1] > made["source"][0, -1, 1]))
-        again = jitter({"source": source, "target": target, "mask": mask}, None, 32, flip, seed)
+        again = random_cut({"source": source, "target": target, "mask": mask}, 32, flip, generator(seed))
         assert np.array_equal(made["source"], again["source"])
     assert len(places) > 20
     assert mirrored == ({False, True} if flip else {False})
@@ -46,14 +49,57 @@ def test_source_target_and_mask_are_cut_alike(flip):
 
 def test_crops_reach_every_corner():
     small = grid(10, 10)
-    starts = {tuple(jitter({"target": small}, None, 8, False, seed)["target"][0, 0, :2]) for seed in range(300)}
-    assert starts == {(y, x) for y in range(3) for x in range(3)}
+    cuts = [random_cut({"target": small}, 8, False, generator(seed))["target"] for seed in range(300)]
+    assert {tuple(cut[0, 0, :2]) for cut in cuts} == {(y, x) for y in range(3) for x in range(3)}
+
+
+def test_top_left_and_flip_are_independent(tmp_path):
+    """Through the data set, as training draws them: no draw says anything about another."""
+    for number in range(4):
+        Image.fromarray(grid(40, 40)).save(tmp_path / f"{number}.png")
+    samples = open_data(DataConfig(path=str(tmp_path), layout="images", crop=32, validation=0.0), 0).train
+    draws = []
+    for epoch in range(400):
+        for index in range(4):
+            pixels = (samples.sample(epoch, index, 0)["target"].numpy() * 127.5 + 127.5).round()
+            columns = pixels[1, 0]
+            draws.append((pixels[0, 0, 0], columns.min(), columns[0] > columns[-1]))
+    top, left, flip = (np.array(column) for column in zip(*draws, strict=True))
+    assert np.bincount(top.astype(int)).size == np.bincount(left.astype(int)).size == 9
+    for one, other in ((top, left), (top, flip), (left, flip)):
+        seen = np.histogram2d(one, other, bins=(np.unique(one).size, np.unique(other).size))[0]
+        assert chi2_contingency(seen).pvalue > 1e-3
+    assert flip.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_what_is_validated_is_resized_then_cut_then_degraded(tmp_path):
+    Image.fromarray(picture(0, 300, 400)).save(tmp_path / "a.png")
+    config = DataConfig(path=str(tmp_path), synthesis="hole", layout="photos", load=150, crop=128, validation=0.0)
+    whole = open_data(config, 0).train.whole(0)
+    assert whole["target"].shape == (150, 200, 3)
+    assert np.array_equal(whole["target"], resize_short(picture(0, 300, 400), 150))
+    cut = open_data(replace(config, validation_crop=128), 0).train.whole(0)
+    assert np.array_equal(cut["target"], whole["target"][11:139, 36:164])
+    # the hole is half of each side of what is left, as in training
+    assert (cut["mask"] > 0).sum() == 64 * 64
+    assert (cut["mask"][32:96, 32:96] > 0).all()
+    native = open_data(replace(config, validation_load=None), 0).train
+    assert native.whole(0)["target"].shape == (300, 400, 3)
+    # cut or not, it is the same picture
+    assert native.digest(0) == open_data(replace(config, validation_crop=128), 0).train.digest(0)
+
+
+def test_pairs_are_resized_and_cut_alike(pairs):
+    samples = open_data(DataConfig(path=str(pairs), load=96, crop=64, validation_crop=80, validation=0.0), 0).train
+    pair = samples.whole(2)
+    sides = {"source": picture(2), "target": picture(2) // 2}
+    assert all(np.array_equal(pair[name], value) for name, value in centre_cut(resized(sides, 96), 80).items())
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (31, 40), (20, 20)])
 def test_pictures_smaller_than_the_crop_are_mirrored_to_fit(size):
     small = picture(0, *size)
-    made = jitter({"source": small, "target": small}, None, 32, False, 0)
+    made = random_cut({"source": small, "target": small}, 32, False, generator(0))
     expected = np.pad(small, ((0, max(0, 32 - size[0])), (0, max(0, 32 - size[1])), (0, 0)), mode="reflect")
     assert made["target"].shape == (32, 32, 3)
     if max(size) <= 32:
