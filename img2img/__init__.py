@@ -14,10 +14,10 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "load", "translate"]
 
 if TYPE_CHECKING:
-    from img2img.evaluation import evaluate
+    from img2img.evaluation.compare import evaluate
     from img2img.inference import load, translate
 else:
-    PLACES = {"evaluate": "img2img.evaluation", "load": "img2img.inference", "translate": "img2img.inference"}
+    PLACES = {"evaluate": "img2img.evaluation.compare", "load": "img2img.inference", "translate": "img2img.inference"}
 
     def __getattr__(name: str) -> object:
         if name not in PLACES:

@@ -171,8 +171,18 @@ class Flow(Protocol):
         ...
 
     @property
-    def fresh(self) -> bool:
-        """Whether the generator's update draws a scene of its own (noise) instead of the critic's."""
+    def redraws(self) -> bool:
+        """Whether the generator's update makes a forward of its own (of new noise) instead of taking the critic's."""
+        ...
+
+    @property
+    def from_noise(self) -> bool:
+        """Whether results start from noise instead of a picture."""
+        ...
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether images can only be made where a mask says what to fill."""
         ...
 
     def prepare(self, batch: Batch, draw: Draw) -> Batch:

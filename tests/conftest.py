@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from img2img.config import config_files
-from img2img.tasks import Settings, resolve
+from img2img.recipes.settings import Settings, resolve
 
 torch.set_num_threads(1)
 

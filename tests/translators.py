@@ -9,11 +9,11 @@ import torch
 
 from conftest import small
 from img2img.config import build, plain
-from img2img.engine.run import save_weights
 from img2img.inference import Shape, Translator, header_for, translator_of
-from img2img.methods import Method
 from img2img.networks.init import initialize
 from img2img.randomness import torch_generator
+from img2img.recipes.method import Method
+from img2img.weights.file import save_weights
 
 
 def translator(generator: dict[str, Any], size: int | None = 64, seed: int = 0, **method: Any) -> Translator:

@@ -32,19 +32,19 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from img2img.commands import infer
 from img2img.commands.evaluate import run
+from img2img.compute.distributed import World
+from img2img.compute.memory import keep_freed_memory, keep_memory_small, peak_bytes
+from img2img.compute.precision import Precision
 from img2img.config import plain
-from img2img.engine.distributed import World
-from img2img.engine.memory import keep_freed_memory, keep_memory_small, peak_bytes
-from img2img.engine.precision import Precision
-from img2img.engine.run import save_weights
 from img2img.images import as_rgb8, read, to_tensor
 from img2img.inference import Shape, Translator, as_results_are_made, header_for, plan, translate_folder
 from img2img.inference import load as load_weights
+from img2img.inference.tiles import whole
 from img2img.metrics import METRICS, PROTOCOLS, measure
-from img2img.tasks import Settings, resolve
-from img2img.tiles import whole
-from img2img.training import build_engine
+from img2img.recipes.settings import Settings, resolve
+from img2img.training.train import build_engine
 from img2img.types import Batch
+from img2img.weights.file import save_weights
 
 THREADS = 2
 SETTINGS = {

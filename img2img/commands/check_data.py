@@ -8,10 +8,10 @@ from pathlib import Path
 
 from img2img.commands import Parser, count, parser
 from img2img.config import config_files
-from img2img.engine.progress import Reporter, say
 from img2img.errors import UserError
 from img2img.files import check_folder, inside
-from img2img.tasks import resolve
+from img2img.progress import Reporter, say
+from img2img.recipes.settings import resolve
 
 EXAMPLES = """\
   img2img check_data --task derain --data DIR
@@ -51,7 +51,7 @@ def run(words: Sequence[str]) -> int:
         check_folder(given.report, "--report")
         if config.path is not None and inside(given.report, Path(config.path)):
             raise UserError(f"--report {given.report}: lies inside the data; name a folder outside them")
-    from img2img.data.doctor import as_json, as_text, check_scenes_file, examine, write_scenes
+    from img2img.doctor import as_json, as_text, check_scenes_file, examine, write_scenes
 
     if given.scenes is not None:
         check_scenes_file(given.scenes)
@@ -59,7 +59,7 @@ def run(words: Sequence[str]) -> int:
         report = examine(config, given.task, quick=given.quick, against=given.against, progress=_progress(stack))
     try:
         if given.report is not None:
-            from img2img.reports.doctor_page import write_page
+            from img2img.reports.pages.doctor import write_page
 
             say(f"page: {write_page(report, given.report)}")
         if given.scenes is not None:

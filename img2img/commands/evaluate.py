@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from img2img.commands import Parser, parser
-from img2img.engine.distributed import join
-from img2img.engine.progress import say
+from img2img.compute.distributed import join
 from img2img.errors import UserError
-from img2img.tiles import parse_tile
+from img2img.inference.tiles import parse_tile
+from img2img.progress import say
 
 EXAMPLES = """\
   img2img evaluate --target clean --results ours=dry theirs=other --source rainy --output result
@@ -102,13 +102,14 @@ def run(words: Sequence[str]) -> int:
         if getattr(given, flag) is not None:
             kind = "--results" if given.results else "--weights"
             raise UserError(f"--{flag.replace('_', '-')} has no meaning beside {kind}; leave it out")
-    from img2img import evaluation, report
+    from img2img.evaluation import compare as evaluation
+    from img2img.evaluation import report
     from img2img.metrics import read_protocol
     from img2img.reports import published
 
     formats = _listed(given.format)
     report.check_formats(formats)
-    wanted = evaluation.Wanted(
+    wanted = evaluation.Request(
         metrics=tuple(_listed(given.metrics)),
         protocol=read_protocol(given.protocol),
         explain=given.explain,
@@ -131,7 +132,7 @@ def run(words: Sequence[str]) -> int:
         folders = _once(named)
         made = evaluation.of_folders(given.target, folders, given.source, wanted, given.output, world)
     world.close()
-    if not world.chief:
+    if not world.is_main:
         return 0
     if given.output is None:
         print("\n\n".join(report.render(made, form) for form in formats))

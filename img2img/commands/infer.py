@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from img2img.commands import Parser, count, parser
-from img2img.engine.distributed import World, join
-from img2img.engine.memory import keep_memory_small
-from img2img.engine.progress import Reporter, duration, say
+from img2img.compute.distributed import World, join
+from img2img.compute.memory import keep_memory_small
 from img2img.errors import UserError
 from img2img.files import check_folder, inside
-from img2img.tiles import parse_amount, parse_tile
+from img2img.inference.tiles import parse_amount, parse_tile
+from img2img.progress import Reporter, duration, say
 
 if TYPE_CHECKING:
     from img2img.images import Picture
@@ -60,7 +60,7 @@ def run(words: Sequence[str]) -> int:
     keep_memory_small()
     translator = inference.load(given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory)
     check_folder(given.output, "--output")
-    if translator.flow.fresh:
+    if translator.flow.from_noise:
         for flag in ("input", "masks", "format"):
             if getattr(given, flag) is not None:
                 raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
@@ -73,7 +73,7 @@ def run(words: Sequence[str]) -> int:
     compared = comparisons(jobs, given.input, given.masks, given.output) if given.compare else {}
     share = jobs[world.rank :: world.size]
     there = 0 if given.overwrite else sum(inference.is_there(job.result) for job in share)
-    with Reporter(len(share), "picture", done=there, shown=world.chief) as reporter:
+    with Reporter(len(share), "picture", done=there, shown=world.is_main) as reporter:
         translator.on_tile = lambda done, of: reporter.within("tile", done, of)
         summary = inference.translate_folder(
             translator,
@@ -94,9 +94,9 @@ def run(words: Sequence[str]) -> int:
                 compare(place, read(job.source, max_pixels), read(job.result, max_pixels))
             except UserError as error:
                 summary.failed[str(job.source)] = inference.reason(error)
-    total = inference.summed(world.gather(summary))
+    total = inference.summed(world.all_gather(summary))
     world.close()
-    if world.chief:
+    if world.is_main:
         if given.input.is_dir() and (others := left_aside(given.input)):
             kinds = ", ".join(f"{number} {ending or 'without an ending'}" for ending, number in others.items())
             say(f"left aside as no pictures, or of a kind that cannot be read: {kinds}")
@@ -169,9 +169,9 @@ def _from_noise(translator: object, output: Path, count: int, overwrite: bool, w
         rank=world.rank,
         world=world.size,
     )
-    parts = world.gather(written)
+    parts = world.all_gather(written)
     world.close()
-    if world.chief:
+    if world.is_main:
         done, skipped = (sum(counts) for counts in zip(*parts, strict=True))
         say(f"{done} written to {output}{f', {skipped} already there' if skipped else ''}")
     return 0

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from img2img.commands import Parser, count, parser
+from img2img.compute.distributed import join
 from img2img.config import config_files, dump_yaml
-from img2img.engine.distributed import join
-from img2img.engine.progress import say
-from img2img.tasks import resolve
+from img2img.progress import say
+from img2img.recipes.settings import resolve
 
 EXAMPLES = """\
   img2img train --task derain                       the built-in photographs, some three minutes
@@ -45,7 +45,7 @@ def run(words: Sequence[str]) -> int:
     if given.print_config:
         print(dump_yaml(settings.tree), end="")
         return 0
-    from img2img.training import train
+    from img2img.training.train import train
 
     began = time.monotonic()
     world = join(given.device)
@@ -56,7 +56,7 @@ def run(words: Sequence[str]) -> int:
     finally:
         world.close()
     progress = outcome.progress
-    if world.chief and progress.step == outcome.total and time.monotonic() - began > 1:
+    if world.is_main and progress.step == outcome.total and time.monotonic() - began > 1:
         best = f"; best {settings.task.selection} {progress.best:.4f}" if progress.best is not None else ""
         say(f"done: {progress.step} steps{best}; weights in {output / 'weights'}")
     return 130 if outcome.signal == signal.SIGINT and progress.step < outcome.total else 0

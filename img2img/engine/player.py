@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from img2img.compute.distributed import World
+from img2img.compute.precision import LossScale
 from img2img.config import options
-from img2img.engine.distributed import World
 from img2img.engine.ema import Ema
-from img2img.engine.precision import LossScale
 
 Rate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -157,7 +157,7 @@ class Player:
 
     def apply(self, gradients: list[Tensor], rate_factor: float = 1.0) -> None:
         """One update: all-reduce, clip, optimiser step."""
-        self.world.average_(gradients)
+        self.world.all_reduce_mean_(gradients)
         if self.scale is not None:
             # fused optimisers leave weights, moments and step count alone where found_inf is 1
             self.optimizer.found_inf = self.scale.unscale_(gradients)  # type: ignore[attr-defined]

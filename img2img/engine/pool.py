@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from img2img.engine.draws import Draws
+from img2img.compute.random import NamedRandom
 
 
 class ImagePool:
@@ -21,7 +21,7 @@ class ImagePool:
         self.size = size
         self.images: list[Tensor] = []
 
-    def query(self, images: Tensor, draws: Draws, name: str) -> Tensor:
+    def query(self, images: Tensor, draws: NamedRandom, name: str) -> Tensor:
         """(N, C, H, W) detached images in, as many out, some of them older."""
         if self.size == 0:
             return images

@@ -10,14 +10,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from img2img.engine.distributed import World
-from img2img.engine.draws import Draws
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
+from img2img.compute.random import NamedRandom
+from img2img.engine.forward import Forward, StepLog, View
 from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.engine.population import select
-from img2img.engine.precision import Precision
-from img2img.engine.scene import Notes, SceneView, Stage
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.randomness import stable_seed
 from img2img.types import Batch, Flow, Game, Scene
 
@@ -112,7 +112,7 @@ class Engine:
         self.seed = seed
         self.batch = batch
         self.accumulate = accumulate
-        self.notes = Notes(world.device)
+        self.notes = StepLog(world.device)
 
     def step(self, step: int, batches: Sequence[Batch], rate_factor: float = 1.0) -> None:
         """Update every player once (critics ``critic_steps`` times).
@@ -131,7 +131,7 @@ class Engine:
             self._finish(step, shares[0])
             return
         reuse = self._reusable()
-        kept: list[Stage] | None = None
+        kept: list[Forward] | None = None
         for k in range(rules.critic_steps):
             if reuse and k == last:
                 kept = self._stages(step, f"step{k}", self.parents[0], shares[k], own=True)
@@ -148,8 +148,8 @@ class Engine:
     def _reusable(self) -> bool:
         """Whether the critic's last scene serves the generator's update: nothing in it has changed by then."""
         rules = self.rules
-        fresh = rules.flow.fresh or rules.order == "alternate_batches"
-        return not fresh and len(self.parents) == 1 and self.accumulate == 1 and rules.critic_steps > 0
+        redraws = rules.flow.redraws or rules.order == "alternate_batches"
+        return not redraws and len(self.parents) == 1 and self.accumulate == 1 and rules.critic_steps > 0
 
     def _micro(self, batch: Batch) -> list[Batch]:
         """The micro-batches of a share."""
@@ -189,11 +189,11 @@ class Engine:
         own: bool,
         networks: Callable[[Player], nn.ModuleDict] = lambda player: player.networks,
         shared: dict[str, Tensor] | None = None,
-    ) -> Stage:
+    ) -> Forward:
         """One scene. ``own``: made for the generator's update, so with a graph and moving its running statistics."""
         rules = self.rules
         share = self.batch // self.world.size
-        draws = Draws(self.seed, step, tag, self.world.rank * share + offset, self.batch, self.world.device)
+        draws = NamedRandom(self.seed, step, tag, self.world.rank * share + offset, self.batch, self.world.device)
         batch = rules.flow.prepare(batch, draws)
         torch.manual_seed(stable_seed(self.seed, "dropout", step, tag, self.world.rank, offset))
         modules = [networks(parent) for parent in parents]
@@ -206,8 +206,8 @@ class Engine:
                 images = rules.flow.images(dict(modules[0].items()), batch)
             else:
                 images = self._shared_images(modules, batch, draws.start)
-        images = {name: full(image) for name, image in images.items()}
-        return Stage(
+        images = {name: at_least_fp32(image) for name, image in images.items()}
+        return Forward(
             batch=batch,
             images=images,
             matches=rules.flow.matches(batch, images, rules.conditional) if self.critics else (),
@@ -234,7 +234,7 @@ class Engine:
         back = torch.argsort(torch.cat(mine))
         return {name: torch.cat([part[name] for part in parts])[back] for name in parts[0]}
 
-    def _objective(self, view: SceneView, terms: Sequence[Term], prefix: str) -> Tensor | None:
+    def _objective(self, view: View, terms: Sequence[Term], prefix: str) -> Tensor | None:
         """The weighted sum of losses; None where every weight is 0."""
         total: Tensor | None = None
         for term in terms:
@@ -246,12 +246,12 @@ class Engine:
             self.notes.check(total)
         return total
 
-    def _critic_objective(self, stage: Stage) -> Tensor | None:
+    def _critic_objective(self, stage: Forward) -> Tensor | None:
         return self._objective(
             stage.seen_by("critic", self.rules.critic_game, "critic"), self.rules.critic_losses, "critic"
         )
 
-    def _generator_objective(self, stage: Stage, name: str, game: Game) -> Tensor | None:
+    def _generator_objective(self, stage: Forward, name: str, game: Game) -> Tensor | None:
         prefix = "generator" if len(self.rules.games) == 1 else f"generator[{name}]"
         return self._objective(stage.seen_by("generator", game, prefix), self.rules.generator_losses, prefix)
 
@@ -292,7 +292,7 @@ class Engine:
             children += brood
         self.parents = children
 
-    def _simultaneous_critics(self, stage: Stage) -> list[Tensor] | None:
+    def _simultaneous_critics(self, stage: Forward) -> list[Tensor] | None:
         """The critics' gradients at the same weights as the generator's, from the same forwards."""
         if not self.rules.simultaneous or self.critics is None:
             return None
@@ -365,11 +365,11 @@ class Engine:
 class _Lazy:
     """Stages made one at a time when first asked for, and kept: whoever asks again is shown the same images."""
 
-    def __init__(self, makers: list[Callable[[], Stage]]) -> None:
+    def __init__(self, makers: list[Callable[[], Forward]]) -> None:
         self.makers = makers
-        self.made: list[Stage] = []
+        self.made: list[Forward] = []
 
-    def __iter__(self) -> Iterator[Stage]:
+    def __iter__(self) -> Iterator[Forward]:
         for place, make in enumerate(self.makers):
             if place == len(self.made):
                 self.made.append(make())

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from img2img.config import options
-from img2img.flows.paired import needed
-from img2img.types import Batch, Draw, Generators, Match
+from img2img.flows.base import OneGenerator, needed
+from img2img.types import Batch, Generators, Match
 
 
 @options
-class Cycle:
+class Cycle(OneGenerator):
     """``to_target`` makes targets of sources, ``to_source`` sources of targets.
 
     With ``identity`` each generator is also run on pictures that are already its output domain's (for the identity
@@ -33,13 +33,6 @@ class Cycle:
     def makes(self) -> tuple[str, ...]:
         made = ("fake", "fake_source", "cycled_source", "cycled_target")
         return (*made, "same_target", "same_source") if self.identity else made
-
-    @property
-    def fresh(self) -> bool:
-        return False
-
-    def prepare(self, batch: Batch, draw: Draw) -> Batch:
-        return batch
 
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         source = needed(batch.source, "source", "cycle")

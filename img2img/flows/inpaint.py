@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from img2img.config import options
-from img2img.flows.paired import needed
-from img2img.types import Batch, Draw, Generators, Match
+from img2img.flows.base import OneGenerator, needed
+from img2img.types import Batch, Generators, Match
 
 
 @options
-class Inpaint:
+class Inpaint(OneGenerator):
     """``source`` holds the picture with its hole filled by a constant, ``mask`` is 1 inside the hole.
 
     ``images["fake"]`` is the composite (the known pixels are the source's own), ``images["output"]`` what the network
@@ -23,23 +23,12 @@ class Inpaint:
     see_mask: bool = False
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        return ("generator",)
-
-    @property
-    def critics(self) -> tuple[str, ...]:
-        return ("critic",)
-
-    @property
     def makes(self) -> tuple[str, ...]:
         return ("fake", "output")
 
     @property
-    def fresh(self) -> bool:
-        return False
-
-    def prepare(self, batch: Batch, draw: Draw) -> Batch:
-        return batch
+    def needs_mask(self) -> bool:
+        return True
 
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         source = needed(batch.source, "source", "inpaint")

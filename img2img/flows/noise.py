@@ -11,31 +11,23 @@ from pydantic import Field
 from torch import Tensor
 
 from img2img.config import options
-from img2img.flows.paired import needed
+from img2img.flows.base import OneGenerator, needed
 from img2img.types import Batch, Draw, Generators, Match
 
 
 @options
-class Noise:
+class Noise(OneGenerator):
     """z is the source: ``z`` numbers, uniform in (-1, 1) or normal; drawn anew for the generator's update."""
 
     z: Annotated[int, Field(ge=1)] = 100
     distribution: Literal["uniform", "normal"] = "uniform"
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        return ("generator",)
+    def redraws(self) -> bool:
+        return True
 
     @property
-    def critics(self) -> tuple[str, ...]:
-        return ("critic",)
-
-    @property
-    def makes(self) -> tuple[str, ...]:
-        return ("fake",)
-
-    @property
-    def fresh(self) -> bool:
+    def from_noise(self) -> bool:
         return True
 
     def prepare(self, batch: Batch, draw: Draw) -> Batch:

@@ -7,39 +7,13 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from img2img.config import options
-from img2img.errors import UserError
-from img2img.types import Batch, Draw, Generators, Match
-
-
-def needed(value: Tensor | None, name: str, flow: str) -> Tensor:
-    """``value``, or the error that the data have none for this flow."""
-    if value is None:
-        raise UserError(f"flow {flow!r} needs data with a {name}; this data set has none (see data.layout)")
-    return value
+from img2img.flows.base import OneGenerator, needed
+from img2img.types import Batch, Generators, Match
 
 
 @options
-class Paired:
+class Paired(OneGenerator):
     """One generator; the critic is shown the target against the fake (Isola et al. 2017, eq. 1 and 2)."""
-
-    @property
-    def networks(self) -> tuple[str, ...]:
-        return ("generator",)
-
-    @property
-    def critics(self) -> tuple[str, ...]:
-        return ("critic",)
-
-    @property
-    def makes(self) -> tuple[str, ...]:
-        return ("fake",)
-
-    @property
-    def fresh(self) -> bool:
-        return False
-
-    def prepare(self, batch: Batch, draw: Draw) -> Batch:
-        return batch
 
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         return {"fake": generators["generator"](needed(batch.source, "source", "paired"))}

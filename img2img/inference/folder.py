@@ -18,10 +18,10 @@ from img2img.images import (
     size,
     write,
 )
-from img2img.inference.planning import Job, ending, is_there, plan
+from img2img.inference.jobs import Job, ending, is_there, plan
+from img2img.inference.load import load
+from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import CODEC, Translator
-from img2img.inference.weights import load
-from img2img.tiles import Tile, parse_tile
 
 # what decoding or encoding takes at most, in bytes a pixel: of 16 bits with alpha, and by libraries that hold much
 DEEP_CODEC, HEAVY_CODEC = 36, 56

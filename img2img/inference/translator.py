@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from img2img.engine.memory import give_back_freed_memory
-from img2img.engine.precision import Precision
+from img2img.compute.memory import give_back_freed_memory
+from img2img.compute.precision import Precision
 from img2img.errors import RunError, UserError
 from img2img.images import (
     Picture,
@@ -25,9 +25,9 @@ from img2img.images import (
     to_pixels,
     to_tensor,
 )
-from img2img.methods import Inference, Method
+from img2img.inference.tiles import Tile, Tiling, amount, bytes_per_pixel, lay_out, stream
 from img2img.randomness import stable_seed
-from img2img.tiles import Plan, Tile, amount, bytes_per_pixel, lay_out, stream
+from img2img.recipes.method import Inference, Method
 from img2img.types import Batch, Flow
 
 # what Python, torch, the libraries and the slack of the allocator take, measured at 260 to 450 MB
@@ -156,7 +156,7 @@ class Translator:
     @property
     def needs_mask(self) -> bool:
         """Whether it fills holes, and must be told where they are."""
-        return "output" in self.flow.makes
+        return self.flow.needs_mask
 
     @property
     def takes_mask(self) -> bool:
@@ -253,7 +253,7 @@ class Translator:
         return made
 
     def _check_mask(self, given: bool) -> None:
-        if self.flow.fresh:
+        if self.flow.from_noise:
             raise UserError("these weights make pictures from noise, they translate none: ask for samples")
         if self.needs_mask and not given:
             raise UserError("these weights fill holes: a mask is needed (white = hole)")
@@ -306,7 +306,7 @@ class Translator:
         """Whether pictures must go one by one, for else their neighbours would show in their results."""
         return self.inference.norm == "batch" or self.inference.dropout
 
-    def _plan(self, network: _Flowing, channels: int, height: int, width: int, held: int) -> tuple[Plan, int | None]:
+    def _plan(self, network: _Flowing, channels: int, height: int, width: int, held: int) -> tuple[Tiling, int | None]:
         """The tiles of a picture and how many pixels may be in a forward (None: any number)."""
         whole_only = self.inference.norm == "batch"
         tile: Tile = "off" if whole_only else self.tile
@@ -445,11 +445,11 @@ class Translator:
             UserError: the flow does not start from noise.
             RunError: the network gave values that are no numbers.
         """
-        if not self.flow.fresh:
+        if not self.flow.from_noise:
             raise UserError("these weights translate pictures: give --input")
-        from img2img.engine.draws import Draws
+        from img2img.compute.random import NamedRandom
 
-        draws = Draws(self.seed, 0, "results", start, start + count, torch.device("cpu"))
+        draws = NamedRandom(self.seed, 0, "results", start, start + count, torch.device("cpu"))
         batch = self.flow.prepare(Batch(index=torch.arange(count)), draws)
         with as_results_are_made(self.network, self.inference), self.precision.autocast():
             made = self.flow.images({self.flow.networks[0]: self.network}, batch.map(lambda t: t.to(self.device)))
@@ -489,7 +489,7 @@ class _Flowing(nn.Module):
         source, mask = x[:, :-1], x[:, -1:]
         if self.fill:
             source = torch.where(mask > 0, source.new_tensor(self.fill).view(1, -1, 1, 1), source)
-        if "output" not in self.flow.makes:
+        if not self.flow.needs_mask:
             made = self.network(source)
             return made
         images = self.flow.images({self.flow.networks[0]: self.network}, Batch(source=source, mask=mask))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.errors import UserError
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.types import Scene
 
 
@@ -16,7 +16,7 @@ def _sides(scene: Scene) -> tuple[Tensor, Tensor]:
     source, target = scene.batch.source, scene.batch.target
     if source is None or target is None:
         raise UserError("cycle losses need data with source and target")
-    return full(source), full(target)
+    return at_least_fp32(source), at_least_fp32(target)
 
 
 @options
@@ -27,8 +27,8 @@ class CycleConsistency:
 
     def __call__(self, scene: Scene) -> Tensor:
         source, target = _sides(scene)
-        there = (full(scene.images["cycled_source"]) - source).abs().mean()
-        back = (full(scene.images["cycled_target"]) - target).abs().mean()
+        there = (at_least_fp32(scene.images["cycled_source"]) - source).abs().mean()
+        back = (at_least_fp32(scene.images["cycled_target"]) - target).abs().mean()
         return there + back
 
 
@@ -40,6 +40,6 @@ class Identity:
 
     def __call__(self, scene: Scene) -> Tensor:
         source, target = _sides(scene)
-        kept_target = (full(scene.images["same_target"]) - target).abs().mean()
-        kept_source = (full(scene.images["same_source"]) - source).abs().mean()
+        kept_target = (at_least_fp32(scene.images["same_target"]) - target).abs().mean()
+        kept_source = (at_least_fp32(scene.images["same_source"]) - source).abs().mean()
         return kept_target + kept_source

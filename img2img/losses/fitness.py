@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from img2img.config import options
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.types import Scene
 
 
@@ -36,13 +36,13 @@ class QualityDiversity:
 
     def __call__(self, scene: Scene) -> Tensor:
         with torch.enable_grad():
-            fakes = [full(logit) for match in scene.matches for logit in scene.fake(match).logits]
+            fakes = [at_least_fp32(logit) for match in scene.matches for logit in scene.fake(match).logits]
             quality = torch.stack([scene.mean(torch.sigmoid(logit)) for logit in fakes]).mean().detach()
             if self.gamma == 0:
                 return quality
 
             def real_side() -> Tensor:
-                reals = [full(logit) for match in scene.matches for logit in scene.real(match).logits]
+                reals = [at_least_fp32(logit) for match in scene.matches for logit in scene.real(match).logits]
                 loss = torch.stack([softplus(-logit).mean() for logit in reals]).sum()
                 return _weights_gradient(scene, loss)
 

@@ -19,14 +19,14 @@ Scale = Annotated[float, Field(gt=0)]
 Label = Annotated[float, Field(gt=0.5, le=1)]
 
 
-def full(values: Tensor) -> Tensor:
+def at_least_fp32(values: Tensor) -> Tensor:
     """At least fp32: half precisions are raised, float64 stays."""
     return values if values.dtype == torch.float64 else values.float()
 
 
 def cross_entropy(real: Tensor, fake: Tensor, real_label: float) -> Tensor:
     """-t log s(r) - (1 - t) log(1 - s(r)) - log(1 - s(f)), t the real label (Goodfellow et al. 2014, eq. 1)."""
-    real, fake = full(real), full(fake)
+    real, fake = at_least_fp32(real), at_least_fp32(fake)
     loss = real_label * softplus(-real).mean() + softplus(fake).mean()
     return loss if real_label == 1 else loss + (1 - real_label) * softplus(real).mean()
 
@@ -44,7 +44,7 @@ class Minimax:
         return cross_entropy(real, fake, self.real_label)
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
-        return -self.scale * softplus(full(fake)).mean()
+        return -self.scale * softplus(at_least_fp32(fake)).mean()
 
 
 @options
@@ -60,7 +60,7 @@ class NonSaturating:
         return cross_entropy(real, fake, self.real_label)
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
-        return self.scale * softplus(-full(fake)).mean()
+        return self.scale * softplus(-at_least_fp32(fake)).mean()
 
 
 @options
@@ -73,10 +73,10 @@ class LeastSquares:
     real_label: Label = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
-        return ((full(real) - self.real_label) ** 2).mean() + (full(fake) ** 2).mean()
+        return ((at_least_fp32(real) - self.real_label) ** 2).mean() + (at_least_fp32(fake) ** 2).mean()
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
-        return self.scale * ((full(fake) - 1) ** 2).mean()
+        return self.scale * ((at_least_fp32(fake) - 1) ** 2).mean()
 
 
 @options
@@ -92,10 +92,11 @@ class LeastSquaresProbability:
     real_label: Label = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
-        return ((torch.sigmoid(full(real)) - self.real_label) ** 2).mean() + (torch.sigmoid(full(fake)) ** 2).mean()
+        on_real = (torch.sigmoid(at_least_fp32(real)) - self.real_label) ** 2
+        return on_real.mean() + (torch.sigmoid(at_least_fp32(fake)) ** 2).mean()
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
-        return self.scale * ((torch.sigmoid(full(fake)) - 1) ** 2).mean()
+        return self.scale * ((torch.sigmoid(at_least_fp32(fake)) - 1) ** 2).mean()
 
 
 @options
@@ -107,10 +108,10 @@ class Wasserstein:
     scale: Scale = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
-        return full(fake).mean() - full(real).mean()
+        return at_least_fp32(fake).mean() - at_least_fp32(real).mean()
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
-        return -self.scale * full(fake).mean()
+        return -self.scale * at_least_fp32(fake).mean()
 
 
 @options
@@ -122,10 +123,10 @@ class Hinge:
     scale: Scale = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
-        return relu(1 - full(real)).mean() + relu(1 + full(fake)).mean()
+        return relu(1 - at_least_fp32(real)).mean() + relu(1 + at_least_fp32(fake)).mean()
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:
-        return -self.scale * full(fake).mean()
+        return -self.scale * at_least_fp32(fake).mean()
 
 
 @options
@@ -137,7 +138,7 @@ class RelativisticAverage:
     scale: Scale = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
-        real, fake = full(real), full(fake)
+        real, fake = at_least_fp32(real), at_least_fp32(fake)
         return softplus(-(real - mean(fake))).mean() + softplus(fake - mean(real)).mean()
 
     def generator(self, real: Tensor | None, fake: Tensor, mean: Mean) -> Tensor:

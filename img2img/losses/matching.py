@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from img2img.config import options
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.types import Scene
 
 
@@ -28,6 +28,6 @@ class FeatureMatching:
             scales = len(fake.logits)
             per_scale = max(1, len(fake.features) // scales)
             for mine, theirs in zip(fake.features, real.features, strict=True):
-                distance = (full(mine) - full(theirs.detach())).abs().mean()
+                distance = (at_least_fp32(mine) - at_least_fp32(theirs.detach())).abs().mean()
                 losses.append(distance * 4.0 / per_scale / scales)
         return torch.stack(losses).sum()

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from img2img.config import options
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.types import Match, Scene
 
 EPS = 1e-12
@@ -22,7 +22,9 @@ def squared_gradient(scene: Scene, match: Match, images: Tensor) -> Tensor:
     """
     images = images.detach().requires_grad_()
     with torch.enable_grad():
-        logits = torch.stack([full(logit).flatten(1).mean(1) for logit in scene.judge(match, images).logits]).sum()
+        logits = torch.stack(
+            [at_least_fp32(logit).flatten(1).mean(1) for logit in scene.judge(match, images).logits]
+        ).sum()
         (gradient,) = torch.autograd.grad(logits, images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 

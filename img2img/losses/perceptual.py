@@ -17,7 +17,7 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.errors import UserError
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.types import Scene, Verdict
 
 Layers = Annotated[dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]], Field(min_length=1)]
@@ -48,7 +48,7 @@ def layer_distances(
         if number > len(real.features):
             raise UserError(f"perceptual layer {number}: this critic has hidden layers 1 to {len(real.features)} only")
         one, other = fake.features[number - 1], real.features[number - 1]
-        difference = full(one) - full(other.detach() if constant_real else other)
+        difference = at_least_fp32(one) - at_least_fp32(other.detach() if constant_real else other)
         size = difference.abs() if distance == "l1" else difference.square()
         # reduced in place of flatten(1), which would copy features that lie channels last
         rest = tuple(range(1, size.ndim))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.errors import UserError
-from img2img.losses.games import full
+from img2img.losses.games import at_least_fp32
 from img2img.types import Scene
 
 
@@ -19,7 +19,7 @@ def pair(scene: Scene) -> tuple[Tensor, Tensor]:
     target = scene.batch.target
     if target is None:
         raise UserError("a pixel loss needs data with a target")
-    return full(scene.images["fake"]), full(target)
+    return at_least_fp32(scene.images["fake"]), at_least_fp32(target)
 
 
 @options

@@ -17,7 +17,7 @@ from small_run import SMALL, tree
 from img2img.commands import check_data, main
 from img2img.data import open_data
 from img2img.errors import RunError
-from img2img.tasks import resolve
+from img2img.recipes.settings import resolve
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,7 @@ def test_what_was_found_is_told_where_the_page_cannot_be_written(clean, tmp_path
     def full(*_: object) -> None:
         raise RunError("page: no space left")
 
-    monkeypatch.setattr("img2img.reports.doctor_page.write_page", full)
+    monkeypatch.setattr("img2img.reports.pages.doctor.write_page", full)
     assert check(clean, "--report", tmp_path / "page") == 1
     shown = capsys.readouterr()
     assert shown.out.startswith("nothing stands against")

@@ -122,7 +122,7 @@ def test_points_out_of_noise(tmp_path, capsys):
 def peak_of(*words: object) -> tuple[int, str]:
     """The most memory, in bytes, of the command in a process of its own, and what it said."""
     program = (
-        "import sys; from img2img.commands import main; from img2img.engine.memory import peak_bytes; "
+        "import sys; from img2img.commands import main; from img2img.compute.memory import peak_bytes; "
         "status = main(sys.argv[1:]); print(peak_bytes()); sys.exit(status)"
     )
     made = subprocess.run([sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True, check=True)
@@ -383,7 +383,7 @@ def test_weights_that_may_not_be_read(run, photos, tmp_path, capsys, monkeypatch
     def refused(*_: object, **__: object) -> None:
         raise FileNotFoundError("what safetensors says of files without permission")
 
-    monkeypatch.setattr("img2img.engine.run.os.access", lambda *_: False)
-    monkeypatch.setattr("img2img.engine.run.safe_open", refused)
+    monkeypatch.setattr("img2img.weights.file.os.access", lambda *_: False)
+    monkeypatch.setattr("img2img.weights.file.safe_open", refused)
     assert infer(run, photos, tmp_path / "dry") == 2
     assert "Permission denied" in capsys.readouterr().err

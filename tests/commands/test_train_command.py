@@ -19,7 +19,7 @@ from conftest import METHODS, TASKS
 from img2img.commands import main
 from img2img.config import config_files
 from img2img.metrics import read_protocol
-from img2img.tasks import resolve
+from img2img.recipes.settings import resolve
 
 
 def bits(run: Path) -> bytes:

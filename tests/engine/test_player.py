@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from conftest import same
-from img2img.engine.distributed import World
+from img2img.compute.distributed import World
 from img2img.engine.player import OPTIMIZERS, Player
 
 CHANNELS_LAST = torch.channels_last

@@ -6,12 +6,12 @@ import copy
 
 import torch
 
-from img2img.engine.draws import Draws
+from img2img.compute.random import NamedRandom
 from img2img.engine.pool import ImagePool
 
 
-def draws(step: int = 0, total: int = 8) -> Draws:
-    return Draws(0, step, "step0", 0, total, torch.device("cpu"))
+def draws(step: int = 0, total: int = 8) -> NamedRandom:
+    return NamedRandom(0, step, "step0", 0, total, torch.device("cpu"))
 
 
 def numbered(first: int, count: int, channels: int = 1) -> torch.Tensor:

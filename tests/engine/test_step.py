@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from conftest import small
-from img2img.engine.distributed import World
-from img2img.engine.precision import Precision
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
 from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.inference import Shape
-from img2img.training import build_engine, train
+from img2img.training.train import build_engine, train
 from img2img.types import Batch
 
 PICTURES = Shape(source=3, target=3, size=32)

@@ -136,7 +136,7 @@ def test_without_identity_two_forwards_less():
 @pytest.mark.parametrize(("distribution", "mean_square"), [("uniform", 1 / 3), ("normal", 1.0)])
 def test_noise(distribution, mean_square):
     flow = FLOWS["noise"](z=5, distribution=distribution)
-    assert flow.fresh
+    assert flow.from_noise
     batch = flow.prepare(Batch(target=torch.zeros(20000, 2), index=torch.arange(20000)), draw)
     assert batch.source.shape == (20000, 5)
     assert torch.isfinite(batch.source).all()

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from conftest import picture
 from img2img.commands import main
-from img2img.engine.trainer import Trainer
+from img2img.training.loop import Trainer
 
 SMALL = ["generator.width=8", "data.crop=32", "train.batch=2", "train.steps=2", "train.precision=fp32"]
 
@@ -470,7 +470,7 @@ def fill(monkeypatch):
                 path.with_name(f".{path.name}.{os.getpid()}.tmp").symlink_to("/dev/full")
             return atomic(path)
 
-        for module in ("files", "engine.run", "report", "reports.page"):
+        for module in ("files", "training.run_folder", "evaluation.report", "reports.pages.evaluation"):
             monkeypatch.setattr(f"img2img.{module}.atomic", on_a_full_disk)
 
     return full
@@ -565,7 +565,7 @@ def test_infer_goes_on_after_a_file_that_fails(here, capsys):
 
 
 def test_an_error_of_the_program_itself_is_one_line_too(here, capsys, monkeypatch):
-    monkeypatch.setattr("img2img.training.open_data", lambda *_: 1 / 0)
+    monkeypatch.setattr("img2img.training.train.open_data", lambda *_: 1 / 0)
     assert main(PAIRS.split()) == 1
     line = last(capsys)
     assert "ZeroDivisionError" in line

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from conftest import METHODS, TASKS, small
+from img2img.compute.distributed import World
 from img2img.config import config_files
-from img2img.engine.distributed import World
-from img2img.tasks import resolve
-from img2img.training import train
+from img2img.recipes.settings import resolve
+from img2img.training.train import train
 
 TASK_NAMES = sorted(config_files("tasks"))
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from conftest import CROPS, METHODS, TASKS, small
-from img2img.engine.distributed import World
-from img2img.engine.precision import Precision
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
 from img2img.inference import Shape
-from img2img.training import build_engine
+from img2img.training.train import build_engine
 from img2img.types import Batch
 
 FILE = Path(__file__).with_name("curves.json")

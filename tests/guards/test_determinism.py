@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from conftest import small
-from img2img.engine.distributed import World
-from img2img.engine.run import load_weights
+from img2img.compute.distributed import World
 from img2img.inference import Shape, translator_of, write_samples
-from img2img.methods import build_players
-from img2img.training import train
+from img2img.recipes.method import build_players
+from img2img.training.train import train
+from img2img.weights.file import load_weights
 
 KEYS = {"data.crop": 32, "train.steps": 3, "train.batch": 2, "train.validation_images": 1}
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from conftest import picture
 from img2img.commands import main
-from img2img.engine.distributed import World
+from img2img.compute.distributed import World
 
 PORTS = 7
 

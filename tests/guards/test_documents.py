@@ -15,11 +15,11 @@ from torch.distributed.run import get_args_parser
 
 from img2img.commands import COMMANDS
 from img2img.data import DataConfig
-from img2img.engine.plan import TrainConfig
 from img2img.errors import UserError
-from img2img.methods import Method
 from img2img.networks import CRITICS, GENERATORS
-from img2img.tasks import resolve
+from img2img.recipes.method import Method
+from img2img.recipes.settings import resolve
+from img2img.recipes.train_config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [path for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / "datasets/README.md")

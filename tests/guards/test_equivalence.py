@@ -11,12 +11,12 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from conftest import small
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
 from img2img.engine import step as step_module
-from img2img.engine.distributed import World
-from img2img.engine.precision import Precision
 from img2img.inference import Shape
 from img2img.losses.games import GAMES
-from img2img.training import build_engine
+from img2img.training.train import build_engine
 from img2img.types import Batch
 
 
@@ -49,18 +49,18 @@ def test_one_parent_and_one_game_is_the_plain_gan_bit_for_bit():
     critic = copy.deepcopy(engine.critics["critic"])
     one = torch.optim.AdamW(generator.parameters(), lr=1e-4, betas=(0.5, 0.999), weight_decay=0, fused=True)
     two = torch.optim.AdamW(critic.parameters(), lr=1e-4, betas=(0.0, 0.999), weight_decay=0, fused=True)
-    from img2img.engine.draws import Draws
+    from img2img.compute.random import NamedRandom
 
     for step in range(3):
         batch = vectors(16, step)
         engine.step(step, [batch])
-        z = Draws(0, step, "step0", 0, 16, torch.device("cpu"))("z", (16, 2)) * 2 - 1
+        z = NamedRandom(0, step, "step0", 0, 16, torch.device("cpu"))("z", (16, 2)) * 2 - 1
         real, fake = critic(batch.target).logits[0], critic(generator(z).detach()).logits[0]
         loss = softplus(-real).mean() + softplus(fake).mean()
         two.zero_grad()
         loss.backward()
         two.step()
-        z = Draws(0, step, "generator", 0, 16, torch.device("cpu"))("z", (16, 2)) * 2 - 1
+        z = NamedRandom(0, step, "generator", 0, 16, torch.device("cpu"))("z", (16, 2)) * 2 - 1
         fake = critic(generator(z)).logits[0]
         one.zero_grad()
         softplus(-fake).mean().backward()

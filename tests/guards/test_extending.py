@@ -10,11 +10,11 @@ from pathlib import Path
 from PIL import Image
 
 from conftest import picture
-from img2img.engine.distributed import World
+from img2img.compute.distributed import World
 from img2img.losses import GENERATOR_LOSSES
 from img2img.networks import GENERATORS
-from img2img.tasks import resolve
-from img2img.training import train
+from img2img.recipes.settings import resolve
+from img2img.training.train import train
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/extending.md"
 

@@ -12,19 +12,19 @@ import torch
 from torch import Tensor
 
 from conftest import CROPS, METHODS, TASKS, small
-from img2img.engine.distributed import World
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
+from img2img.engine.forward import View
 from img2img.engine.player import Player
-from img2img.engine.precision import Precision
-from img2img.engine.scene import SceneView
 from img2img.engine.step import Engine
 from img2img.inference import Shape
 from img2img.losses import CRITIC_LOSSES, GENERATOR_LOSSES
-from img2img.training import build_engine
+from img2img.training.train import build_engine
 from img2img.types import Batch
 
 Margin, Adversary = CRITIC_LOSSES["perceptual_margin"], GENERATOR_LOSSES["perceptual_adversarial"]
 RELEASED = {1: 5.0, 4: 1.5, 6: 1.5, 8: 1.0}
-Loss = Callable[[SceneView], Tensor]
+Loss = Callable[[View], Tensor]
 CASES = [(method, TASKS.get(method, "derain")) for method in METHODS]
 CASES += [("nsgan", "images"), ("wgan_gp", "images"), ("egan", "images"), ("pan", "inpaint"), ("pix2pix", "inpaint")]
 
@@ -51,7 +51,7 @@ def engine_of(method: str, task: str, **extra: object) -> tuple[Engine, Batch]:
     if task == "inpaint":
         mask = torch.zeros(2, 1, side, side)
         mask[:, :, 16:48, 16:48] = 1
-    noise = engine.rules.flow.fresh
+    noise = engine.rules.flow.from_noise
     batch = Batch(source=None if noise else source, target=target, mask=mask, index=torch.arange(len(target)))
     engine.batch = len(batch)
     with torch.no_grad():
@@ -61,7 +61,7 @@ def engine_of(method: str, task: str, **extra: object) -> tuple[Engine, Batch]:
     return engine, batch
 
 
-def view_of(engine: Engine, batch: Batch, side: str, game: int = 0) -> SceneView:
+def view_of(engine: Engine, batch: Batch, side: str, game: int = 0) -> View:
     """A new scene of the first parent, the same each time, as one side sees it."""
     (stage,) = engine._stages(1, "step0", engine.parents[0], [batch], own=True)
     rules = engine.rules

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from img2img.config import dump_yaml, parse_yaml
-from img2img.tasks import resolve
+from img2img.recipes.settings import resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from conftest import METHODS, same, small
+from img2img.compute.distributed import World
 from img2img.config import dump_yaml
-from img2img.engine import trainer as trainer_module
-from img2img.engine.distributed import World
-from img2img.training import train
+from img2img.training import loop as trainer_module
+from img2img.training.train import train
 
 
 def weights(run: Path) -> str:

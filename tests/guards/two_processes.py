@@ -17,13 +17,13 @@ import torch
 
 from conftest import small
 from img2img.commands import main
+from img2img.compute.distributed import World, join
+from img2img.compute.precision import Precision
 from img2img.config import dump_yaml
-from img2img.engine.distributed import World, join
 from img2img.engine.player import Player
-from img2img.engine.precision import Precision
 from img2img.engine.step import Engine
 from img2img.inference import Shape
-from img2img.training import build_engine
+from img2img.training.train import build_engine
 from img2img.types import Batch
 
 STEPS = 5
@@ -153,11 +153,11 @@ def work(folder: Path, ports: list[str]) -> int:
     for name in EQUAL:
         tensors = run_equal(name, world)
         results[name] = digest(tensors)
-        if world.chief:
+        if world.is_main:
             torch.save(tensors, folder / f"{name}.pt")
     results["any"] = [world.any(rank == 1), world.any(False)]
-    results["share"] = world.share({"from": rank})
-    results["gather"] = world.gather(rank * 10)
+    results["share"] = world.broadcast({"from": rank})
+    results["gather"] = world.all_gather(rank * 10)
     world.close()
 
     written: list[str] = []

@@ -39,7 +39,11 @@ def test_the_generator_asks_for_real_only_where_the_game_compares(name):
 def test_logits_are_not_squashed_before_the_game():
     # a sigmoid before a with-logits loss would give sp(-s(2)) + sp(s(-2)) = 1.1 here
     scene = FakeScene(
-        "critic", Linear([1.0]), torch.full((1, 1), 2.0), torch.full((1, 1), -2.0), game=GAMES["minimax"]()
+        "critic",
+        Linear([1.0]),
+        torch.full((1, 1), 2.0),
+        torch.full((1, 1), -2.0),
+        game=GAMES["minimax"](),
     )
     assert CRITIC(scene).item() == pytest.approx(0.253856, abs=1e-6)
 

@@ -21,7 +21,12 @@ def full(value: float) -> torch.Tensor:
 
 
 def test_cycle_is_the_sum_of_both_ways():
-    images = {"cycled_source": full(0.25), "cycled_target": full(10.5), "fake": full(9.0), "fake_source": full(-3.0)}
+    images = {
+        "cycled_source": full(0.25),
+        "cycled_target": full(10.5),
+        "fake": full(9.0),
+        "fake_source": full(-3.0),
+    }
     assert GENERATOR_LOSSES["cycle"]()(scene(images)).item() == pytest.approx(0.75)
 
 

@@ -7,13 +7,13 @@ import torch
 from fake_scene import FakeScene, Gains, derivatives
 from torch import nn
 
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
+from img2img.compute.random import NamedRandom
 from img2img.config import build
-from img2img.engine.distributed import World
-from img2img.engine.draws import Draws
+from img2img.engine.forward import Forward, StepLog
 from img2img.engine.player import Adam, Player
 from img2img.engine.pool import ImagePool
-from img2img.engine.precision import Precision
-from img2img.engine.scene import Notes, Stage
 from img2img.errors import UserError
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
 from img2img.networks.pan import PanCritic
@@ -210,21 +210,21 @@ def test_memory_layout_changes_nothing():
 # PAN's own critic in the engine's own scene
 
 
-def stage(critic: nn.Module, maker: nn.Module) -> Stage:
+def stage(critic: nn.Module, maker: nn.Module) -> Forward:
     world = World()
     numbers = torch.Generator().manual_seed(1)
     batch = Batch(*(torch.rand(3, 3, 32, 32, generator=numbers) * 2 - 1 for _ in "st"))
     images = {"fake": maker(batch.source)}
-    return Stage(
+    return Forward(
         batch=batch,
         images=images,
         matches=(Match("critic", batch.target, images["fake"]),),
         critics=Player(nn.ModuleDict({"critic": critic}), Adam(), world),
         pools={"critic": ImagePool(0)},
-        draws=Draws(0, 0, "test", 0, 3, world.device),
+        draws=NamedRandom(0, 0, "test", 0, 3, world.device),
         world=world,
         precision=Precision("fp32", world.device),
-        notes=Notes(world.device),
+        notes=StepLog(world.device),
     )
 
 

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from planted import scene, side_by_side, two_folders
 
-from img2img.data.doctor import Report, examine
-from img2img.data.doctor.findings import Finding, PartSummary, Spot
+from img2img.doctor import Diagnosis, examine
+from img2img.doctor.findings import Finding, PartSummary, Spot
 from img2img.errors import RunError
-from img2img.reports.doctor_page import page, write_page
-from img2img.tasks import resolve
+from img2img.recipes.settings import resolve
+from img2img.reports.pages.doctor import page, write_page
 
 HOSTILE = "<script>alert('a&b\"')</script>"
 
@@ -46,7 +46,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-def parsed(report: Report) -> Reader:
+def parsed(report: Diagnosis) -> Reader:
     reader = Reader()
     reader.feed(page(report))
     reader.close()
@@ -54,14 +54,14 @@ def parsed(report: Report) -> Reader:
     return reader
 
 
-def look(folder: Path, *extra: str) -> Report:
+def look(folder: Path, *extra: str) -> Diagnosis:
     return examine(resolve("derain", None, str(folder), None, ["data.crop=64", *extra]).data, "derain", threads=1)
 
 
 def test_names_are_escaped_everywhere(tmp_path):
     folder = tmp_path / "<b>set&"
     spots = (Spot(f"spot {HOSTILE}", (folder / "<x>",)),) * 9
-    report = Report(
+    report = Diagnosis(
         path=folder, task="<i>", layout="side_by_side", direction="<u>a & b</u>", quick=False,
         parts=(PartSummary(HOSTILE, 3, {1: 3}),),
         findings=tuple(
@@ -82,7 +82,7 @@ def test_names_are_escaped_everywhere(tmp_path):
 def test_findings_come_by_weight(tmp_path):
     told = [("note", "third"), ("wrong", "second"), ("stops", "first")]
     findings = tuple(Finding("kind", weight, text, "") for weight, text in told)
-    report = Report(tmp_path, "derain", "photos", "", False, (), findings)
+    report = Diagnosis(tmp_path, "derain", "photos", "", False, (), findings)
     text = parsed(report).text
     assert text.index("first") < text.index("second") < text.index("third")
 
@@ -124,14 +124,14 @@ def test_the_contact_sheet_stays_small(tmp_path):
 
 def test_large_pictures_are_shown_small(tmp_path):
     Image.fromarray(scene(0, 600, 1200)).save(tmp_path / "big.png")
-    report = Report(tmp_path, "images", "images", "", False, (), (), shown=(("all", (tmp_path / "big.png",)),))
+    report = Diagnosis(tmp_path, "images", "images", "", False, (), (), shown=(("all", (tmp_path / "big.png",)),))
     (source,) = parsed(report).sources
     with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as image:
         assert image.size == (360, 180)
 
 
 def test_a_name_that_is_no_text_does_not_stop_the_page(tmp_path):
-    report = Report(tmp_path, "images", "images", "", False, (), (Finding("a", "note", "x\udcff", "y"),))
+    report = Diagnosis(tmp_path, "images", "images", "", False, (), (Finding("a", "note", "x\udcff", "y"),))
     assert write_page(report, tmp_path / "out") == tmp_path / "out/index.html"
     assert "x?" in (tmp_path / "out/index.html").read_text(encoding="utf-8")
 
@@ -139,4 +139,4 @@ def test_a_name_that_is_no_text_does_not_stop_the_page(tmp_path):
 def test_what_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(RunError, match="cannot be written"):
-        write_page(Report(tmp_path, "images", "images", "", False, (), ()), tmp_path / "file")
+        write_page(Diagnosis(tmp_path, "images", "images", "", False, (), ()), tmp_path / "file")

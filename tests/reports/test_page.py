@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from img2img.errors import UserError
-from img2img.reports.page import Measure, Page, Shot, with_pictures, write_page
+from img2img.reports.pages.evaluation import Measure, Page, Shot, with_pictures, write_page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -1,0 +1,374 @@
+"""What a set consists of, by names and headers alone: parts, pairs, sizes. Faults are collected, not raised."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from img2img.data.config import DataConfig
+from img2img.data.layouts import by_stem, detect, parts, unpaired
+from img2img.data.samples import Cache, Item, Open, Pictures, open_halves, open_photo, open_two
+from img2img.doctor.findings import WHOLE, Finding, Spot, are, many, share
+from img2img.errors import UserError
+from img2img.images import Picture, as_rgb8, find, read, size
+
+Pixels = np.ndarray[Any, Any]
+Role = Literal["train", "val", "test"]
+One = TypeVar("One")
+Answer = TypeVar("Answer")
+# what lies beside pictures without being meant as one
+BESIDE = frozenset((".csv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".html", ".npy", ".npz", ".db", ".ini"))
+
+
+class Reader(Cache):
+    """Reads pictures and keeps none of them, but what each file was: its format and its mode."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.facts: dict[Path, tuple[str, str]] = {}
+
+    def read(self, path: Path) -> Pixels:
+        """(H, W, 3) uint8.
+
+        Raises:
+            UserError: the picture cannot be read.
+        """
+        picture = read(path)
+        self.facts[path] = (picture.format, mode(picture))
+        return as_rgb8(picture)
+
+
+def mode(picture: Picture) -> str:
+    """Channels and depth in words, and what reading changed: ``RGB, 8 bits``."""
+    colour = "grey" if picture.pixels.shape[2] == 1 else "RGB"
+    alpha = " with alpha" if picture.alpha is not None else ""
+    changed = [note for note in picture.notes if not note.startswith("named ")]
+    return "; ".join([f"{colour}{alpha}, {8 * picture.pixels.itemsize} bits", *changed])
+
+
+@dataclass(frozen=True)
+class Part:
+    """Pictures or pairs of one part of a set; of unpaired data, of one ``side`` of it."""
+
+    name: str
+    role: Role
+    side: Literal["pair", "source", "target"]
+    pictures: Pictures
+    reader: Reader
+
+    @property
+    def of(self) -> str:
+        """`` of train``, or nothing where the set has no parts."""
+        return _of(self.name)
+
+    @property
+    def splits(self) -> bool:
+        """Whether its pictures are those that training splits a validation part from."""
+        return self.role == "train" and self.side != "target"
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        """The files of a picture, source first."""
+        item = self.pictures.items[index]
+        return tuple(file for file in (item.source, item.target) if file is not None)
+
+
+def _of(name: str) -> str:
+    return "" if name == WHOLE else f" of {name}"
+
+
+@dataclass
+class Inventory:
+    """The readable pictures of a set by part, what is wrong with the others, and what can be told without decoding."""
+
+    root: Path
+    config: DataConfig
+    layout: str
+    direction: str
+    parts: list[Part] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    broken: list[Spot] = field(default_factory=list)
+
+    def label(self, file: Path) -> str:
+        """A file's path below the set."""
+        return str(file.relative_to(self.root)) if file != self.root else file.name
+
+
+def in_threads(work: Callable[[One], Answer], things: Iterable[One], threads: int) -> Iterator[Answer]:
+    """The answers in order; decoding gives Python's lock free, so that threads use all cores.
+
+    Few are in the making at a time, so that memory does not grow with their number, and a break does not wait for all.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[Answer]] = deque()
+        try:
+            for thing in things:
+                begun.append(pool.submit(work, thing))
+                if len(begun) > 4 * threads:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for future in begun:
+                future.cancel()
+
+
+def take(config: DataConfig, threads: int) -> Inventory:
+    """Look through the folder ``config.path`` in its layout.
+
+    Raises:
+        UserError: no such folder, no pictures, or no telling how it is laid out: nothing can be looked at.
+    """
+    if config.path is None:
+        raise UserError("--data is needed: the folder to look at")
+    path = Path(config.path)
+    if not path.exists():
+        raise UserError(f"--data {path}: no such folder")
+    if not path.is_dir():
+        raise UserError(f"--data {path}: is a file; the doctor looks at folders of pictures")
+    if config.layout in ("arrays", "mixture"):
+        raise UserError(f"data.layout={config.layout}: has no files of pictures to look at")
+    layout = detect(path, config) if config.layout == "auto" else config.layout
+    if layout == "unpaired":
+        places = unpaired(path, config)
+        found = Inventory(path, config, layout, f"{places['train'][0].name} to {places['train'][1].name}")
+        for name, both in places.items():
+            for side, folder in zip(("source", "target"), both, strict=True):
+                _photos(found, folder.name, "train" if name == "train" else "test", side, folder, threads)  # type: ignore[arg-type]
+    else:
+        found = Inventory(path, config, layout, _direction(layout, config))
+        for name, place in parts(path, layout, config).items():
+            role: Role = "val" if name == "val" else "test" if name == "test" else "train"
+            if layout == "two_folders":
+                found.direction = f"{place[0].name} to {place[1].name}"
+                _two_folders(found, name, role, place[0], place[1], threads)
+            elif layout == "side_by_side":
+                _side_by_side(found, name, role, place[0], threads)
+            else:
+                _photos(found, name, role, "pair", place[0], threads)
+    if not found.parts:
+        raise UserError(f"--data {path}: no pictures in it that could be looked at")
+    _no_training_part(found)
+    _small(found)
+    return found
+
+
+def _direction(layout: str, config: DataConfig) -> str:
+    if layout == "side_by_side":
+        sides = "left half to right half" if config.direction == "AtoB" else "right half to left half"
+        return f"{sides} ({config.direction})"
+    return f"source made by {config.synthesis}" if layout == "photos" else "pictures alone"
+
+
+def _find(found: Inventory, folder: Path) -> list[Path]:
+    """Its pictures, and a finding where there are none or things that are not read as pictures."""
+    try:
+        files = find(folder)
+    except UserError as error:
+        found.findings.append(Finding("empty", "stops", str(error), "put the pictures there, or remove the folder"))
+        return []
+    known = set(files)
+    other = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path not in known
+        and path.suffix.lower() not in BESIDE
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if other:
+        found.findings.append(
+            Finding(
+                "stray",
+                "note",
+                f"{many(len(other), 'file')} in {found.label(folder)} {are(len(other))} not read as pictures",
+                "convert them to PNG or JPEG if they belong to the set (links out of the folder: copy the file)",
+                tuple(Spot(found.label(path), (path,)) for path in other),
+            )
+        )
+    return files
+
+
+def _sizes(found: Inventory, files: Iterable[Path], threads: int) -> dict[Path, tuple[int, int]]:
+    """(width, height) of each file whose header can be read; the others are put down as broken."""
+
+    def measure(file: Path) -> tuple[int, int] | str:
+        try:
+            return size(file)
+        except UserError as error:
+            return str(error)
+
+    listed = list(files)
+    good = {}
+    for file, answer in zip(listed, in_threads(measure, listed, threads), strict=True):
+        if isinstance(answer, str):
+            found.broken.append(Spot(_shorter(found, file, answer), (file,)))
+        else:
+            good[file] = answer
+    return good
+
+
+def _shorter(found: Inventory, file: Path, reason: str) -> str:
+    """The reason with the file's path below the set."""
+    return f"{found.label(file)}: {reason.removeprefix(f'{file}: ')}"
+
+
+def _add(
+    found: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], items: list[Item], how: Open
+) -> None:
+    if items:
+        reader = Reader()
+        found.parts.append(Part(name, role, side, Pictures(tuple(items), found.config, how, reader), reader))
+
+
+def _photos(
+    found: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], folder: Path, threads: int
+) -> None:
+    sizes = _sizes(found, _find(found, folder), threads)
+    items = [Item(str(file.relative_to(folder)), target=file, size=size) for file, size in sizes.items()]
+    _add(found, name, role, side, items, open_photo)
+
+
+def _side_by_side(found: Inventory, name: str, role: Role, folder: Path, threads: int) -> None:
+    sizes = _sizes(found, _find(found, folder), threads)
+    odd = [file for file, (width, _) in sizes.items() if width % 2]
+    if odd:
+        found.findings.append(
+            Finding(
+                "odd_width",
+                "stops",
+                f"{share(len(odd), len(sizes), 'picture')}{_of(name)} cannot be halved into a pair (odd width)",
+                "cut them to an even width, so that both halves have one size, or remove them",
+                tuple(Spot(f"{found.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
+            )
+        )
+    items = [
+        Item(str(file.relative_to(folder)), source=file, size=(width // 2, height))
+        for file, (width, height) in sizes.items()
+        if width % 2 == 0
+    ]
+    _add(found, name, role, "pair", items, open_halves)
+
+
+def _two_folders(found: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
+    sides: list[dict[str, Path]] = []
+    for folder in (source, target):
+        files = _find(found, folder)
+        stems, doubles = by_stem(folder) if files else ({}, [])
+        if doubles:
+            found.findings.append(
+                Finding(
+                    "double_name",
+                    "stops",
+                    f"{many(len(doubles), 'picture')} in {found.label(folder)} named like another but for the ending",
+                    "pairs are matched by name without ending: keep one of each",
+                    tuple(Spot(f"{found.label(file)} and {first.name}", (file, first)) for file, first in doubles),
+                )
+            )
+        sides.append(stems)
+    left, right = sides
+    alone = [(file, target) for stem, file in left.items() if stem not in right]
+    alone += [(file, source) for stem, file in right.items() if stem not in left]
+    if alone:
+        found.findings.append(
+            Finding(
+                "no_partner",
+                "stops",
+                f"{many(len(alone), 'picture')}{_of(name)} without partner of the same name",
+                "add the missing files or remove these (names must be the same but for the ending)",
+                tuple(Spot(f"{found.label(file)}: none in {found.label(other)}", (file,)) for file, other in alone),
+            )
+        )
+    both = [(left[stem], right[stem]) for stem in left if stem in right]
+    sizes = _sizes(found, [file for pair in both for file in pair], threads)
+    both = [(one, other) for one, other in both if one in sizes and other in sizes]
+    unequal = [(one, other) for one, other in both if sizes[one] != sizes[other]]
+    if unequal:
+        found.findings.append(
+            Finding(
+                "sizes_differ",
+                "stops",
+                f"{share(len(unequal), len(both), 'pair')}{_of(name)} with sides of different size",
+                "replace the one that was scaled or cut, or remove both of a pair",
+                tuple(
+                    Spot(f"{found.label(one)} ({_x(sizes[one])} against {_x(sizes[other])})", (one, other))
+                    for one, other in unequal
+                ),
+            )
+        )
+    items = [
+        Item(str(one.relative_to(source)), source=one, target=other, size=sizes[one])
+        for one, other in both
+        if sizes[one] == sizes[other]
+    ]
+    _add(found, name, role, "pair", items, open_two)
+
+
+def _x(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _no_training_part(found: Inventory) -> None:
+    if all(part.role != "train" for part in found.parts):
+        found.findings.append(
+            Finding(
+                "no_training",
+                "stops",
+                f"has a part {found.parts[0].name} but none to train on",
+                "add a folder train beside it (evaluate takes the set as it is)",
+            )
+        )
+
+
+def _small(found: Inventory) -> None:
+    """Pictures that the crop does not fit into; where a size to load is given, they are enlarged to it."""
+    crop = found.config.crop
+    if crop is None or found.config.load is not None:
+        return
+    for part in found.parts:
+        if part.role != "train":
+            continue
+        sizes = [(part.files(index), item.size) for index, item in enumerate(part.pictures.items) if item.size]
+        small = [(files, size) for files, size in sizes if min(size) < crop]
+        if small:
+            least = min(min(size) for _, size in small)
+            text = f"{share(len(small), len(sizes), 'picture')}{part.of} {are(len(small))} smaller than the crop of"
+            spots = [Spot(f"{found.label(files[0])} ({_x(size)})", files) for files, size in small]
+            fix = f"data.crop={least} or less takes them as they are; or remove them"
+            findings = Finding("small", "note", f"{text} {crop} px (mirrored to fit)", fix, tuple(spots))
+            found.findings.append(findings)
+
+
+def further(config: DataConfig, layout: str, path: Path, threads: int) -> list[Inventory]:
+    """Another set to compare with, whatever its layout: as recognised, else as ``config`` says, else as pictures.
+
+    Pictures that may as well be pairs side by side, as ours (in ``layout``) are, are taken both ways: as one of them
+    alone they would match nothing if they are the other.
+
+    Raises:
+        UserError: no such folder, or no pictures in it.
+    """
+    if not path.is_dir():
+        raise UserError(f"--against {path}: no such folder")
+    here = replace(config, path=str(path), layout="auto")
+    ways = (here, replace(here, source=None, target=None), replace(here, layout=config.layout))
+    for way in ways:
+        try:
+            if way.layout not in ("arrays", "mixture"):
+                return [take(way, threads)]
+        except UserError:
+            continue
+    try:
+        found = [take(replace(here, layout="images", source=None, target=None), threads)]
+    except UserError as error:
+        raise UserError(f"--against {str(error).removeprefix('--data ')}") from error
+    if layout == "side_by_side":
+        with suppress(UserError):
+            found.append(take(replace(here, layout="side_by_side"), threads))
+    return found

@@ -1,0 +1,187 @@
+"""One look at each picture: it is decoded whole, measured, and let go; a few hundred bytes and a thumbnail stay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from img2img.data.samples import open_photo
+from img2img.data.split import SIDE as THUMB
+from img2img.data.split import thumbnail
+from img2img.doctor.inventory import Part, in_threads
+from img2img.doctor.pair_tests import (
+    ALIKE,
+    RANGE,
+    VOTES,
+    correlation,
+    detail,
+    distinct,
+    flat,
+    grey,
+    middle,
+    peak,
+    same_outside,
+    sampled,
+    strokes,
+    surface,
+    vote,
+    vote_drawn,
+)
+from img2img.errors import UserError
+from img2img.images import digest
+
+Pixels = np.ndarray[Any, Any]
+BINS = 32
+# standard deviation in grey levels under which a picture is blank (the least of 3,000 real pictures and labels: 16)
+BLANK = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is kept of a picture or pair. ``error``: why it could not be decoded; then nothing else is known.
+
+    All but that is of the sides there are, source first: ``digests`` identify their pixels, ``flats`` are the shares of
+    flat pixels, ``colours`` the numbers of distinct colours in a sample. ``shift`` is (px right, px down) of the source
+    against the target where both show the same, ``likeness`` the correlation of their detail then, ``alike`` that of
+    their thumbnails.
+    """
+
+    error: str = ""
+    digests: tuple[str, ...] = ()
+    blank: tuple[str, ...] = ()
+    vote: int = 0
+    drawn: int = 0
+    alike: float = 1.0
+    likeness: float = 0.0
+    shift: tuple[int, int] | None = None
+    margin: float = 0.0
+    flats: tuple[float, ...] = ()
+    colours: tuple[int, ...] = ()
+
+
+@dataclass
+class Seen:
+    """All looks at a part.
+
+    ``thumbs`` hold (N, 24, 24, 3) uint8 of each side, ``palettes`` how often each of 32^3 colours is in its flat areas;
+    ``plane`` is the sum of the `surface` of the strokes of those ``planes`` pairs that do not show the same detail.
+    """
+
+    part: Part
+    looks: list[Look] = field(default_factory=list)
+    thumbs: dict[str, Pixels] = field(default_factory=dict)
+    palettes: dict[str, Pixels] = field(default_factory=dict)
+    plane: Pixels = field(default_factory=lambda: np.zeros((2 * RANGE + 1, 2 * RANGE + 1)))
+    planes: int = 0
+
+    def fill(self, synthesis: str, threads: int) -> Iterator[int]:
+        """Decode and measure every picture of the part, one a thread at a time; 1 for each that is done."""
+        count = len(self.part.pictures)
+        lock = threading.Lock()
+
+        def one(index: int) -> Look:
+            try:
+                sides = self.part.pictures.decode(index)
+            except UserError as error:
+                return Look(error=str(error))
+            return _measure(self, index, count, sides, synthesis, lock)
+
+        for look in in_threads(one, range(count), threads):
+            self.looks.append(look)
+            yield 1
+
+    @property
+    def good(self) -> list[int]:
+        """Indices of what could be decoded."""
+        return [index for index, look in enumerate(self.looks) if not look.error]
+
+    @property
+    def paired(self) -> bool:
+        return "source" in self.thumbs
+
+    @property
+    def deciding(self) -> str:
+        """The side that tells which pairs show the same: the target, but the photo where that is a drawing."""
+        drawn = [look.drawn for look in self.looks]
+        return "source" if self.paired and drawn.count(-1) > 0.5 * len(drawn) else "target"
+
+
+def _measure(
+    seen: Seen, index: int, count: int, sides: dict[str, Pixels], synthesis: str, lock: threading.Lock
+) -> Look:
+    small = {name: thumbnail(pixels).astype(np.uint8) for name, pixels in sides.items()}
+    # block means spread less than their pixels: where they do, the picture is not blank
+    blank = tuple(name for name, pixels in sides.items() if _spread(small[name]) < BLANK and _spread(pixels) < BLANK)
+    centres = {name: middle(pixels) for name, pixels in sides.items()}
+    flats, colours = [], []
+    for name, centre in centres.items():
+        calm, sample = flat(centre), sampled(centre)
+        flats.append(float(calm.mean()))
+        colours.append(distinct(sample))
+        palette = _palette(sample[sampled(calm)])
+        with lock:
+            if name not in seen.thumbs:
+                seen.thumbs[name] = np.zeros((count, THUMB, THUMB, 3), np.uint8)
+                seen.palettes[name] = np.zeros(BINS**3, np.int64)
+            seen.thumbs[name][index] = small[name]
+            seen.palettes[name] += palette
+    known: dict[str, Any] = {
+        "digests": tuple(digest(pixels) for pixels in sides.values()),
+        "blank": blank,
+        "flats": tuple(flats),
+        "colours": tuple(colours),
+    }
+    if len(sides) < 2 or sides["source"].shape != sides["target"].shape:
+        return Look(**known)
+    source, target = centres["source"], centres["target"]
+    if not blank and min(source.shape[:2]) >= 4 * RANGE:
+        one, other = grey(source), grey(target)
+        if synthesis == "hole" and same_outside(source, target):
+            shift, likeness, margin = (0, 0), 1.0, 0.0
+        else:
+            shift, likeness, margin = peak(surface(detail(one), detail(other)))
+        known["likeness"] = likeness
+        if likeness >= ALIKE:
+            known |= {"shift": shift, "margin": margin}
+        else:
+            plane = surface(strokes(one), strokes(other))
+            with lock:
+                seen.plane += plane
+                seen.planes += 1
+    drawn = vote_drawn((flats[0], flats[1]), (colours[0], colours[1]))
+    known["drawn"] = drawn
+    known["vote"] = drawn if synthesis == "edges" else vote(synthesis, source, target)
+    known["alike"] = correlation(small["source"].astype(np.float32), small["target"].astype(np.float32))
+    return Look(**known)
+
+
+def _spread(pixels: Pixels) -> float:
+    """The largest standard deviation of a channel, in grey levels."""
+    import cv2
+
+    return float(cv2.meanStdDev(pixels)[1].max())
+
+
+def _palette(pixels: Pixels) -> Pixels:
+    """Counts of (N, 3) uint8 colours, 32 levels a channel."""
+    levels = (pixels // (256 // BINS)).astype(np.int64)
+    return np.bincount((levels[:, 0] * BINS + levels[:, 1]) * BINS + levels[:, 2], minlength=BINS**3)
+
+
+def sample_votes(part: Part, synthesis: str, most: int = 24) -> list[tuple[int, int]]:
+    """(index, vote) of a few pairs, evenly through the part; those that cannot be decoded are left out."""
+    if synthesis not in VOTES or part.pictures.opener is open_photo:
+        return []
+    count = len(part.pictures)
+    votes = []
+    for index in sorted({round(place) for place in np.linspace(0, count - 1, min(most, count))}):
+        try:
+            sides = part.pictures.decode(index)
+        except UserError:
+            continue
+        votes.append((index, vote(synthesis, middle(sides["source"]), middle(sides["target"]))))
+    return votes

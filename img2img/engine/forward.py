@@ -1,0 +1,196 @@
+"""One generator forward over one batch, and the critics' verdicts on it, computed when first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
+from img2img.compute.random import NamedRandom
+from img2img.engine.player import Player
+from img2img.engine.pool import ImagePool
+from img2img.losses.games import at_least_fp32
+from img2img.types import Batch, Game, Match, Verdict
+
+Side = Literal["critic", "generator"]
+
+
+@dataclass
+class StepLog:
+    """What a step has to say: scalars for the log, the critic forwards made, whether every objective was finite."""
+
+    device: torch.device
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    critic_forwards: int = 0
+    bad: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.bad = torch.zeros((), dtype=torch.bool, device=self.device)
+
+    def add(self, name: str, value: Tensor) -> None:
+        """Note a scalar without reading it: nothing waits for the device."""
+        value = value.detach().float()
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def check(self, objective: Tensor) -> None:
+        """Remember whether an objective was not finite."""
+        self.bad = self.bad | ~torch.isfinite(objective.detach())
+
+    def means(self) -> dict[str, Tensor]:
+        """The mean of each scalar since the last `clear`."""
+        return {name: total / self.counts[name] for name, total in self.sums.items()}
+
+    def clear(self) -> None:
+        """Begin anew, after a log line."""
+        self.sums, self.counts = {}, {}
+
+
+@dataclass
+class Forward:
+    """The images of one scene and everything needed to judge them; both sides of the game share it.
+
+    ``joint`` is for simultaneous updates: both sides then use one forward with both graphs.
+    """
+
+    batch: Batch
+    images: Mapping[str, Tensor]
+    matches: Sequence[Match]
+    critics: Player | None
+    pools: Mapping[str, ImagePool]
+    draws: NamedRandom
+    world: World
+    precision: Precision
+    notes: StepLog
+    joint: bool = False
+    shared: dict[str, Tensor] = field(default_factory=dict)
+    _verdicts: dict[tuple[str, int, str, int, bool, bool, bool], Verdict] = field(default_factory=dict)
+    _pooled: dict[int, Tensor] = field(default_factory=dict)
+
+    def seen_by(self, side: Side, game: Game, prefix: str) -> View:
+        """The scene as the losses of one side see it; ``prefix`` begins the names of what they log."""
+        return View(self, side, game, prefix)
+
+    def player(self) -> Player:
+        """The critics."""
+        if self.critics is None:
+            raise LookupError("this method has no critic")
+        return self.critics
+
+    def forget(self) -> None:
+        """Drop remembered verdicts (their graphs are spent, or their critic has moved on)."""
+        self._verdicts.clear()
+
+    def inputs(self, place: int, fake: bool, detached: bool, pooled: bool) -> Tensor:
+        """What the critic of match number ``place`` is given."""
+        match = self.matches[place]
+        images = match.fake if fake else match.real
+        if detached:
+            images = images.detach()
+        if match.condition is not None:
+            images = torch.cat([match.condition, images], dim=1)
+        if not pooled:
+            return images
+        if place not in self._pooled:
+            self._pooled[place] = self.pools[match.critic].query(images, self.draws, match.critic)
+        return self._pooled[place]
+
+    def verdict(self, place: int, *, fake: bool, detached: bool, graph: bool, pooled: bool) -> Verdict:
+        """A critic's verdict on one side of match number ``place``, remembered for the critic's present weights."""
+        critics = self.player()
+        name = self.matches[place].critic
+        key = (name, critics.version, "fake" if fake else "real", place, detached, graph, pooled)
+        if key not in self._verdicts:
+            images = self.inputs(place, fake, detached, pooled)
+            with torch.set_grad_enabled(graph or not detached), self.precision.autocast():
+                self._verdicts[key] = critics[name](images)
+            self.notes.critic_forwards += 1
+        return self._verdicts[key]
+
+    def judge(self, place: int, images: Tensor) -> Verdict:
+        self.notes.critic_forwards += 1
+        with self.precision.exact():
+            verdict: Verdict = self.player()[self.matches[place].critic](at_least_fp32(images))
+            return verdict
+
+
+class View:
+    """`img2img.types.Scene` for the losses of one side."""
+
+    def __init__(self, stage: Forward, side: Side, game: Game, prefix: str) -> None:
+        self._stage = stage
+        self._side = side
+        self._game = game
+        self._prefix = prefix
+
+    @property
+    def batch(self) -> Batch:
+        return self._stage.batch
+
+    @property
+    def images(self) -> Mapping[str, Tensor]:
+        return self._stage.images
+
+    @property
+    def matches(self) -> Sequence[Match]:
+        return self._stage.matches
+
+    @property
+    def game(self) -> Game:
+        return self._game
+
+    def _place(self, match: Match) -> int:
+        return next(place for place, mine in enumerate(self._stage.matches) if mine is match)
+
+    def _pooled(self, match: Match) -> bool:
+        return self._side == "critic" and self._stage.pools[match.critic].size > 0
+
+    def real(self, match: Match) -> Verdict:
+        graph = self._side == "critic" or self._stage.joint
+        verdict = self._stage.verdict(self._place(match), fake=False, detached=True, graph=graph, pooled=False)
+        if self._side == "generator" and self._stage.joint:
+            logits, features = (tuple(part.detach() for part in parts) for parts in (verdict.logits, verdict.features))
+            return Verdict(logits, features)
+        return verdict
+
+    def fake(self, match: Match) -> Verdict:
+        place, pooled = self._place(match), self._pooled(match)
+        if self._side == "generator" or (self._stage.joint and not pooled):
+            return self._stage.verdict(place, fake=True, detached=False, graph=True, pooled=False)
+        return self._stage.verdict(place, fake=True, detached=True, graph=True, pooled=pooled)
+
+    def shown(self, match: Match) -> tuple[Tensor, Tensor]:
+        place = self._place(match)
+        detached = self._side == "critic"
+        real = self._stage.inputs(place, False, True, False)
+        fake = self._stage.inputs(place, True, detached, self._pooled(match))
+        return at_least_fp32(real), at_least_fp32(fake)
+
+    def judge(self, match: Match, images: Tensor) -> Verdict:
+        return self._stage.judge(self._place(match), images)
+
+    def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:
+        return list(self._stage.player()[match.critic].parameters())
+
+    def draw(self, name: str, shape: Sequence[int]) -> Tensor:
+        return self._stage.draws(name, shape)
+
+    def mean(self, values: Tensor) -> Tensor:
+        return self._stage.world.mean(values)
+
+    def reduce(self, values: Tensor) -> Tensor:
+        return self._stage.world.all_reduce_mean(values)
+
+    def log(self, name: str, value: Tensor) -> None:
+        self._stage.notes.add(f"{self._prefix}/{name}", value)
+
+    def once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        if name not in self._stage.shared:
+            self._stage.shared[name] = compute()
+        return self._stage.shared[name]

@@ -1,0 +1,1 @@
+"""Results against targets: requests, scores, cards and reports."""

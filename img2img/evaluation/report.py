@@ -1,0 +1,127 @@
+"""What an evaluation leaves behind: tables, values of each picture, figures, a page to look at, and its card."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2img.errors import UserError, unknown
+from img2img.evaluation.compare import INPUT, Evaluation
+from img2img.files import atomic
+from img2img.images import Pixels, as_rgb8, read
+from img2img.metrics import METRICS
+from img2img.reports.figures import metric_plot, save_png, zoomed_grid
+from img2img.reports.pages.evaluation import Measure, Page, Shot, write_page
+from img2img.reports.table import FORMATS, Table
+
+ROWS_IN_FIGURE = 4
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse unknown formats before any work."""
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown("format", name, FORMATS, "--format")
+    if not formats:
+        raise UserError(f"--format: at least one is needed (known: {', '.join(sorted(FORMATS))})")
+
+
+def render(evaluation: Evaluation, form: str) -> str:
+    """The table in a format."""
+    return FORMATS[form](evaluation.table)
+
+
+def write_report(evaluation: Evaluation, output: Path, formats: Sequence[str]) -> list[str]:
+    """Write everything to ``output``; lines that say what lies where."""
+    table = evaluation.table
+    lines = []
+
+    def text(name: str, content: str, what: str) -> None:
+        with atomic(output / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+        lines.append(f"{what}: {output / name}")
+
+    for form in formats:
+        text(f"table.{'tex' if form == 'latex' else form}", render(evaluation, form) + "\n", "table")
+    text("per_image.csv", table.per_image(), "values of each picture")
+    text("card.json", json.dumps({**table.card, **evaluation.when}, indent=1) + "\n", "card")
+    if evaluation.explained:
+        text("explain.txt", evaluation.explanation() + "\n", "under every protocol")
+    save_png(output / "comparison.png", _comparison(evaluation))
+    lines.append(f"before and after: {output / 'comparison.png'}")
+    for metric in table.metrics:
+        about = METRICS[metric]
+        values = {method: table.values(method, metric) for method in table.methods}
+        title = f"{about.title}{f' ({about.unit})' if about.unit else ''}"
+        plot = metric_plot(values, list(evaluation.targets), title, about.higher_is_better)
+        save_png(output / f"plot_{metric}.png", plot)
+    lines.append(f"each picture's values drawn: {output / 'plot_*.png'}")
+    write_page(output / "report.html", _page(evaluation))
+    lines.append(f"page to look at: {output / 'report.html'}")
+    return lines
+
+
+def _comparison(evaluation: Evaluation) -> Pixels:
+    """A grid of source, each method and target for the first pictures, with what tells them apart enlarged."""
+    columns = {**({"input": evaluation.sources} if evaluation.sources else {}), **evaluation.results}
+    columns["target"] = evaluation.targets
+    stems = list(evaluation.targets)[:ROWS_IN_FIGURE]
+    rows = [[as_rgb8(read(files[stem])) for files in columns.values()] for stem in stems]
+    return zoomed_grid(rows, list(columns), source=0 if evaluation.sources else None)
+
+
+def _interval(table: Table, method: str, metric: str) -> str:
+    digits = METRICS[metric].digits
+    mean, left_out = table.mean(method, metric)
+    low, high = table.interval(method, metric)
+    between = "" if math.isnan(low) else f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{mean:.{digits}f}{between}{f' ({left_out} left out)' if left_out else ''}"
+
+
+def _page(evaluation: Evaluation) -> Page:
+    table = evaluation.table
+    values: dict[str, dict[str, dict[str, float]]] = {}
+    reasons: dict[str, dict[str, dict[str, str]]] = {}
+    for score in table.scores:
+        row = f"{score.method}-seed{score.seed}" if score.seed else score.method
+        values.setdefault(score.image, {}).setdefault(row, {})[score.metric] = score.value
+        if math.isnan(score.value):
+            reasons.setdefault(score.image, {}).setdefault(row, {})[score.metric] = score.reason
+    shots = [
+        Shot(
+            name=stem,
+            target=target,
+            results={name: files[stem] for name, files in evaluation.results.items()},
+            values=values[stem],
+            reasons=reasons.get(stem, {}),
+            source=evaluation.sources[stem] if evaluation.sources else None,
+        )
+        for stem, target in evaluation.targets.items()
+    ]
+    about = [METRICS[name] for name in table.metrics]
+    measures = [
+        Measure(name, one.title, one.digits, one.higher_is_better, one.unit)
+        for name, one in zip(table.metrics, about, strict=True)
+    ]
+    rows = [[method, *(_interval(table, method, name) for name in table.metrics)] for method in table.methods]
+    best = {
+        (row, column)
+        for row, method in enumerate(table.methods)
+        for column, name in enumerate(table.metrics, 1)
+        if method in table.best(name)
+    }
+    return Page(
+        title=f"{', '.join(evaluation.results)} on {len(shots)} pictures",
+        protocol=table.protocol,
+        methods=list(evaluation.results),
+        metrics=measures,
+        shots=shots,
+        base=INPUT if evaluation.sources else None,
+        head=["method", *(f"{one.title}{f' ({one.unit})' if one.unit else ''}, 95 % interval" for one in about)],
+        rows=rows,
+        best=frozenset(best),
+        notes=table.notes,
+        card={**table.card, **evaluation.when},
+    )

@@ -1,0 +1,48 @@
+"""What most flows share: one generator, one critic, nothing drawn, no mask."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from img2img.config import options
+from img2img.errors import UserError
+from img2img.types import Batch, Draw
+
+
+def needed(value: Tensor | None, name: str, flow: str) -> Tensor:
+    """``value``, or the error that the data have none for this flow."""
+    if value is None:
+        raise UserError(f"flow {flow!r} needs data with a {name}; this data set has none (see data.layout)")
+    return value
+
+
+@options
+class OneGenerator:
+    """The properties of `img2img.types.Flow` for one generator and one critic; a flow states what differs."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        return ("generator",)
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic",)
+
+    @property
+    def makes(self) -> tuple[str, ...]:
+        return ("fake",)
+
+    @property
+    def redraws(self) -> bool:
+        return False
+
+    @property
+    def from_noise(self) -> bool:
+        return False
+
+    @property
+    def needs_mask(self) -> bool:
+        return False
+
+    def prepare(self, batch: Batch, draw: Draw) -> Batch:
+        return batch

@@ -1,0 +1,193 @@
+"""A task says which pictures go in and come out; with a method and overrides it becomes the settings of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from img2img.config import Tree, build, config_files, merge, named_file, options, override, plain, read_yaml
+from img2img.data.config import DataConfig
+from img2img.errors import UserError, nearest, unknown
+from img2img.metrics import METRICS, Protocol, read_protocol
+from img2img.networks.init import INITS
+from img2img.recipes.method import Method
+from img2img.recipes.train_config import TrainConfig
+
+LENGTHS = ("steps", "epochs", "minutes")
+SECTIONS = ("data", "train")
+
+
+@options
+class Task:
+    """The keys of a task's YAML (besides ``data`` and ``train``, which it presets).
+
+    ``metrics`` are taken in validation under ``protocol``; ``selection``, one of them or ``none``, chooses the best
+    weights.
+    """
+
+    description: str = ""
+    default_method: str
+    metrics: tuple[str, ...] = ("psnr", "ssim")
+    protocol: str = "rgb"
+    selection: str = "psnr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of a run: task and method by name, what they say, the data and the training."""
+
+    task_name: str
+    method_name: str
+    task: Task
+    method: Method
+    data: DataConfig
+    train: TrainConfig
+
+    def __post_init__(self) -> None:
+        for name in self.task.metrics:
+            if name not in METRICS:
+                raise unknown("metric", name, METRICS, "metrics")
+        if self.protocol.depth != 8:
+            raise UserError(f"protocol {self.task.protocol!r}: training pictures have 8 bits a sample")
+        if self.task.selection not in (*self.task.metrics, "none"):
+            raise UserError(f"selection {self.task.selection!r} is not among metrics ({', '.join(self.task.metrics)})")
+        if self.train.patience is not None and self.task.selection == "none":
+            raise UserError("train.patience waits for a better selection metric, but this task has selection: none")
+        if self.train.init not in INITS:
+            raise unknown("initialisation", self.train.init, INITS, "train.init")
+
+    @property
+    def protocol(self) -> Protocol:
+        """What validation measures by."""
+        return read_protocol(self.task.protocol)
+
+    @property
+    def selection(self) -> str:
+        """The measure that chooses the best weights, as the protocol means it, or ``none``."""
+        chosen = self.task.selection
+        return chosen if chosen == "none" else self.protocol.names([chosen])[0]
+
+    @property
+    def tree(self) -> Tree:
+        """Complete plain values, in the order config.yaml has them."""
+        task, method = plain(self.task), plain(self.method)
+        # the method's sections for tasks have done their work; descriptions are the files' own
+        for tree, keys in ((task, ("description", "default_method")), (method, ("description", "tasks"))):
+            for key in keys:
+                tree.pop(key)
+        names = {"task": self.task_name, "method": self.method_name}
+        return {**names, **task, **method, "data": plain(self.data), "train": plain(self.train)}
+
+
+TASK_KEYS = {f.name for f in dataclasses.fields(Task)}
+METHOD_KEYS = {f.name for f in dataclasses.fields(Method)}
+# the lowest layer: so that options can be given to what a default names (optimizers.generator.lr=1e-4)
+OWN = ("description", "generator", "generator_losses", "tasks")
+DEFAULTS = {k: v for k, v in plain(Method(generator="", generator_losses={"": 0.0})).items() if k not in OWN}
+KNOWN = {"task", "method", "data", "train"} | TASK_KEYS | METHOD_KEYS
+
+
+def from_tree(tree: Tree, where: str) -> Settings:
+    """Settings from a complete tree (a run's config.yaml)."""
+    for key in tree:
+        if key not in KNOWN:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), KNOWN)}")
+    task_tree = {"default_method": tree.get("method", ""), **{k: v for k, v in tree.items() if k in TASK_KEYS}}
+    method_tree = {k: v for k, v in tree.items() if k in METHOD_KEYS and k != "description"}
+    return Settings(
+        task_name=str(tree.get("task")),
+        method_name=str(tree.get("method")),
+        task=build(Task, task_tree, where),
+        method=build(Method, method_tree, where),
+        data=build(DataConfig, _section(tree, "data", where), f"{where}: data"),
+        train=build(TrainConfig, _section(tree, "train", where), f"{where}: train"),
+    )
+
+
+def _section(tree: Tree, name: str, where: str) -> Tree:
+    section = tree.get(name) or {}
+    if not isinstance(section, dict):
+        raise UserError(f"{where}: {name} must hold keys, got {section!r}")
+    return section
+
+
+def layer(base: Tree, over: Tree) -> Tree:
+    """``merge``, but a length of training given by a later layer takes the place of an earlier one's.
+
+    A section without keys (``data:`` alone) changes nothing.
+    """
+    over = {key: value for key, value in over.items() if not (key in SECTIONS and value is None)}
+    before, train = base.get("train"), over.get("train")
+    if isinstance(before, dict) and isinstance(train, dict) and any(train.get(key) is not None for key in LENGTHS):
+        base = {**base, "train": {k: v for k, v in before.items() if k not in LENGTHS}}
+    return merge(base, over)
+
+
+def resolve(
+    task: str | None,
+    method: str | None = None,
+    data: str | None = None,
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Settings:
+    """Defaults < task < method < the method's section for the task < ``config`` < ``overrides`` (``key=value``).
+
+    ``config`` may be a run's config.yaml: it then names task and method itself, and repeats that run.
+
+    Raises:
+        UserError: unknown names or keys, wrong types, values out of range, a flag that contradicts ``config``.
+    """
+    file_tree = read_yaml(config) if config else {}
+    over = override(overrides)
+    for flag in ("task", "method"):
+        if flag in over:
+            raise UserError(f"{flag}={over[flag]}: is chosen by --{flag} {over[flag]}")
+    if "tasks" in {**file_tree, **over}:
+        raise UserError("tasks: sections for tasks belong into a method's YAML; give the keys in them directly")
+    for flag, given in (("task", task), ("method", method)):
+        said = file_tree.get(flag)
+        if said is not None and not isinstance(said, str):
+            raise UserError(f"{config}: {flag} must be a name or a YAML file, got {said!r}")
+        if said is not None and given is not None and said != given:
+            raise UserError(f"--{flag} {given} contradicts {config}, which says {flag}: {said}; leave one of them out")
+    task = task or file_tree.get("task")
+    if task is None:
+        raise UserError(f"--task is needed{nearest('', _tasks())}")
+    task_file, task_tree = named_file("tasks", task)
+    method = method or file_tree.get("method") or task_tree.get("default_method")
+    if method is None:
+        raise UserError(f"{task_file}: default_method is missing")
+    method_file, method_tree = named_file("methods", method)
+    for path, part, keys in ((task_file, task_tree, TASK_KEYS), (method_file, method_tree, METHOD_KEYS)):
+        known = keys | {"data", "train"}
+        for key in part:
+            if key not in known:
+                raise UserError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
+    special = _section(_section(method_tree, "tasks", str(method_file)), Path(task).stem, f"{method_file}: tasks")
+    tree: Tree = DEFAULTS
+    for part in (task_tree, method_tree, special, file_tree, over):
+        tree = layer(tree, part)
+    if data is not None:
+        for part, name in ((file_tree, str(config)), (over, "key=value")):
+            said = _section(part, "data", name).get("path")
+            if said is not None and Path(str(said)).resolve() != Path(data).resolve():
+                raise UserError(
+                    f"--data {data} contradicts {name}, which says data.path: {said}; leave one of them out"
+                )
+        tree = merge(tree, {"data": {"path": data}})
+    tree["task"], tree["method"] = task, method
+    tree.pop("tasks", None)
+    tree.pop("description", None)
+    where = str(config) if config else f"task {task}, method {method}"
+    settings = from_tree(tree, where)
+    try:
+        settings.method.rules()
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
+    return settings
+
+
+def _tasks() -> list[str]:
+    return list(config_files("tasks"))

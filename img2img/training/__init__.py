@@ -1,0 +1,1 @@
+"""The life of one training: from settings to a finished run directory."""

@@ -1,0 +1,81 @@
+"""What a training says and refuses on its way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from conftest import picture, small
+from img2img.compute.distributed import World
+from img2img.engine.player import Player
+from img2img.errors import RunError, UserError
+from img2img.recipes.settings import resolve
+from img2img.training.train import train
+
+
+def test_steps_may_change_while_nothing_is_saved(tmp_path):
+    run = tmp_path / "run"
+    train(small("l1", **{"train.steps": 2}), World(), run)
+    (run / "checkpoint.pt").unlink()
+    assert train(small("l1", **{"train.steps": 3}), World(), run).progress.step == 3
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_the_checkpoint(tmp_path, monkeypatch):
+    apply, calls = Player.apply, []
+
+    def spoil(self, gradients, rate_factor=1.0):
+        calls.append(1)
+        if len(calls) > 5:  # the measurement takes some
+            gradients[0] = gradients[0] * torch.inf
+        apply(self, gradients, rate_factor)
+
+    extra = {"train.steps": 40, "train.checkpoint_every": 1, "train.log_every": 100, "train.validate_every": 100}
+    monkeypatch.setattr(Player, "apply", spoil)
+    with pytest.raises(RunError, match="not finite"):
+        train(small("l1", **extra), World(), tmp_path / "run")
+    saved = torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)
+    assert saved["progress"]["step"] >= 1
+    weights = saved["engine"]["parents"][0]["networks"].values()
+    assert all(torch.isfinite(value).all() for value in weights)
+
+
+def test_a_critic_that_has_won_is_an_alarm(tmp_path, capsys):
+    # a generator that hardly moves against a fast critic
+    extra = {
+        "train.steps": 200, "train.log_every": 10, "optimizers.generator.lr": 1e-9, "optimizers.critic.lr": 1e-2,
+        "critic.norm": "none", "critic_steps": 3,
+    }  # fmt: skip
+    train(small("nsgan", **extra), World(), tmp_path / "run")
+    assert capsys.readouterr().err.count("the critic tells every fake") == 1
+
+
+def test_a_collapsed_generator_and_few_samples_are_told(tmp_path, capsys):
+    extra = {"train.init": "normal", "data.samples": 16, "train.validate_every": 2}
+    train(small("nsgan", **extra), World(), tmp_path / "run")
+    told = capsys.readouterr().err
+    # N(0, 0.02) weights of a narrow network give the same point for every z
+    assert "collapse" in told
+    assert "only 16 samples" in told
+    train(small("nsgan", **{"train.validate_every": 2}), World(), tmp_path / "other")
+    assert "collapse" not in capsys.readouterr().err
+
+
+def test_upright_pairs_are_not_taken_for_photos(tmp_path):
+    for number in range(4):
+        clean = picture(number, 96, 64)
+        Image.fromarray(np.concatenate([clean, clean // 2 + 60], 1)).save(tmp_path / f"{number}.png")
+    settings = resolve("derain", "l1", str(tmp_path), None, ["train.steps=1"])
+    with pytest.raises(UserError, match=r"halves of its pictures show the same; say data\.layout"):
+        train(settings, World(), None)
+
+
+def test_compiled_networks_cannot_have_children():
+    with pytest.raises(UserError, match=r"train\.compile=true"):
+        train(small("egan", **{"train.compile": "true"}), World(), None)
+
+
+def test_patience_without_a_metric_is_refused():
+    with pytest.raises(UserError, match=r"train\.patience"):
+        small("nsgan", **{"train.patience": 2})
