@@ -92,8 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _known(error: Exception) -> str | None:
-    text = str(error)
-    if isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text:
+    from img2img.compute.memory import is_out_of_memory
+
+    if is_out_of_memory(error):
         return "not enough memory: use a smaller train.batch, data.crop, --memory or --tile"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'file system'}: {error.strerror}"

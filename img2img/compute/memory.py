@@ -68,3 +68,9 @@ def peak_bytes() -> int:
 
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is Python's, torch's or a library's way of saying that memory ran out."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text

@@ -30,6 +30,7 @@ from img2img.inference import Job, Translator, load, output_names, translate_fol
 from img2img.inference.tiles import Tile
 from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.progress import Reporter
+from img2img.recipes.differences import differences
 from img2img.reports.explain import explain, needed
 from img2img.reports.published import Published
 from img2img.reports.table import Table
@@ -351,7 +352,7 @@ def _runs(weights: Sequence[tuple[str, str]]) -> list[_Run]:
     for name, group in grouped.items():
         first = group[0]
         for other in group[1:]:
-            differing = _differing(_without_seed(first), _without_seed(other))
+            differing = differences(_without_seed(first), _without_seed(other))
             if differing:
                 raise UserError(
                     f"--weights {name}=...: {first.place} and {other.place} differ in {', '.join(differing[:5])}; runs "
@@ -367,17 +368,6 @@ def _without_seed(run: _Run) -> dict[str, Any]:
     config = dict(run.header["config"])
     config["train"] = {key: value for key, value in config["train"].items() if key != "seed"}
     return {**config, "which": run.header.get("which")}
-
-
-def _differing(one: Mapping[str, Any], other: Mapping[str, Any], above: str = "") -> list[str]:
-    found = []
-    for key in sorted({*one, *other}):
-        left, right = one.get(key), other.get(key)
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            found += _differing(left, right, f"{above}{key}.")
-        elif left != right:
-            found.append(f"{above}{key}")
-    return found
 
 
 def _scenes(request: Request, names: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from img2img.compute.memory import is_out_of_memory
 from img2img.errors import RunError, UserError
 from img2img.images import (
     MAX_PIXELS,
@@ -149,7 +150,7 @@ def translate_folder(
 
 def reason(error: BaseException) -> str:
     """A failure in one line."""
-    if isinstance(error, MemoryError) or "not enough memory" in str(error) or "out of memory" in str(error):
+    if is_out_of_memory(error):
         return "not enough memory: give a smaller --memory or --tile"
     return " ".join(str(error).split()) or type(error).__name__
 

@@ -30,6 +30,7 @@ from img2img.inference import Shape, header_for, translator_of
 from img2img.metrics import mean, measure
 from img2img.networks.base import check_training_shape
 from img2img.progress import duration, say
+from img2img.recipes.differences import differences, value_at
 from img2img.recipes.method import build_players
 from img2img.recipes.settings import Settings, from_tree
 from img2img.reports.figures import grid, save_png, scatter, vectors_side_by_side
@@ -303,7 +304,7 @@ def _previous(run: Run, settings: Settings) -> dict[str, Any] | None:
             raise UserError(f"--output {folder}: holds other files, but no run; name a new or empty directory")
         return None
     before = from_tree(read_yaml(run.config), str(run.config))
-    changed = [name for name in _differences(before.tree, settings.tree) if name not in MAY_CHANGE_ON_RESUME]
+    changed = [name for name in differences(before.tree, settings.tree) if name not in MAY_CHANGE_ON_RESUME]
     if "train.steps" in changed and before.train.steps and settings.train.steps:
         if settings.method.build_schedule().needs_total:
             raise UserError(
@@ -313,30 +314,14 @@ def _previous(run: Run, settings: Settings) -> dict[str, Any] | None:
         changed.remove("train.steps")
     if changed:
         lines = "; ".join(
-            f"{name} was {_at(before.tree, name)!r}, now {_at(settings.tree, name)!r}" for name in sorted(changed)
+            f"{name} was {value_at(before.tree, name)!r}, now {value_at(settings.tree, name)!r}"
+            for name in sorted(changed)
         )
         raise UserError(f"--output {folder}: holds a run of another configuration ({lines}); name another directory")
     environment: dict[str, Any] = run.read_json(run.environment)
     if not isinstance(environment, dict) or not {"threads", "processes", "resolved"} <= environment.keys():
         raise UserError(f"{run.environment}: is not what training writes; train with another --output")
     return environment
-
-
-def _differences(one: Any, other: Any, prefix: str = "") -> list[str]:
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        names: list[str] = []
-        for key in {*one, *other}:
-            names += _differences(one.get(key), other.get(key), f"{prefix}.{key}" if prefix else str(key))
-        return names
-    return [] if plain(one) == plain(other) else [prefix]
-
-
-def _at(tree: Any, dotted: str) -> Any:
-    for part in dotted.split("."):
-        if not isinstance(tree, Mapping):
-            return None
-        tree = tree.get(part, tree.get(int(part)) if part.isdigit() else None)
-    return tree
 
 
 def _check_data(run: Run, data: Data, old: Mapping[str, Any] | None) -> None:
