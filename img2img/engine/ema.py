@@ -10,7 +10,7 @@ from torch import nn
 
 
 class Ema:
-    """Shadow networks: parameters and float buffers averaged, integer buffers copied.
+    """Shadow networks: parameters and float buffers averaged; counts and a spectral norm's vectors copied.
 
     The half-life is the number of images after which a weight's share has halved, so that batch size and number of
     processes do not change what is averaged.
@@ -26,13 +26,13 @@ class Ema:
         share = 1 - 0.5 ** (images / self.half_life_images)
         shadow, live = self._floats(self.networks), self._floats(networks)
         torch._foreach_lerp_(shadow, live, share)
-        for mine, theirs in zip(self.networks.buffers(), networks.buffers(), strict=True):
-            if not mine.is_floating_point():
+        for (name, mine), theirs in zip(self.networks.named_buffers(), networks.buffers(), strict=True):
+            if not _averaged(name, mine):
                 mine.copy_(theirs)
 
     @staticmethod
     def _floats(networks: nn.ModuleDict) -> list[torch.Tensor]:
-        buffers = [buffer for buffer in networks.buffers() if buffer.is_floating_point()]
+        buffers = [buffer for name, buffer in networks.named_buffers() if _averaged(name, buffer)]
         return [*(parameter.detach() for parameter in networks.parameters()), *buffers]
 
     def state_dict(self) -> dict[str, Any]:
@@ -40,3 +40,8 @@ class Ema:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.networks.load_state_dict(state)
+
+
+def _averaged(name: str, buffer: torch.Tensor) -> bool:
+    """Whether the mean of a buffer over steps means something: not of counts, nor of unit vectors (spectral norm)."""
+    return buffer.is_floating_point() and "parametrizations" not in name.split(".")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from img2img.engine.ema import Ema
 
@@ -72,3 +73,16 @@ def test_state():
     one.update(live, 4)
     other.update(live, 4)
     assert torch.equal(one.networks["generator"][0].weight, other.networks["generator"][0].weight)
+
+
+def test_the_vectors_of_a_spectral_norm_are_copied():
+    network = nn.ModuleDict({"critic": spectral_norm(nn.Linear(6, 5))})
+    ema = Ema(network, half_life_images=10)
+    for _ in range(4):
+        with torch.no_grad():
+            network["critic"].parametrizations.weight.original.add_(torch.randn(5, 6))
+        network["critic"](torch.randn(2, 6))
+        ema.update(network, 4)
+    live, shadow = network.state_dict(), ema.networks.state_dict()
+    for name in live:
+        assert torch.equal(live[name], shadow[name]) == (name.endswith(("_u", "_v", "bias"))), name

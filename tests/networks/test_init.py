@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from img2img.errors import UserError
 from img2img.networks import CRITICS, GENERATORS
 from img2img.networks.init import INITS, initialize
+from img2img.randomness import torch_generator
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -80,3 +82,29 @@ def test_layers_that_need_another_initialisation_keep_it():
     assert not network.last.weight.any()
     # without norms N(0, 0.02) would let the signal vanish
     assert network.blocks[0][0].weight.std().item() == pytest.approx((2 / (1.04 * 16 * 9)) ** 0.5, rel=0.05)
+
+
+def spectral(seed: int, name: str = "normal") -> nn.Module:
+    network = nn.Sequential(spectral_norm(nn.Conv2d(3, 8, 3)), nn.ReLU(), spectral_norm(nn.Conv2d(8, 16, 3)))
+    initialize(network, name, torch_generator(seed))
+    return network
+
+
+def test_under_a_spectral_norm_the_original_weight_is_set():
+    network = spectral(0)
+    for layer in (network[0], network[2]):
+        assert layer.parametrizations.weight.original.std().item() == pytest.approx(0.02, rel=0.1)
+        largest = torch.linalg.svdvals(layer.weight.detach().flatten(1))[0].item()
+        assert largest == pytest.approx(1, rel=0.02)
+        assert layer.bias.abs().max() == 0
+
+
+def test_a_spectral_norm_is_a_function_of_the_seed():
+    torch.manual_seed(1)
+    one = spectral(5).state_dict()
+    torch.manual_seed(2)
+    other, third = spectral(5).state_dict(), spectral(6).state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    vectors = [name for name in one if name.endswith("_u")]
+    assert len(vectors) == 2
+    assert not any(torch.equal(one[name], third[name]) for name in vectors)
