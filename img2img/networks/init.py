@@ -66,7 +66,7 @@ def initialize(network: nn.Module, name: str, generator: torch.Generator) -> Non
 
 
 def original_weight(module: nn.Module) -> Tensor:
-    """The parameter behind ``module.weight``: what is parametrised is computed at each access, and writing to it lost."""
+    """The parameter behind ``module.weight``; what is parametrised is computed anew at each access."""
     parametrizations = getattr(module, "parametrizations", {})
     weight = parametrizations["weight"].original if "weight" in parametrizations else module.weight
     if not isinstance(weight, Tensor):
