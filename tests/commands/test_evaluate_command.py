@@ -17,7 +17,7 @@ from conftest import picture
 from img2img.commands import main
 from img2img.commands.evaluate import run
 from img2img.errors import UserError
-from img2img.evaluation.compare import INPUT
+from img2img.evaluation.entries import INPUT
 from img2img.images import Picture, write
 from img2img.inference import load
 from img2img.metrics import measure, read_protocol
