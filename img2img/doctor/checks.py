@@ -124,11 +124,12 @@ def same_sides(found: Inventory, seen: Seen) -> list[Finding]:
 
 
 def same_files(found: Inventory, part: Part) -> list[Finding]:
-    """Pairs whose two files hold the same bytes: what `same_sides` finds without decoding; lengths are compared first."""
-    pairs = {index: part.files(index) for index in range(len(part.pictures)) if len(part.files(index)) == 2}
-    alike = [
-        index for index, pair in pairs.items() if not _one_file(pair) and filecmp.cmp(pair[0], pair[1], shallow=False)
-    ]
+    """Pairs whose two files hold the same bytes: `same_sides` without decoding (lengths are compared first)."""
+    pairs = [part.files(index) for index in range(len(part.pictures))]
+    # pairs side by side are one file each; and where both sides are one folder, the inventory says so
+    if any(len(files) != 2 for files in pairs) or _one_file(pairs[0]):
+        return []
+    alike = [index for index, (one, other) in enumerate(pairs) if filecmp.cmp(one, other, shallow=False)]
     return _same(found, part, alike, "are copies of one file")
 
 

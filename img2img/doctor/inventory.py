@@ -321,7 +321,7 @@ def _one_folder(found: Inventory, source: Path, target: Path) -> None:
                 "wrong",
                 f"source and target are the same folder ({found.label(source)} and {found.label(target)})",
                 "put the folder of the other side in the place of the link, or name it with data.source, data.target",
-                (Spot(found.label(source), (source, target)),),
+                (Spot(f"{found.label(source)} leads to {source.resolve()}"),),
             )
         )
 
