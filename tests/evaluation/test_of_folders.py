@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from small_run import evaluate, make_folders, save, taken
 
+import img2img
 from conftest import picture
 from img2img.commands.evaluate import run
 from img2img.errors import UserError
@@ -130,3 +132,19 @@ def test_results_and_targets_must_be_the_same_pictures(folders, capsys):
     (folders / "dark/0.png").unlink()
     with pytest.raises(UserError, match=r"--results dark=.*: no result for .*targets/0\.png"):
         run([*map(str, words)])
+
+
+def test_names_sort_as_people_count(tmp_path, capsys):
+    names = ["a", "a1", "a2", "a10", "b/2", "b/10", "b/100"]
+    for number, name in enumerate(reversed(names)):
+        save(tmp_path / f"clean/{name}.png", picture(number))
+        save(tmp_path / f"dry/{name}.bmp", picture(number) // 2)
+    words = ["--target", tmp_path / "clean", "--results", f"dry={tmp_path / 'dry'}", "--metrics", "mae"]
+    assert evaluate(*words, "--output", tmp_path / "out") == 0
+    with (tmp_path / "out/per_image.csv").open() as file:
+        assert [row["image"] for row in csv.DictReader(file)] == names
+    page = (tmp_path / "out/report.html").read_text()
+    (data,) = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)
+    assert [shot["name"] for shot in json.loads(data)["shots"]] == names
+    table = img2img.evaluate(tmp_path / "dry", tmp_path / "clean", "mae")
+    assert table.images == tuple(names)
