@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from img2img.commands import Parser, parser
 from img2img.compute.distributed import join
@@ -11,25 +13,39 @@ from img2img.errors import UserError
 from img2img.inference.tiles import parse_tile
 from img2img.progress import say
 
+if TYPE_CHECKING:
+    from img2img.evaluation.request import Request
+
 EXAMPLES = """\
   img2img evaluate --target clean --results ours=dry theirs=other --source rainy --output result
   img2img evaluate --weights ours=runs/derain --data DIR --output result
   img2img evaluate --weights pan=runs/pan l2=runs/l2 --data DIR --protocol matlab_y --format latex --against l2
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
+  img2img evaluate --target clean --results ours=dry --fit crop
 With --weights the results are written first and the written files are what is scored. --output also gets every
 picture's values, figures and report.html, a page to look at in a browser."""
 
 
 def arguments() -> Parser:
     """What the command takes."""
-    made = parser("evaluate", "Measure results against their targets.", EXAMPLES)
-    made.add_argument("--target", type=Path, metavar="DIR", help="the targets of --results")
-    made.add_argument("--results", action="extend", nargs="+", default=[], metavar="NAME=DIR", help="results by method")
-    made.add_argument(
+    command = parser("evaluate", "Measure results against their targets.", EXAMPLES)
+    _add_pictures(command)
+    _add_measures(command)
+    _add_table(command)
+    _add_running(command)
+    return command
+
+
+def _add_pictures(command: Parser) -> None:
+    command.add_argument("--target", type=Path, metavar="DIR", help="the targets of --results")
+    command.add_argument(
+        "--results", action="extend", nargs="+", default=[], metavar="NAME=DIR", help="results by method"
+    )
+    command.add_argument(
         "--source", type=Path, metavar="DIR", help="the untouched inputs of --results, for a row of theirs"
     )
-    made.add_argument(
+    command.add_argument(
         "--weights",
         action="extend",
         nargs="+",
@@ -37,33 +53,45 @@ def arguments() -> Parser:
         metavar="NAME=RUN",
         help="methods to run first; a name given several times has several seeds",
     )
-    made.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
-    made.add_argument(
+    command.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
+
+
+def _add_measures(command: Parser) -> None:
+    command.add_argument(
         "--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae"
     )
-    made.add_argument(
+    command.add_argument(
         "--protocol",
         default="rgb",
         help="what the numbers are taken of: rgb (default), gray, y, y_uint8, y_full, derain_rgb, matlab_y, prenet_y, "
         "basicsr_y, rgb_256; with changes such as rgb,crop=4 or y,resize=256x256 (docs/metrics.md)",
     )
-    made.add_argument("--explain", action="store_true", help="also print the same results under every protocol")
-    made.add_argument(
+    command.add_argument(
+        "--fit",
+        choices=("crop", "center", "resize"),
+        help="results of other size than their target: crop cuts the target to their size from the top left, center to "
+        "its centre, resize resizes them to the target's (bicubic); default: sizes must be the same",
+    )
+    command.add_argument("--explain", action="store_true", help="also print the same results under every protocol")
+    command.add_argument(
         "--against", metavar="NAME", help="compare every row with this one: paired Wilcoxon, effect size, Holm"
     )
-    made.add_argument(
+
+
+def _add_table(command: Parser) -> None:
+    command.add_argument(
         "--spread",
         choices=("none", "std", "interval"),
         default="none",
         help="what stands beside the means in md and latex",
     )
-    made.add_argument(
+    command.add_argument(
         "--scenes",
         type=Path,
         metavar="FILE",
         help="CSV (file, scene): intervals and tests go over scenes, not pictures",
     )
-    made.add_argument(
+    command.add_argument(
         "--published",
         action="extend",
         nargs="+",
@@ -71,45 +99,80 @@ def arguments() -> Parser:
         metavar="NAME",
         help="quoted rows: a shipped name or a YAML",
     )
-    made.add_argument("--columns", default="", help="comma-separated, of --weights: params, flops, time")
-    made.add_argument("--column-size", default="256x256", metavar="WxH", help="the size that flops and time are of")
-    made.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")
-    made.add_argument("--output", type=Path, metavar="DIR", help="write tables, per_image.csv, figures and a page here")
-    made.add_argument(
+    command.add_argument("--columns", default="", help="comma-separated, of --weights: params, flops, time")
+    command.add_argument("--column-size", default="256x256", metavar="WxH", help="the size that flops and time are of")
+    command.add_argument("--format", default="md", help="comma-separated: md, latex, csv, json")
+    command.add_argument(
+        "--output", type=Path, metavar="DIR", help="write tables, per_image.csv, figures and a page here"
+    )
+
+
+def _add_running(command: Parser) -> None:
+    command.add_argument(
         "--part",
         choices=("test", "validation"),
         help="of --data; test (default): its test part, else val, else all of it; validation: what training held out",
     )
-    made.add_argument(
+    command.add_argument(
         "--load", metavar="PX", help="short side of the pictures measured; none: as they are (default: as validated)"
     )
-    made.add_argument("--crop", metavar="PX", help="measure their centre; none: all of it (default: as validated)")
-    made.add_argument("--tile", help="auto (default), off, or a side in px")
-    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    made.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
-    return made
+    command.add_argument("--crop", metavar="PX", help="measure their centre; none: all of it (default: as validated)")
+    command.add_argument("--tile", help="auto (default), off, or a side in px")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
 
 
 def run(words: Sequence[str]) -> int:
     """Measure; 0 done, 1 the gain asked for with --require-gain was not reached."""
     given = arguments().parse_args(list(words))
+    _check_together(given)
+    from img2img.evaluation import report
+    from img2img.evaluation.compare import of_folders, of_weights
+
+    formats = _listed(given.format)
+    report.check_formats(formats)
+    request = _request(given)
+    tile = parse_tile(given.tile or "auto")
+    named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
+    world = join(given.device)
+    if given.weights:
+        evaluation = of_weights(named, given.data, given.part or "test", request, given.output, world, tile)
+    else:
+        evaluation = of_folders(given.target, _once(named), given.source, request, given.output, world)
+    world.close()
+    if not world.is_main:
+        return 0
+    for warning in evaluation.warnings:
+        say(f"note: {warning}")
+    if given.output is None:
+        print("\n\n".join(report.render(evaluation, form) for form in formats))
+    else:
+        for line in report.write_report(evaluation, given.output, formats):
+            say(line)
+        print(report.render(evaluation, "md"))
+    if given.explain:
+        print(f"\n{evaluation.explanation()}")
+    return 0 if given.require_gain is None else _status(evaluation.gain(), given.require_gain)
+
+
+def _check_together(given: Namespace) -> None:
     if bool(given.results) == bool(given.weights):
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    other = ("data", "part", "load", "crop", "tile", "require_gain") if given.results else ("target", "source")
+    other = ("data", "part", "load", "crop", "tile", "require_gain") if given.results else ("target", "source", "fit")
     for flag in other:
         if getattr(given, flag) is not None:
             kind = "--results" if given.results else "--weights"
             raise UserError(f"--{flag.replace('_', '-')} has no meaning beside {kind}; leave it out")
-    from img2img.evaluation import compare as evaluation
-    from img2img.evaluation import report
+
+
+def _request(given: Namespace) -> Request:
+    from img2img.evaluation.request import Request
     from img2img.metrics import read_protocol
     from img2img.reports import published
 
-    formats = _listed(given.format)
-    report.check_formats(formats)
-    wanted = evaluation.Request(
+    request = Request(
         metrics=tuple(_listed(given.metrics)),
         protocol=read_protocol(given.protocol),
         explain=given.explain,
@@ -120,34 +183,17 @@ def run(words: Sequence[str]) -> int:
         columns=tuple(_listed(given.columns)),
         column_size=_size(given.column_size),
         cut={name: _side(f"--{name}", value) for name in ("load", "crop") if (value := getattr(given, name))},
+        fit=given.fit,
     )
-    if given.require_gain is not None and "psnr" not in wanted.metrics:
+    if given.require_gain is not None and "psnr" not in request.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
-    tile = parse_tile(given.tile or "auto")
-    named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
-    world = join(given.device)
-    if given.weights:
-        made = evaluation.of_weights(named, given.data, given.part or "test", wanted, given.output, world, tile)
-    else:
-        folders = _once(named)
-        made = evaluation.of_folders(given.target, folders, given.source, wanted, given.output, world)
-    world.close()
-    if not world.is_main:
-        return 0
-    if given.output is None:
-        print("\n\n".join(report.render(made, form) for form in formats))
-    else:
-        for line in report.write_report(made, given.output, formats):
-            say(line)
-        print(report.render(made, "md"))
-    if given.explain:
-        print(f"\n{made.explanation()}")
-    if given.require_gain is None:
-        return 0
-    gain = evaluation.gain(made)
-    reached = gain >= given.require_gain
+    return request
+
+
+def _status(gain: float, required: float) -> int:
+    reached = gain >= required
     verdict = "at least" if reached else "less than"
-    say(f"gain over the untouched input: {gain:+.2f} dB PSNR ({verdict} {given.require_gain:g})")
+    say(f"gain over the untouched input: {gain:+.2f} dB PSNR ({verdict} {required:g})")
     return 0 if reached else 1
 
 

@@ -167,7 +167,19 @@ def _alike(file: Path) -> bool:
     return spread > 0 and float(((one - one.mean()) * (other - other.mean())).mean()) > 0.8 * spread
 
 
-def by_stem(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]]]:
+def by_stem(folder: Path) -> dict[str, Path]:
+    """Pictures below a folder by their path without ending.
+
+    Raises:
+        UserError: no pictures, or two that differ in their ending alone.
+    """
+    stems, doubles = stems_and_doubles(folder)
+    for file, first in doubles:
+        raise UserError(f"{file} and {first.name} have the same name but for the ending: which one is meant?")
+    return stems
+
+
+def stems_and_doubles(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]]]:
     """Pictures by their path without ending, and those (picture, the first of that name) whose name is taken."""
     stems: dict[str, Path] = {}
     doubles = []
@@ -184,13 +196,7 @@ def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int,
     Raises:
         UserError: partners are missing, stems are double, or the sizes of a pair differ; the files are listed.
     """
-    sides = []
-    for folder in (source, target):
-        stems, doubles = by_stem(folder)
-        for file, other in doubles:
-            raise UserError(f"{file} and {other.name} have the same name but for the ending: which one is meant?")
-        sides.append(stems)
-    left, right = sides
+    left, right = by_stem(source), by_stem(target)
     missing = [str(left[stem]) for stem in left if stem not in right]
     extra = [str(right[stem]) for stem in right if stem not in left]
     if missing or extra:

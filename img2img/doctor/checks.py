@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -111,21 +112,42 @@ def same_sides(found: Inventory, seen: Seen) -> list[Finding]:
     """Pairs whose two sides are the same pixels."""
     if not seen.paired:
         return []
-    spots = [
-        Spot(found.label(files[0]), files)
+    alike = [
+        index
         for index in seen.good
-        if len(set(seen.looks[index].digests)) == 1 and not seen.looks[index].blank
-        if (files := seen.part.files(index))
+        if len(set(seen.looks[index].digests)) == 1
+        and not seen.looks[index].blank
+        # where both sides are one folder, the inventory says so
+        and not _one_file(seen.part.files(index))
     ]
-    if not spots:
+    return _same(found, seen.part, alike, "are the same")
+
+
+def same_files(found: Inventory, part: Part) -> list[Finding]:
+    """Pairs whose two files hold the same bytes: `same_sides` without decoding (lengths are compared first)."""
+    pairs = [part.files(index) for index in range(len(part.pictures))]
+    # pairs side by side are one file each; and where both sides are one folder, the inventory says so
+    if any(len(files) != 2 for files in pairs) or _one_file(pairs[0]):
         return []
+    alike = [index for index, (one, other) in enumerate(pairs) if filecmp.cmp(one, other, shallow=False)]
+    return _same(found, part, alike, "are copies of one file")
+
+
+def _one_file(files: Sequence[Path]) -> bool:
+    return len(files) == 2 and files[0].resolve() == files[1].resolve()
+
+
+def _same(found: Inventory, part: Part, alike: Sequence[int], how: str) -> list[Finding]:
+    if not alike:
+        return []
+    count = len(part.pictures)
     return [
         Finding(
             "same_sides",
-            "wrong" if len(spots) > 0.1 * len(seen.looks) else "note",
-            f"in {share(len(spots), len(seen.looks), 'pair')}{seen.part.of} source and target are the same",
+            "wrong" if len(alike) > 0.1 * count else "note",
+            f"in {share(len(alike), count, 'pair')}{part.of} source and target {how}",
             "replace the side that was copied by mistake, or remove the pair",
-            tuple(spots),
+            tuple(Spot(found.label(part.files(index)[0]), part.files(index)) for index in alike),
         )
     ]
 

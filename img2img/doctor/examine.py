@@ -94,6 +94,7 @@ def _quick(found: Inventory, task: str) -> Diagnosis:
     for part in found.parts:
         if part.side == "pair":
             findings += checks.direction(found, part, sample_votes(part, found.config.synthesis))
+            findings += checks.same_files(found, part)
     return _report(found, task, True, [PartSummary(part.name, len(part.pictures)) for part in found.parts], findings)
 
 

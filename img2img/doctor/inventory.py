@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from img2img.data.config import DataConfig
-from img2img.data.layouts import by_stem, detect, parts, unpaired
+from img2img.data.layouts import detect, parts, stems_and_doubles, unpaired
 from img2img.data.samples import Cache, Item, Open, Pictures, open_halves, open_photo, open_two
 from img2img.doctor.findings import WHOLE, Finding, Spot, are, many, share
 from img2img.errors import UserError
@@ -139,6 +139,7 @@ def take(config: DataConfig, threads: int) -> Inventory:
         places = unpaired(path, config)
         found = Inventory(path, config, layout, f"{places['train'][0].name} to {places['train'][1].name}")
         for name, both in places.items():
+            _one_folder(found, *both)
             for side, folder in zip(("source", "target"), both, strict=True):
                 _photos(found, folder.name, "train" if name == "train" else "test", side, folder, threads)  # type: ignore[arg-type]
     else:
@@ -257,10 +258,11 @@ def _side_by_side(found: Inventory, name: str, role: Role, folder: Path, threads
 
 
 def _two_folders(found: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
+    _one_folder(found, source, target)
     sides: list[dict[str, Path]] = []
     for folder in (source, target):
         files = _find(found, folder)
-        stems, doubles = by_stem(folder) if files else ({}, [])
+        stems, doubles = stems_and_doubles(folder) if files else ({}, [])
         if doubles:
             found.findings.append(
                 Finding(
@@ -308,6 +310,20 @@ def _two_folders(found: Inventory, name: str, role: Role, source: Path, target: 
         if sizes[one] == sizes[other]
     ]
     _add(found, name, role, "pair", items, open_two)
+
+
+def _one_folder(found: Inventory, source: Path, target: Path) -> None:
+    """A finding where the folders of the two sides are one, links followed: nothing can be learnt from that."""
+    if source.resolve() == target.resolve():
+        found.findings.append(
+            Finding(
+                "same_folder",
+                "wrong",
+                f"source and target are the same folder ({found.label(source)} and {found.label(target)})",
+                "put the folder of the other side in the place of the link, or name it with data.source, data.target",
+                (Spot(f"{found.label(source)} leads to {source.resolve()}"),),
+            )
+        )
 
 
 def _x(size: tuple[int, int]) -> str:

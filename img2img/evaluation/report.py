@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from img2img.errors import UserError, unknown
-from img2img.evaluation.compare import INPUT, Evaluation
+from img2img.evaluation.entries import INPUT, Files
+from img2img.evaluation.outcome import Evaluation
 from img2img.files import atomic
 from img2img.images import Pixels, as_rgb8, read
 from img2img.metrics import METRICS
@@ -68,8 +70,14 @@ def _comparison(evaluation: Evaluation) -> Pixels:
     columns = {**({"input": evaluation.sources} if evaluation.sources else {}), **evaluation.results}
     columns["target"] = evaluation.targets
     stems = list(evaluation.targets)[:ROWS_IN_FIGURE]
-    rows = [[as_rgb8(read(files[stem])) for files in columns.values()] for stem in stems]
+    rows = [[_shown(evaluation, stem, files) for files in columns.values()] for stem in stems]
     return zoomed_grid(rows, list(columns), source=0 if evaluation.sources else None)
+
+
+def _shown(evaluation: Evaluation, stem: str, files: Files) -> Pixels:
+    """A picture (H, W, 3) uint8 in the size it was measured in."""
+    pixels = as_rgb8(read(files[stem]))
+    return pixels if evaluation.fitting is None else evaluation.fitting.apply(stem, pixels)
 
 
 def _interval(table: Table, method: str, metric: str) -> str:
@@ -82,14 +90,45 @@ def _interval(table: Table, method: str, metric: str) -> str:
 
 def _page(evaluation: Evaluation) -> Page:
     table = evaluation.table
+    metrics = {name: METRICS[name] for name in table.metrics}
+    best = {
+        (row, column)
+        for row, method in enumerate(table.methods)
+        for column, name in enumerate(metrics, 1)
+        if method in table.best(name)
+    }
+    heads = [
+        f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}, 95 % interval" for metric in metrics.values()
+    ]
+    return Page(
+        title=f"{', '.join(evaluation.results)} on {len(evaluation.targets)} pictures",
+        protocol=table.protocol,
+        methods=list(evaluation.results),
+        metrics=[
+            Measure(name, metric.title, metric.digits, metric.higher_is_better, metric.unit)
+            for name, metric in metrics.items()
+        ],
+        shots=_shots(evaluation),
+        base=INPUT if evaluation.sources else None,
+        head=["method", *heads],
+        rows=[[method, *(_interval(table, method, name) for name in metrics)] for method in table.methods],
+        best=frozenset(best),
+        notes=table.notes,
+        card={**table.card, **evaluation.when},
+    )
+
+
+def _shots(evaluation: Evaluation) -> list[Shot]:
+    """Each picture with its values, and the reasons of those that are undefined."""
     values: dict[str, dict[str, dict[str, float]]] = {}
     reasons: dict[str, dict[str, dict[str, str]]] = {}
-    for score in table.scores:
+    for score in evaluation.table.scores:
         row = f"{score.method}-seed{score.seed}" if score.seed else score.method
         values.setdefault(score.image, {}).setdefault(row, {})[score.metric] = score.value
         if math.isnan(score.value):
             reasons.setdefault(score.image, {}).setdefault(row, {})[score.metric] = score.reason
-    shots = [
+    fitting = evaluation.fitting
+    return [
         Shot(
             name=stem,
             target=target,
@@ -97,31 +136,7 @@ def _page(evaluation: Evaluation) -> Page:
             values=values[stem],
             reasons=reasons.get(stem, {}),
             source=evaluation.sources[stem] if evaluation.sources else None,
+            fitted=None if fitting is None else partial(fitting.apply, stem),
         )
         for stem, target in evaluation.targets.items()
     ]
-    about = [METRICS[name] for name in table.metrics]
-    measures = [
-        Measure(name, one.title, one.digits, one.higher_is_better, one.unit)
-        for name, one in zip(table.metrics, about, strict=True)
-    ]
-    rows = [[method, *(_interval(table, method, name) for name in table.metrics)] for method in table.methods]
-    best = {
-        (row, column)
-        for row, method in enumerate(table.methods)
-        for column, name in enumerate(table.metrics, 1)
-        if method in table.best(name)
-    }
-    return Page(
-        title=f"{', '.join(evaluation.results)} on {len(shots)} pictures",
-        protocol=table.protocol,
-        methods=list(evaluation.results),
-        metrics=measures,
-        shots=shots,
-        base=INPUT if evaluation.sources else None,
-        head=["method", *(f"{one.title}{f' ({one.unit})' if one.unit else ''}, 95 % interval" for one in about)],
-        rows=rows,
-        best=frozenset(best),
-        notes=table.notes,
-        card={**table.card, **evaluation.when},
-    )

@@ -3,80 +3,49 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from img2img.compute.distributed import World
 from img2img.errors import UserError
-from img2img.images import Picture, as_rgb, digest, find, read, size
-from img2img.metrics import Protocol, measure
+from img2img.evaluation.copies import Copy, copies_of
+from img2img.evaluation.entries import Entry, Files
+from img2img.evaluation.fit import Fitting
+from img2img.images import Picture, Pixels, as_rgb, digest, read
+from img2img.metrics import Protocol, Value, measure
 from img2img.progress import Reporter
 from img2img.reports.table import Score
 
-Files = Mapping[str, Path]
 # a protocol with the measures to take under it
 Asked = tuple[Protocol, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One set of results: of a method, of one of its seeds (empty where it has one run)."""
-
-    method: str
-    files: Files
-    seed: str = ""
-
-
-@dataclass(frozen=True)
 class Scored:
-    """Scores by protocol (label), digests of the targets by picture, and entries with alpha, which is left out."""
+    """What was measured, in the order of the targets.
+
+    ``scores`` by protocol (label), ``digests`` of the targets' pixels by picture, methods whose alpha is left out, and
+    pictures that are copies of their targets or sources.
+    """
 
     scores: Mapping[str, tuple[Score, ...]]
     digests: Mapping[str, str]
     with_alpha: tuple[str, ...]
+    copies: tuple[Copy, ...]
 
 
-def by_stem(folder: Path) -> dict[str, Path]:
-    """Pictures below a folder by their path without ending.
+@dataclass(frozen=True)
+class _Measured:
+    """One target: its name and digest, scores of all entries by protocol (label), methods with alpha, copies."""
 
-    Raises:
-        UserError: no pictures, or two that differ in their ending alone.
-    """
-    found: dict[str, Path] = {}
-    for file in find(folder):
-        stem = str(file.relative_to(folder).with_suffix(""))
-        if stem in found:
-            raise UserError(f"{file} and {found[stem].name} have the same name but for the ending: which one is meant?")
-        found[stem] = file
-    return found
-
-
-def partners(targets: Files, folder: Path, flag: str) -> dict[str, Path]:
-    """The picture of ``folder`` for each target.
-
-    Raises:
-        UserError: a target without result, a result without target, sizes that differ.
-    """
-    found = by_stem(folder)
-    for missing, where, what in (
-        ([stem for stem in targets if stem not in found], targets, "no result for"),
-        ([stem for stem in found if stem not in targets], found, "no target for"),
-    ):
-        if missing:
-            more = f" and {len(missing) - 1} more" if missing[1:] else ""
-            raise UserError(f"{flag}: {what} {where[missing[0]]}{more} (files are matched by name without ending)")
-    for stem, file in targets.items():
-        one, other = size(found[stem]), size(file)
-        if one != other:
-            raise UserError(
-                f"{found[stem]} is {one[0]}x{one[1]}, its target {file} is {other[0]}x{other[1]}: "
-                f"sizes must be the same"
-            )
-    return {stem: found[stem] for stem in targets}
+    stem: str
+    digest: str
+    scores: Mapping[str, Sequence[Score]]
+    with_alpha: frozenset[str]
+    copies: Sequence[Copy]
 
 
 def score(
@@ -84,6 +53,7 @@ def score(
     entries: Sequence[Entry],
     asked: Sequence[Asked],
     world: World,
+    fitting: Fitting | None = None,
     *,
     shown: bool = True,
 ) -> Scored:
@@ -92,19 +62,37 @@ def score(
     Raises:
         UserError: unreadable files, sizes or depths that differ or that a protocol is not of, naming the file.
     """
-    stems = list(targets)
-    share = stems[world.rank :: world.size]
-    work = functools.partial(_measured, targets, entries, asked, world.device)
+    share = list(targets)[world.rank :: world.size]
+    work = functools.partial(_measured, targets, entries, asked, fitting, world.device)
+    found = _in_threads(work, share, world, shown=shown)
+    by_stem = {measured.stem: measured for part in world.all_gather(found) for measured in part}
+    ordered = [by_stem[stem] for stem in targets]
+    return Scored(
+        scores={
+            protocol.label: _by_entry([measured.scores[protocol.label] for measured in ordered], len(entries))
+            for protocol, _ in asked
+        },
+        digests={measured.stem: measured.digest for measured in ordered},
+        with_alpha=tuple(
+            dict.fromkeys(entry.method for entry in entries if any(entry.method in one.with_alpha for one in ordered))
+        ),
+        copies=tuple(copy for measured in ordered for copy in measured.copies),
+    )
+
+
+def _in_threads(
+    work: functools.partial[_Measured], stems: Sequence[str], world: World, *, shown: bool
+) -> list[_Measured]:
     # one picture a thread: the sums of a single one are too short to be worth sharing out
     threads = torch.get_num_threads() if world.device.type == "cpu" else 1
-    found: list[tuple[str, str, set[str], list[list[Score]]]] = []
+    found: list[_Measured] = []
     with (
-        Reporter(len(share), "measured", shown=shown and world.is_main) as reporter,
+        Reporter(len(stems), "measured", shown=shown and world.is_main) as reporter,
         ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
         try:
-            for done, one in enumerate(pool.map(work, share), 1):
-                found.append(one)
+            for done, measured in enumerate(pool.map(work, stems), 1):
+                found.append(measured)
                 reporter.advance(done)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -112,33 +100,31 @@ def score(
         finally:
             # the maths library's own count is not a thread's but the process's
             torch.set_num_threads(torch.get_num_threads())
-    everything = {one[0]: one for part in world.all_gather(found) for one in part}
-    ordered = [everything[stem] for stem in stems]
-    scores = {}
-    for number, (protocol, metrics) in enumerate(asked):
-        rows = [rows[number] for *_, rows in ordered]
-        width = len(protocol.names(metrics))
-        scores[protocol.label] = tuple(
-            score
-            for place in range(len(entries))
-            for image in rows
-            for score in image[place * width : (place + 1) * width]
-        )
-    alpha = tuple(dict.fromkeys(entry.method for entry in entries if any(entry.method in one[2] for one in ordered)))
-    return Scored(scores, {stem: everything[stem][1] for stem in stems}, alpha)
+    return found
+
+
+def _by_entry(images: Sequence[Sequence[Score]], entries: int) -> tuple[Score, ...]:
+    """Scores of images (each of all entries, in order) as those of each entry over all images."""
+    width = len(images[0]) // entries if images else 0
+    return tuple(
+        score for place in range(entries) for image in images for score in image[place * width : (place + 1) * width]
+    )
 
 
 def _measured(
     targets: Files,
     entries: Sequence[Entry],
     asked: Sequence[Asked],
+    fitting: Fitting | None,
     device: torch.device,
     stem: str,
-) -> tuple[str, str, set[str], list[list[Score]]]:
+) -> _Measured:
     target = read(targets[stem])
-    wanted = as_rgb(target)
-    rows: list[list[Score]] = [[] for _ in asked]
+    target_pixels = as_rgb(target)
+    target_digest = digest(target_pixels)
+    scores: dict[str, list[Score]] = {protocol.label: [] for protocol, _ in asked}
     with_alpha: set[str] = set()
+    digests = []
     for entry in entries:
         file = entry.files[stem]
         result = read(file)
@@ -149,15 +135,33 @@ def _measured(
                 f"{file} has {_bits(result)} bits a sample, its target {targets[stem]} has {_bits(target)}: "
                 f"results and targets must have the same depth"
             )
-        for number, (protocol, metrics) in enumerate(asked):
-            try:
-                values = measure(protocol, metrics, as_rgb(result), wanted, device)
-            except UserError as error:
-                raise UserError(f"{file}: {error}") from error
-            rows[number] += [
-                Score(entry.method, stem, name, value, reason, entry.seed) for name, (value, reason) in values.items()
-            ]
-    return stem, digest(wanted), with_alpha, rows
+        pixels = as_rgb(result)
+        digests.append(digest(pixels))
+        try:
+            for label, values in _values(stem, pixels, target_pixels, asked, fitting, device):
+                scores[label] += [
+                    Score(entry.method, stem, name, value, reason, entry.seed)
+                    for name, (value, reason) in values.items()
+                ]
+        except UserError as error:
+            raise UserError(f"{file}: {error}") from error
+    copies = copies_of(stem, targets[stem], entries, digests, target_digest)
+    return _Measured(stem, target_digest, scores, frozenset(with_alpha), copies)
+
+
+def _values(
+    stem: str,
+    result: Pixels,
+    target: Pixels,
+    asked: Sequence[Asked],
+    fitting: Fitting | None,
+    device: torch.device,
+) -> Iterator[tuple[str, dict[str, Value]]]:
+    """Each protocol's label with the measures of one pair of (H, W, 3) pictures."""
+    if fitting is not None:
+        result, target = fitting.apply(stem, result), fitting.apply(stem, target)
+    for protocol, metrics in asked:
+        yield protocol.label, measure(protocol, metrics, result, target, device)
 
 
 def _bits(picture: Picture) -> int:

@@ -310,7 +310,7 @@ def _count(number: int, what: str) -> str:
 
 def _sentences(parts: Iterable[str]) -> str:
     whole = (part.strip().rstrip(".") for part in parts)
-    return " ".join(f"{part[0].upper()}{part[1:]}." for part in whole if part)
+    return " ".join(f"{part[0].upper()}{part[1:]}{'' if part.endswith('?') else '.'}" for part in whole if part)
 
 
 def _rounded(value: float, digits: int) -> float:

@@ -177,6 +177,23 @@ def small_result(root: Path) -> None:
     save(root / "photos/2.png", picture(2, 24, 32))
 
 
+def cropped_results(root: Path) -> None:
+    for number in range(6):
+        save(root / f"photos/{number}.png", picture(number)[:32])
+
+
+def large_result(root: Path) -> None:
+    save(root / "photos/2.png", picture(2, 48, 96))
+
+
+def linked_targets(root: Path) -> None:
+    (root / "link").symlink_to("targets")
+
+
+def nested_sources(root: Path) -> None:
+    shutil.copytree(root / "targets", root / "photos/rainy")
+
+
 def double_target(root: Path) -> None:
     save(root / "targets/2.jpg", picture(2))
 
@@ -356,6 +373,20 @@ CASES = [
     Case("results are not there", "evaluate --target targets --results a=no", ("no:", "no such folder")),
     Case("result without target", f"{RESULTS} --output out", ("a=photos", "targets/2.png"), missing_result),
     Case("result of another size", f"{RESULTS} --output out", ("photos/2.png", "32x24", "64x48"), small_result),
+    Case("results cut to a multiple", f"{RESULTS} --output out",
+         ("64x32", "64x48", "photos/0.png", "multiple of 32?", "--fit crop"), cropped_results),
+    Case("result larger than its target", f"{RESULTS} --fit crop --output out",
+         ("photos/2.png", "96x48"), large_result),
+    Case("unknown fit", f"{RESULTS} --fit centre", ("--fit", "'centre'", "center")),
+    Case("fit of weights", f"{WEIGHTS} --fit crop", ("--fit", "--weights")),
+    Case("results that are the targets", "evaluate --target targets --results a=targets --output out",
+         ("--results a=targets", "folder of the targets")),
+    Case("results that lead to the targets", "evaluate --target targets --results a=link --output out",
+         ("--results a=link", "folder of the targets"), linked_targets),
+    Case("sources that are the targets", f"{RESULTS} --source targets --output out",
+         ("--source targets", "folder of the targets")),
+    Case("results that hold the sources", f"{RESULTS} --source photos/rainy --output out",
+         ("no target for photos/rainy/0.png", "--results a=photos holds the folder of --source"), nested_sources),
     Case("damaged target", f"{RESULTS} --output out", ("targets/2.png", "truncated"), damaged_target),
     Case("which target", f"{RESULTS} --output out", ("targets/2.png", "which one"), double_target),
     Case("report into the targets", f"{RESULTS} --output targets/report", ("--output targets/report", "inside")),

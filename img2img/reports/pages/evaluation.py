@@ -9,7 +9,7 @@ import html
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from img2img.files import atomic
-from img2img.images import as_rgb8, read
+from img2img.images import Pixels, as_rgb8, read
 
 MOST = 24
 LONGEST = 1024
@@ -45,6 +45,7 @@ class Shot:
     """One image: its files, and figures by row (a method, or `Page.base`) and metric.
 
     A value may be infinite or nan; ``reasons`` says why it is nan. ``results`` are the written files by method.
+    ``fitted`` brings their pixels (H, W, 3) to the one size they were measured in, where files differ in size.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Shot:
     values: Mapping[str, Mapping[str, float]]
     reasons: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     source: Path | None = None
+    fitted: Callable[[Pixels], Pixels] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +164,11 @@ def _within(page: Page, chosen: Sequence[int], longest: int, budget: int, *, los
         for index in chosen:
             shot = page.shots[index]
             files = {**({SOURCE: shot.source} if shot.source else {}), **shot.results, TARGET: shot.target}
-            shown = list(pool.map(functools.partial(_shown, longest=longest, lossless=lossless), files.values()))
+            shown = list(
+                pool.map(
+                    functools.partial(_shown, fitted=shot.fitted, longest=longest, lossless=lossless), files.values()
+                )
+            )
             spent += sum(len(one.data) for one in shown)
             if spent > budget and (lossless or uris):
                 break
@@ -185,9 +191,10 @@ class _Shown:
     deep: bool
 
 
-def _shown(file: Path, longest: int, lossless: bool) -> _Shown:
+def _shown(file: Path, fitted: Callable[[Pixels], Pixels] | None, longest: int, lossless: bool) -> _Shown:
     picture = read(file)
-    image = Image.fromarray(as_rgb8(picture))
+    pixels = as_rgb8(picture)
+    image = Image.fromarray(pixels if fitted is None else fitted(pixels))
     smaller = max(image.size) > longest
     if smaller:
         image.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=None)

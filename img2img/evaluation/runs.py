@@ -1,0 +1,169 @@
+"""Weights to evaluate: which runs are seeds of one method, the pairs they are run on, and their written results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from img2img.compute.distributed import World
+from img2img.config import build
+from img2img.data import Samples, open_data, open_test
+from img2img.data.config import DataConfig
+from img2img.errors import RunError, UserError
+from img2img.evaluation.entries import INPUT
+from img2img.files import check_folder, inside
+from img2img.images import Picture, write
+from img2img.inference import Job, Translator, load, translate_folder, weights_header
+from img2img.inference.tiles import Tile
+from img2img.progress import Reporter
+from img2img.recipes.differences import differences
+
+SIDES = ("source", "target", "mask")
+
+
+@dataclass(frozen=True)
+class Run:
+    """Weights to evaluate: a method's only run, or one of its seeds."""
+
+    method: str
+    weights: str
+    header: Mapping[str, Any]
+    seed: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Where its results go, below the output."""
+        return f"{self.method}-seed{self.seed}" if self.seed else self.method
+
+
+def read_runs(weights: Sequence[tuple[str, str]]) -> list[Run]:
+    """The runs of (method, weights), those of one method told apart by their seeds.
+
+    Raises:
+        UserError: reserved names; runs of one name that differ in more than the seed, or not even in that; no weights.
+    """
+    runs = [Run(method, file, weights_header(file)) for method, file in weights]
+    grouped: dict[str, list[Run]] = {}
+    for run in runs:
+        if run.method in (*SIDES, INPUT):
+            raise UserError(f"--weights {run.method}=...: {run.method!r} is the name of the pictures themselves")
+        grouped.setdefault(run.method, []).append(run)
+    for method, group in grouped.items():
+        _check_seeds(method, group)
+    return [replace(run, seed=_seed(run)) if grouped[run.method][1:] else run for run in runs]
+
+
+def _check_seeds(method: str, group: Sequence[Run]) -> None:
+    first = group[0]
+    for other in group[1:]:
+        differing = differences(_without_seed(first), _without_seed(other))
+        if differing:
+            raise UserError(
+                f"--weights {method}=...: {first.weights} and {other.weights} differ in {', '.join(differing[:5])}; "
+                f"runs of one name may differ in their seed alone: give them different names"
+            )
+    if len({_seed(run) for run in group}) < len(group):
+        raise UserError(f"--weights {method}=...: two runs have the same seed; what would be averaged?")
+
+
+def _seed(run: Run) -> str:
+    return str(run.header.get("seed", 0))
+
+
+def _without_seed(run: Run) -> dict[str, Any]:
+    config = dict(run.header["config"])
+    config["train"] = {key: value for key, value in config["train"].items() if key != "seed"}
+    return {**config, "which": run.header.get("which")}
+
+
+class Pairs(NamedTuple):
+    """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them."""
+
+    samples: Samples
+    scenes: Mapping[str, str]
+    cut: str
+
+
+def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapping[str, int | None]) -> Pairs:
+    """The pairs of ``data`` as the weights' header says they are laid out and cut; ``cut`` replaces its sizes.
+
+    Raises:
+        UserError: weights that translate no pairs, data that do not fit, nothing held out for validation.
+    """
+    config = build(DataConfig, header["config"]["data"], "the weights' data section")
+    changes: dict[str, Any] = {f"validation_{name}": side for name, side in cut.items()}
+    config = replace(config, **changes)
+    load_side, crop = config.whole_load, config.validation_crop
+    steps = [f"resized to a short side of {load_side} px"] if load_side else []
+    steps += [f"cut to their centre of at most {crop}x{crop} px"] if crop else []
+    said = f"pictures are {' and '.join(steps)} before anything else" if steps else ""
+    if config.layout in ("mixture", "images", "arrays"):
+        raise UserError("these weights make pictures from noise: there are no pairs to measure")
+    if part == "validation" or (data is None and config.path is not None):
+        here = replace(config, path=data) if data else config
+        opened = open_data(here, int(header.get("seed", 0)))
+        if opened.validation is None:
+            raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
+        return Pairs(opened.validation, opened.scenes, said)
+    return Pairs(open_test(config, data), {}, said)
+
+
+def load_runs(runs: Sequence[Run], samples: Samples, world: World, tile: Tile) -> list[Translator]:
+    """Each run's network.
+
+    Raises:
+        UserError: weights that translate nothing, or need masks that the data do not have.
+    """
+    translators = [load(run.weights, str(world.device), tile=tile) for run in runs]
+    sides = list(samples.whole(0))
+    for run, translator in zip(runs, translators, strict=True):
+        flag = f"--weights {run.method}={run.weights}"
+        if translator.flow.from_noise:
+            raise UserError(f"{flag}: makes pictures from noise, there is nothing to compare")
+        if translator.needs_mask and "mask" not in sides:
+            raise UserError(f"{flag}: fills holes, but the data have no masks")
+    return translators
+
+
+def check_output(output: Path, runs: Sequence[Run], data: str | None) -> None:
+    """Refuse an ``output`` whose folders would lie in the data, or that cannot be written to.
+
+    Raises:
+        UserError: the line names ``--output``.
+    """
+    given = [Path(folder) for folder in (data, runs[0].header["config"]["data"]["path"]) if folder]
+    for written in (output / name for name in (*SIDES, *(run.folder for run in runs))):
+        for pictures in given:
+            if inside(written, pictures) or inside(pictures, written):
+                raise UserError(f"--output {output}: would write into the data {pictures}; name another folder")
+    check_folder(output, "--output")
+
+
+def write_pairs(samples: Samples, names: Sequence[Path], output: Path, world: World) -> list[str]:
+    """Write each pair's sides below ``output``; digests by which a run's header names what chose its best weights."""
+    digests: list[str] = []
+    for index in range(world.rank, len(samples), world.size):
+        pictures = samples.whole(index)
+        digests.append(samples.digest(index))
+        for side, pixels in pictures.items():
+            write(output / side / names[index], Picture(pixels))
+    # all sources are written before anybody reads them
+    return [value for part in world.all_gather(digests) for value in part]
+
+
+def translate_run(run: Run, translator: Translator, names: Sequence[Path], output: Path, world: World) -> None:
+    """Translate the sources below ``output`` into the run's folder beside them.
+
+    Raises:
+        RunError: a picture that could not be translated or written.
+    """
+    mask = output / "mask" if translator.needs_mask else None
+    jobs = [Job(output / "source" / name, output / run.folder / name, mask / name if mask else None) for name in names]
+    share = jobs[world.rank :: world.size]
+    with Reporter(len(share), run.folder, shown=world.is_main) as reporter:
+        summary = translate_folder(translator, share, overwrite=True, on_done=lambda done, _: reporter.advance(done))
+    if summary.failed:
+        file, reason = next(iter(summary.failed.items()))
+        raise RunError(f"{run.folder}: {reason if file in reason else f'{file}: {reason}'}")
