@@ -57,6 +57,15 @@ REGISTERS: tuple[tuple[str, str, Register], ...] = (
     ("Optimizers", "for `optimizers.generator` and `optimizers.critic`", OPTIMIZERS),
     ("Penalties", "for `critic_losses`: they differentiate the critic", PENALTIES),
 )
+INTRODUCTION = """\
+# Options
+
+All keys of a configuration, written from the program's own fields by
+`python -m img2img.recipes.describe > docs/options.md`. On the command line a key is `key=value`, the value as YAML;
+`img2img train --task derain --print-config` shows a complete configuration. Where a *name* is taken, the sections from
+[Generators](#generators) on list the names, and options go beside it: `generator={name: unet, width: 32}`, or
+`generator.width=32` where the name stands already.
+"""
 
 
 @dataclass(frozen=True)
@@ -165,16 +174,7 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield from (
-        "# Options",
-        "",
-        "All keys of a configuration, written from the program's own fields by",
-        "`python -m img2img.recipes.describe > docs/options.md`. On the command line a key is `key=value`, the value as",
-        "YAML; `img2img train --task derain --print-config` shows a complete configuration. Where a *name* is taken, the",
-        "sections from [Generators](#generators) on list the names, and options go beside it:",
-        "`generator={name: unet, width: 32}`, or `generator.width=32` where the name stands already.",
-        "",
-    )
+    yield INTRODUCTION
     for heading, text, prefix, cls in SECTIONS:
         yield from (f"## {heading}", "", text, "", *table("key", rows(cls, prefix)), "")
     for heading, text, register in REGISTERS:
