@@ -12,6 +12,7 @@ from img2img.commands import Parser, count, parser
 from img2img.compute.distributed import join
 from img2img.config import config_files, dump_yaml
 from img2img.progress import say
+from img2img.recipes.describe import keys_help
 from img2img.recipes.settings import resolve
 
 EXAMPLES = """\
@@ -25,7 +26,7 @@ Run the same command again and it goes on where it stopped."""
 
 def arguments() -> Parser:
     """What the command takes."""
-    made = parser("train", "Train a model on pairs of pictures.", EXAMPLES)
+    made = parser("train", "Train a model on pairs of pictures.", f"{EXAMPLES}\n\n{keys_help()}")
     made.add_argument("--task", help=f"what is learnt: {', '.join(config_files('tasks'))}, or a YAML file")
     made.add_argument("--method", help=f"how: {', '.join(config_files('methods'))}, or a YAML file")
     made.add_argument("--data", metavar="DIR", help="the data set (default: what is built in)")

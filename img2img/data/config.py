@@ -65,7 +65,8 @@ class DataConfig:
     target: Annotated[str | None, Field(description="name of the target folder of layout two_folders")] = None
     load: Annotated[int | None, Field(ge=1, description="short side in px before the crop; null: as it is")] = None
     crop: Annotated[
-        int | None, Field(ge=1, description="side of the training crop in px; smaller pictures are mirrored to fit")
+        int | None,
+        Field(ge=1, le=65_536, description="side of the training crop in px; smaller pictures are mirrored to fit"),
     ] = 128
     flip: Annotated[bool, Field(description="mirror half of the samples")] = True
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1

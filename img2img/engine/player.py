@@ -44,12 +44,18 @@ class Adam:
     """Adam (Kingma and Ba 2015); pix2pix's figures are the defaults."""
 
     fused: ClassVar[bool] = True
-    lr: Rate = 2e-4
-    betas: tuple[Beta, Beta] = (0.5, 0.999)
-    eps: Rate = 1e-8
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    clip_norm: Rate | None = None
-    clip_weights: Rate | None = None
+    lr: Annotated[Rate, Field(description="learning rate")] = 2e-4
+    betas: Annotated[
+        tuple[Beta, Beta], Field(description="decay of the gradients' running mean and of their square's")
+    ] = (0.5, 0.999)
+    eps: Annotated[Rate, Field(description="added to the root that is divided by")] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0, description="share of the weights taken off a step, times the rate")] = (
+        0.0
+    )
+    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
+    clip_weights: Annotated[
+        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
+    ] = None
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -62,11 +68,13 @@ class RmsProp:
     """RMSprop (WGAN's choice: lr 5e-5, weights clipped to 0.01)."""
 
     fused: ClassVar[bool] = False
-    lr: Rate = 5e-5
-    alpha: Beta = 0.99
-    eps: Rate = 1e-8
-    clip_norm: Rate | None = None
-    clip_weights: Rate | None = None
+    lr: Annotated[Rate, Field(description="learning rate")] = 5e-5
+    alpha: Annotated[Beta, Field(description="decay of the squared gradients' running mean")] = 0.99
+    eps: Annotated[Rate, Field(description="added to the root that is divided by")] = 1e-8
+    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
+    clip_weights: Annotated[
+        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
+    ] = None
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
@@ -77,10 +85,12 @@ class Sgd:
     """Stochastic gradient descent with momentum."""
 
     fused: ClassVar[bool] = True
-    lr: Rate = 1e-2
-    momentum: Beta = 0.0
-    clip_norm: Rate | None = None
-    clip_weights: Rate | None = None
+    lr: Annotated[Rate, Field(description="learning rate")] = 1e-2
+    momentum: Annotated[Beta, Field(description="share of the last step that is kept")] = 0.0
+    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
+    clip_weights: Annotated[
+        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
+    ] = None
 
     def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, fused=True)

@@ -32,7 +32,7 @@ class Constant:
     """Factor 1, after a linear warm-up over ``warmup_steps``."""
 
     needs_total: ClassVar[bool] = False
-    warmup_steps: Count = 0
+    warmup_steps: Annotated[Count, Field(description="steps over which the rate grows to the full one")] = 0
 
     def factor(self, step: int, total: int) -> float:
         return _warm(step, self.warmup_steps)
@@ -43,8 +43,8 @@ class Linear:
     """Constant for the first ``hold`` share of the run, then linear to zero (pix2pix and CycleGAN: hold 0.5)."""
 
     needs_total: ClassVar[bool] = True
-    hold: Share = 0.5
-    warmup_steps: Count = 0
+    hold: Annotated[Share, Field(description="share of the run at the full rate")] = 0.5
+    warmup_steps: Annotated[Count, Field(description="steps over which the rate grows to the full one")] = 0
 
     def factor(self, step: int, total: int) -> float:
         left = (total - step) / max(1.0, total * (1 - self.hold))
@@ -56,8 +56,8 @@ class Cosine:
     """Half a cosine from 1 to ``floor`` over the run, after the warm-up (Loshchilov and Hutter 2017)."""
 
     needs_total: ClassVar[bool] = True
-    floor: Share = 0.0
-    warmup_steps: Count = 0
+    floor: Annotated[Share, Field(description="factor at the end of the run")] = 0.0
+    warmup_steps: Annotated[Count, Field(description="steps over which the rate grows to the full one")] = 0
 
     def factor(self, step: int, total: int) -> float:
         done = max(0, step - self.warmup_steps) / max(1, total - self.warmup_steps)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from img2img.config import options
@@ -19,7 +21,9 @@ class Cycle(OneGenerator):
     loss of the paper's section 5.2), two further generator forwards.
     """
 
-    identity: bool = True
+    identity: Annotated[
+        bool, Field(description="also run each generator on pictures of its output domain (for the identity loss)")
+    ] = True
 
     @property
     def networks(self) -> tuple[str, ...]:

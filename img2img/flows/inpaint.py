@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from img2img.config import options
@@ -20,7 +22,7 @@ class Inpaint(OneGenerator):
     made of the whole picture. With ``see_mask`` the mask is one more input channel.
     """
 
-    see_mask: bool = False
+    see_mask: Annotated[bool, Field(description="the mask is one more input channel of the generator")] = False
 
     @property
     def makes(self) -> tuple[str, ...]:

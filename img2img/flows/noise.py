@@ -19,8 +19,10 @@ from img2img.types import Batch, Draw, Generators, Match
 class Noise(OneGenerator):
     """z is the source: ``z`` numbers, uniform in (-1, 1) or normal; drawn anew for the generator's update."""
 
-    z: Annotated[int, Field(ge=1)] = 100
-    distribution: Literal["uniform", "normal"] = "uniform"
+    z: Annotated[int, Field(ge=1, le=16_384, description="numbers that a picture starts from")] = 100
+    distribution: Annotated[
+        Literal["uniform", "normal"], Field(description="of each number: uniform in (-1, 1), or N(0, 1)")
+    ] = "uniform"
 
     @property
     def redraws(self) -> bool:

@@ -11,12 +11,13 @@ import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES
-from img2img.config import build
 from img2img.errors import UserError, unknown
 from img2img.inference.tiles import Tile, parse_amount, parse_tile
-from img2img.inference.translator import Shape, Translator
+from img2img.inference.translator import Translator
 from img2img.recipes.method import Method
-from img2img.weights.file import load_weights
+from img2img.recipes.saved import load_generators
+from img2img.weights.file import read_header, weights_path
+from img2img.weights.header import Shape, WeightsHeader
 
 
 def translator_of(
@@ -28,24 +29,6 @@ def translator_of(
     # training has the memory it has: validation must not stop where --memory would ask for more
     tile: Tile = "off" if inference.norm == "batch" else "auto"
     return Translator(networks[name], method, shape, device=device, precision=precision, tile=tile, seed=seed)
-
-
-def weights_path(given: str) -> Path:
-    """The weights file that ``--weights`` means: a run directory (its best), or a file.
-
-    Raises:
-        UserError: neither.
-    """
-    path = Path(given)
-    if path.is_dir():
-        for which in ("best", "last"):
-            file = path / "weights" / f"{which}.safetensors"
-            if file.is_file():
-                return file
-        raise UserError(f"--weights {given}: no weights in this directory yet (expected weights/best.safetensors)")
-    if not path.exists():
-        raise UserError(f"--weights {given}: no such run directory or file")
-    return path
 
 
 def load(
@@ -83,22 +66,18 @@ def load(
     if precision not in DTYPES:
         raise unknown("precision", precision, DTYPES)
     path = weights_path(str(weights))
-    header, tensors = load_weights(path)
+    saved = load_generators(path)
+    method, shape = saved.method, saved.shape
+    flow = method.build_flow()
+    holes = flow.needs_mask or saved.header.data.get("synthesis") == "hole"
     try:
-        method = build(Method, header["method"], str(path))
-        shape = Shape(**header["shape"])
-        networks = method.build_generators(shape.source, shape.target, shape.size)
-        networks.load_state_dict(tensors)
-        data = header.get("config", {}).get("data", {})
-        holes = method.build_flow().needs_mask or data.get("synthesis") == "hole"
-        fill = data["hole"]["fill"] if holes else ()
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{path}: its header and its tensors do not fit together ({type(error).__name__})") from error
+        fill = saved.header.data["hole"]["fill"] if holes else ()
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
     chosen = pick_device(device)
-    network = networks[method.build_flow().networks[0]].to(chosen)
+    network = saved.networks[flow.networks[0]].to(chosen)
     if getattr(network, "channels_last", False):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    seed = int(header.get("seed", 0))
     return Translator(
         network,
         method,
@@ -107,28 +86,27 @@ def load(
         precision=precision,
         tile=tile,
         memory=allowed,
-        seed=seed,
+        seed=saved.header.seed,
         fill=fill if shape.source == len(fill) else (),
     )
 
 
 def weights_header(weights: str | Path) -> dict[str, Any]:
     """What a weights file says of itself: config, task, method, metrics, step."""
-    header, _ = load_weights(weights_path(str(weights)))
-    return header
+    return read_header(weights_path(str(weights))).to_json()
 
 
 def header_for(
     settings_tree: Mapping[str, Any], method_tree: Mapping[str, Any], shape: Shape, seed: int
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
-    value = {
-        "config": settings_tree,
-        "task": settings_tree["task"],
-        "name": settings_tree["method"],
-        "method": method_tree,
-        "shape": vars(shape),
-        "seed": seed,
-    }
-    checked: dict[str, Any] = json.loads(json.dumps(value))
+    header = WeightsHeader(
+        config=settings_tree,
+        task=settings_tree["task"],
+        name=settings_tree["method"],
+        method=method_tree,
+        shape=shape,
+        seed=seed,
+    )
+    checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))
     return checked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,6 +29,7 @@ from img2img.inference.tiles import Tile, Tiling, amount, bytes_per_pixel, lay_o
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Inference, Method
 from img2img.types import Batch, Flow
+from img2img.weights.header import Shape
 
 # what Python, torch, the libraries and the slack of the allocator take, measured at 260 to 450 MB
 PROGRAM = 400_000_000
@@ -78,15 +79,6 @@ def as_results_are_made(network: nn.Module, inference: Inference) -> Iterator[No
             module.track_running_stats = True
         for module, training in zip(modules, before, strict=True):
             module.training = training
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What a generator was built for: channels in and out, and the training crop (None: vectors or unknown)."""
-
-    source: int
-    target: int
-    size: int | None
 
 
 class Translator:

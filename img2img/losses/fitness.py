@@ -31,8 +31,8 @@ class QualityDiversity:
     """
 
     needs_probability: ClassVar[bool] = True
-    gamma: Annotated[float, Field(ge=0)] = 0.5
-    eps: Annotated[float, Field(gt=0)] = 1e-12
+    gamma: Annotated[float, Field(ge=0, description="weight of the diversity fitness Fd")] = 0.5
+    eps: Annotated[float, Field(gt=0, description="added to the norm whose logarithm is taken")] = 1e-12
 
     def __call__(self, scene: Scene) -> Tensor:
         with torch.enable_grad():

@@ -37,8 +37,8 @@ class Minimax:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = True
-    scale: Scale = 1.0
-    real_label: Label = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
+    real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         return cross_entropy(real, fake, self.real_label)
@@ -53,8 +53,8 @@ class NonSaturating:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = True
-    scale: Scale = 1.0
-    real_label: Label = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
+    real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         return cross_entropy(real, fake, self.real_label)
@@ -69,8 +69,8 @@ class LeastSquares:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
-    scale: Scale = 1.0
-    real_label: Label = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
+    real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         return ((at_least_fp32(real) - self.real_label) ** 2).mean() + (at_least_fp32(fake) ** 2).mean()
@@ -88,8 +88,8 @@ class LeastSquaresProbability:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
-    scale: Scale = 1.0
-    real_label: Label = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
+    real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         on_real = (torch.sigmoid(at_least_fp32(real)) - self.real_label) ** 2
@@ -105,7 +105,7 @@ class Wasserstein:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
-    scale: Scale = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         return at_least_fp32(fake).mean() - at_least_fp32(real).mean()
@@ -120,7 +120,7 @@ class Hinge:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
-    scale: Scale = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         return relu(1 - at_least_fp32(real)).mean() + relu(1 + at_least_fp32(fake)).mean()
@@ -135,7 +135,7 @@ class RelativisticAverage:
 
     needs_real: ClassVar[bool] = True
     cross_entropy: ClassVar[bool] = False
-    scale: Scale = 1.0
+    scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         real, fake = at_least_fp32(real), at_least_fp32(fake)

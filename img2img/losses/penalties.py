@@ -65,7 +65,7 @@ class Dragan:
     needs: ClassVar[frozenset[str]] = frozenset({"critic"})
     penalty: ClassVar[bool] = True
     across_batch: ClassVar[bool] = True
-    spread: Annotated[float, Field(gt=0)] = 0.5
+    spread: Annotated[float, Field(gt=0, description="reach of the noise, in standard deviations of the batch")] = 0.5
 
     def __call__(self, scene: Scene) -> Tensor:
         values = []

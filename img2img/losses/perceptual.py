@@ -64,9 +64,11 @@ class PerceptualAdversarial:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"critic", "features"})
-    layers: Layers = Field(default_factory=released)
-    distance: Literal["l1", "l2"] = "l1"
-    reduction: Literal["mean", "sum"] = "mean"
+    layers: Annotated[Layers, Field(description="weight of each hidden layer of the critic; 1 is the first")] = Field(
+        default_factory=released
+    )
+    distance: Annotated[Literal["l1", "l2"], Field(description="between features: absolute or squared")] = "l1"
+    reduction: Annotated[Literal["mean", "sum"], Field(description="over a layer's elements")] = "mean"
 
     def __call__(self, scene: Scene) -> Tensor:
         losses = []
@@ -93,11 +95,16 @@ class PerceptualMargin:
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"critic", "features"})
-    layers: Layers = Field(default_factory=released)
-    distance: Literal["l1", "l2"] = "l1"
-    reduction: Literal["mean", "sum"] = "mean"
-    margin: Annotated[float, Field(gt=0)] = 3.0
-    hinge: Literal["batch", "sample"] = "batch"
+    layers: Annotated[Layers, Field(description="weight of each hidden layer of the critic; 1 is the first")] = Field(
+        default_factory=released
+    )
+    distance: Annotated[Literal["l1", "l2"], Field(description="between features: absolute or squared")] = "l1"
+    reduction: Annotated[Literal["mean", "sum"], Field(description="over a layer's elements")] = "mean"
+    margin: Annotated[float, Field(gt=0, description="P above which the critic is content (the paper's m)")] = 3.0
+    hinge: Annotated[
+        Literal["batch", "sample"],
+        Field(description="compared with the margin: the batch's mean P (the program), or each pair's (the paper)"),
+    ] = "batch"
 
     @property
     def across_batch(self) -> bool:

@@ -49,7 +49,7 @@ class Charbonnier:
     """Mean of sqrt(d^2 + eps^2): L1, smooth at zero (Charbonnier et al. 1994)."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
-    eps: Annotated[float, Field(gt=0)] = 1e-3
+    eps: Annotated[float, Field(gt=0, description="difference below which it is smooth, on values in [-1, 1]")] = 1e-3
 
     def __call__(self, scene: Scene) -> Tensor:
         fake, target = pair(scene)

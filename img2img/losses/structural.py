@@ -20,8 +20,8 @@ class SSIM:
     """1 - SSIM (Wang et al. 2004), mean over pictures and channels, in [0, 2]; computed in float64 like the measure."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
-    window: Annotated[int, Field(ge=1)] = 11
-    sigma: Annotated[float, Field(gt=0)] = 1.5
+    window: Annotated[int, Field(ge=1, description="side of the Gaussian window in px")] = 11
+    sigma: Annotated[float, Field(gt=0, description="standard deviation of the window in px")] = 1.5
 
     def __call__(self, scene: Scene) -> Tensor:
         fake, target = pair(scene)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.errors import UserError
 from img2img.types import Verdict
+
+# sixteen times what is published: what a configuration may ask for, or the header of a weights file from a stranger
+Width = Annotated[int, Field(ge=1, le=1024)]
+Blocks = Annotated[int, Field(ge=1, le=256)]
 
 
 class Generator(nn.Module):

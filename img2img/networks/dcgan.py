@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from img2img.config import options
 from img2img.errors import UserError
-from img2img.networks.base import Critic, Generator
+from img2img.networks.base import Critic, Generator, Width
 from img2img.networks.norm import Norm, norm_layer
 from img2img.types import Verdict
 
@@ -72,10 +72,10 @@ class DcganCritic(Critic):
 
 @options
 class DcganG:
-    """DCGAN generator; ``width`` is the last hidden layer's channels."""
+    """DCGAN generator: z to a picture whose side is a power of two."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    norm: Norm = "batch"
+    width: Annotated[Width, Field(description="channels of the last hidden layer; doubled towards z")] = 64
+    norm: Annotated[Norm, Field(description="normalisation of all layers but the last")] = "batch"
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> DcganGenerator:
         _levels(size)
@@ -84,10 +84,12 @@ class DcganG:
 
 @options
 class DcganD:
-    """DCGAN critic; ``width`` is the first layer's channels. Gradient penalties need ``norm: none`` or ``instance``."""
+    """DCGAN critic, for pictures whose side is a power of two."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    norm: Norm = "batch"
+    width: Annotated[Width, Field(description="channels of the first layer; doubled down to 4x4")] = 64
+    norm: Annotated[
+        Norm, Field(description="normalisation from the second layer on; gradient penalties need none or instance")
+    ] = "batch"
 
     def build(self, *, in_channels: int, size: int | None) -> DcganCritic:
         _levels(size)

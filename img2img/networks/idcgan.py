@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.config import options
-from img2img.networks.base import Generator
+from img2img.networks.base import Generator, Width
 from img2img.networks.norm import scaled
 
 
@@ -57,8 +57,11 @@ class IdcganGenerator(Generator):
 class Idcgan:
     """ID-CGAN's generator, 263,686 parameters."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    skip: Literal["activated", "before"] = "activated"
+    width: Annotated[Width, Field(description="channels of the widest layers (published: 64)")] = 64
+    skip: Annotated[
+        Literal["activated", "before"],
+        Field(description="what is added to the mirrored layers: after the LeakyReLU, or before it as in PAN's copy"),
+    ] = "activated"
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> IdcganGenerator:
         return IdcganGenerator(in_channels, out_channels, self.width, self.skip == "activated")

@@ -53,11 +53,14 @@ class MlpCritic(Critic):
         return Verdict((self.last(x),), tuple(features))
 
 
+Units = Annotated[int, Field(ge=1, le=16_384)]
+
+
 @options
 class MlpG:
     """Fully connected generator."""
 
-    width: Annotated[int, Field(ge=1)] = 512
+    width: Annotated[Units, Field(description="units of each of the three hidden layers")] = 512
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> MlpGenerator:
         return MlpGenerator(in_channels, out_channels, self.width)
@@ -67,8 +70,8 @@ class MlpG:
 class MlpD:
     """Fully connected critic."""
 
-    width: Annotated[int, Field(ge=1)] = 512
-    norm: Literal["batch", "none"] = "batch"
+    width: Annotated[Units, Field(description="units of each of the three hidden layers")] = 512
+    norm: Annotated[Literal["batch", "none"], Field(description="normalisation of the second layer")] = "batch"
 
     def build(self, *, in_channels: int, size: int | None) -> MlpCritic:
         return MlpCritic(in_channels, self.width, self.norm)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from img2img.config import options
 from img2img.errors import UserError
-from img2img.networks.base import Critic, Generator
+from img2img.networks.base import Critic, Generator, Width
 from img2img.networks.norm import scaled
 from img2img.types import Verdict
 
@@ -81,16 +81,23 @@ class PanGenerator(Generator):
 
 @options
 class PanT:
-    """PAN's T: ``6+6`` levels (16,831,875 parameters) or the release's ``8+8`` (45,873,987).
+    """PAN's T: ``6+6`` levels (16,831,875 parameters) or the release's ``8+8`` (45,873,987)."""
 
-    ``first_std`` is the standard deviation of the first convolution's initial weights (the release: 0.05).
-    """
-
-    width: Annotated[int, Field(ge=1)] = 64
-    form: Literal["6+6", "8+8"] = "6+6"
-    skip: Literal["after_norm", "before_norm"] = "after_norm"
-    dropout: bool = False
-    first_std: Annotated[float, Field(gt=0)] = 0.02
+    width: Annotated[
+        Width, Field(description="channels of the first level (published: 64); the others in proportion")
+    ] = 64
+    form: Annotated[Literal["6+6", "8+8"], Field(description="levels down and up: the paper's, or the release's")] = (
+        "6+6"
+    )
+    skip: Annotated[
+        Literal["after_norm", "before_norm"],
+        Field(description="what is concatenated: the norm's output, or the convolution's raw one (the release)"),
+    ] = "after_norm"
+    dropout: Annotated[bool, Field(description="dropout 0.5 on the three innermost levels of the decoder")] = False
+    first_std: Annotated[
+        float,
+        Field(gt=0, description="standard deviation of the first convolution's initial weights (the release: 0.05)"),
+    ] = 0.02
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> PanGenerator:
         before = self.skip == "before_norm"
@@ -138,14 +145,19 @@ class PanCriticNetwork(Critic):
 
 @options
 class PanCritic:
-    """PAN's critic (7,050,249 parameters at 256 px); its last layer is sized by the training crop.
+    """PAN's critic (7,050,249 parameters at 256 px); its last layer is sized by the training crop."""
 
-    ``first: tanh`` with weights N(0, 0.5) and ``last: linear`` are the author's release.
-    """
-
-    width: Annotated[int, Field(ge=1)] = 64
-    first: Literal["lrelu", "tanh"] = "lrelu"
-    last: Literal["lrelu", "linear"] = "lrelu"
+    width: Annotated[
+        Width, Field(description="channels of the first layer (published: 64); the others but the last in proportion")
+    ] = 64
+    first: Annotated[
+        Literal["lrelu", "tanh"],
+        Field(description="activation of the first layer; tanh, with weights N(0, 0.5), is the author's release"),
+    ] = "lrelu"
+    last: Annotated[
+        Literal["lrelu", "linear"],
+        Field(description="activation of the last convolution; linear is the author's release"),
+    ] = "lrelu"
 
     def build(self, *, in_channels: int, size: int | None) -> PanCriticNetwork:
         if size is None or size < 32 or size % 32:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.config import options
-from img2img.networks.base import Critic
+from img2img.networks.base import Critic, Width
 from img2img.networks.norm import Norm, norm_layer
 from img2img.types import Verdict
 
@@ -42,11 +42,15 @@ def _block(conv: nn.Conv2d, norm: nn.Module | None) -> nn.Sequential:
 
 @options
 class PatchGAN:
-    """``layers`` k4 s2 convolutions, one s1, one to the logits; 1 to 5 layers see 16, 34, 70, 142, 286 px."""
+    """``layers`` k4 s2 convolutions, one s1, one to the logits: a map of patches is judged."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    layers: Annotated[int, Field(ge=1, le=7)] = 3
-    norm: Norm = "batch"
+    width: Annotated[Width, Field(description="channels of the first layer, doubled up to eightfold")] = 64
+    layers: Annotated[
+        int, Field(ge=1, le=7, description="strided layers; 1 to 5 of them see 16, 34, 70, 142, 286 px")
+    ] = 3
+    norm: Annotated[
+        Norm, Field(description="normalisation from the second layer on; gradient penalties need none or instance")
+    ] = "batch"
 
     def build(self, *, in_channels: int, size: int | None) -> PatchCritic:
         bias = self.norm != "batch"
@@ -65,8 +69,10 @@ class PatchGAN:
 class PixelGAN:
     """1x1 convolutions: each pixel is judged by itself."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    norm: Norm = "batch"
+    width: Annotated[Width, Field(description="channels of the first layer; the second has twice as many")] = 64
+    norm: Annotated[
+        Norm, Field(description="normalisation of the second layer; gradient penalties need none or instance")
+    ] = "batch"
 
     def build(self, *, in_channels: int, size: int | None) -> PatchCritic:
         bias = self.norm != "batch"

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.config import options
-from img2img.networks.base import Generator
+from img2img.networks.base import Blocks, Generator, Width
 
 DILATIONS = (1, 2, 4, 1)
 
@@ -60,8 +60,8 @@ class ResidualGenerator(Generator):
 class Residual:
     """Small residual network at half resolution (176,700 parameters by default)."""
 
-    width: Annotated[int, Field(ge=1)] = 48
-    blocks: Annotated[int, Field(ge=1)] = 4
+    width: Annotated[Width, Field(description="channels at half resolution")] = 48
+    blocks: Annotated[Blocks, Field(description="residual blocks, dilated by 1, 2, 4, 1 in turn")] = 4
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> ResidualGenerator:
         return ResidualGenerator(in_channels, out_channels, self.width, self.blocks)

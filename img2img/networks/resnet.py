@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.config import options
-from img2img.networks.base import Generator
+from img2img.networks.base import Blocks, Generator, Width
 from img2img.networks.norm import Norm, norm_layer
 
 
@@ -72,9 +72,13 @@ class ResnetGenerator(Generator):
 class Resnet:
     """ResNet generator; by default 9 blocks from 256 px on (11,378,179 parameters), 6 below (7,837,699)."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    blocks: Annotated[int | None, Field(ge=1)] = None
-    norm: Norm = "instance"
+    width: Annotated[
+        Width, Field(description="channels of the first layer (published: 64); the blocks have four times as many")
+    ] = 64
+    blocks: Annotated[
+        Blocks | None, Field(description="residual blocks; null: 9 where the training crop is at least 256 px, else 6")
+    ] = None
+    norm: Annotated[Norm, Field(description="normalisation of all layers but the last")] = "instance"
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> ResnetGenerator:
         blocks = self.blocks or (9 if size is None or size >= 256 else 6)

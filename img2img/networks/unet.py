@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.config import options
-from img2img.networks.base import Generator
+from img2img.networks.base import Generator, Width
 from img2img.networks.norm import Norm, norm_layer, scaled
 
 
@@ -62,12 +62,21 @@ class UNetGenerator(Generator):
 
 @options
 class UNet:
-    """U-Net of ``downs`` levels; by default as many as bring the training crop to 1x1 (8 at 256 px, 7 at 128)."""
+    """pix2pix's U-Net: mirrored levels of encoder and decoder are concatenated."""
 
-    width: Annotated[int, Field(ge=1)] = 64
-    downs: Annotated[int | None, Field(ge=2, le=10)] = None
-    norm: Norm = "batch"
-    dropout: bool = True
+    width: Annotated[
+        Width, Field(description="channels of the first level (published: 64), doubled up to eightfold")
+    ] = 64
+    downs: Annotated[
+        int | None,
+        Field(ge=2, le=10, description="levels; null: as many as bring the crop to 1x1 (8 at 256 px, 7 at 128)"),
+    ] = None
+    norm: Annotated[
+        Norm, Field(description="normalisation of all layers but the first, the innermost and the last")
+    ] = "batch"
+    dropout: Annotated[
+        bool, Field(description="dropout 0.5 on the downs - 5 levels of the decoder above the innermost")
+    ] = True
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> UNetGenerator:
         downs = self.downs

@@ -1,4 +1,4 @@
-"""A task says which pictures go in and come out; with a method and overrides it becomes the settings of a run."""
+"""The settings of a run: a task and a method by name, what other layers say over them, all in one place."""
 
 from __future__ import annotations
 
@@ -6,32 +6,20 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from img2img.config import Tree, build, config_files, merge, named_file, options, override, plain, read_yaml
+from img2img.config import Tree, build, config_files, merge, named_file, override, plain, read_yaml
 from img2img.data.config import DataConfig
 from img2img.errors import UserError, nearest, unknown
 from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.networks.init import INITS
+from img2img.recipes.checks import check
 from img2img.recipes.method import Method
+from img2img.recipes.task import Task
 from img2img.recipes.train_config import TrainConfig
 
 LENGTHS = ("steps", "epochs", "minutes")
 SECTIONS = ("data", "train")
-
-
-@options
-class Task:
-    """The keys of a task's YAML (besides ``data`` and ``train``, which it presets).
-
-    ``metrics`` are taken in validation under ``protocol``; ``selection``, one of them or ``none``, chooses the best
-    weights.
-    """
-
-    description: str = ""
-    default_method: str
-    metrics: tuple[str, ...] = ("psnr", "ssim")
-    protocol: str = "rgb"
-    selection: str = "psnr"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +74,12 @@ METHOD_KEYS = {f.name for f in dataclasses.fields(Method)}
 # the lowest layer: so that options can be given to what a default names (optimizers.generator.lr=1e-4)
 OWN = ("description", "generator", "generator_losses", "tasks")
 DEFAULTS = {k: v for k, v in plain(Method(generator="", generator_losses={"": 0.0})).items() if k not in OWN}
-KNOWN = {"task", "method", "data", "train"} | TASK_KEYS | METHOD_KEYS
+KNOWN = {"task", "method", *SECTIONS} | TASK_KEYS | METHOD_KEYS
 
 
 def from_tree(tree: Tree, where: str) -> Settings:
     """Settings from a complete tree (a run's config.yaml)."""
-    for key in tree:
-        if key not in KNOWN:
-            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), KNOWN)}")
+    _refuse_unknown(tree, KNOWN, where)
     task_tree = {"default_method": tree.get("method", ""), **{k: v for k, v in tree.items() if k in TASK_KEYS}}
     method_tree = {k: v for k, v in tree.items() if k in METHOD_KEYS and k != "description"}
     return Settings(
@@ -104,6 +90,12 @@ def from_tree(tree: Tree, where: str) -> Settings:
         data=build(DataConfig, _section(tree, "data", where), f"{where}: data"),
         train=build(TrainConfig, _section(tree, "train", where), f"{where}: train"),
     )
+
+
+def _refuse_unknown(tree: Tree, known: set[str], where: str) -> None:
+    for key in tree:
+        if key not in known:
+            raise UserError(f"{where}: unknown key {key!r}{nearest(str(key), known)}")
 
 
 def _section(tree: Tree, name: str, where: str) -> Tree:
@@ -141,41 +133,13 @@ def resolve(
     """
     file_tree = read_yaml(config) if config else {}
     over = override(overrides)
-    for flag in ("task", "method"):
-        if flag in over:
-            raise UserError(f"{flag}={over[flag]}: is chosen by --{flag} {over[flag]}")
-    if "tasks" in {**file_tree, **over}:
-        raise UserError("tasks: sections for tasks belong into a method's YAML; give the keys in them directly")
-    for flag, given in (("task", task), ("method", method)):
-        said = file_tree.get(flag)
-        if said is not None and not isinstance(said, str):
-            raise UserError(f"{config}: {flag} must be a name or a YAML file, got {said!r}")
-        if said is not None and given is not None and said != given:
-            raise UserError(f"--{flag} {given} contradicts {config}, which says {flag}: {said}; leave one of them out")
-    task = task or file_tree.get("task")
-    if task is None:
-        raise UserError(f"--task is needed{nearest('', _tasks())}")
-    task_file, task_tree = named_file("tasks", task)
-    method = method or file_tree.get("method") or task_tree.get("default_method")
-    if method is None:
-        raise UserError(f"{task_file}: default_method is missing")
-    method_file, method_tree = named_file("methods", method)
-    for path, part, keys in ((task_file, task_tree, TASK_KEYS), (method_file, method_tree, METHOD_KEYS)):
-        known = keys | {"data", "train"}
-        for key in part:
-            if key not in known:
-                raise UserError(f"{path}: unknown key {key!r}{nearest(str(key), known)}")
-    special = _section(_section(method_tree, "tasks", str(method_file)), Path(task).stem, f"{method_file}: tasks")
+    _check_chosen(file_tree, over, {"task": task, "method": method}, config)
+    task, method, below = _named_layers(task or file_tree.get("task"), method or file_tree.get("method"))
     tree: Tree = DEFAULTS
-    for part in (task_tree, method_tree, special, file_tree, over):
+    for part in (*below, file_tree, over):
         tree = layer(tree, part)
     if data is not None:
-        for part, name in ((file_tree, str(config)), (over, "key=value")):
-            said = _section(part, "data", name).get("path")
-            if said is not None and Path(str(said)).resolve() != Path(data).resolve():
-                raise UserError(
-                    f"--data {data} contradicts {name}, which says data.path: {said}; leave one of them out"
-                )
+        _check_data(data, {str(config): file_tree, "key=value": over})
         tree = merge(tree, {"data": {"path": data}})
     tree["task"], tree["method"] = task, method
     tree.pop("tasks", None)
@@ -183,11 +147,45 @@ def resolve(
     where = str(config) if config else f"task {task}, method {method}"
     settings = from_tree(tree, where)
     try:
-        settings.method.rules()
+        check(settings.method)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     return settings
 
 
-def _tasks() -> list[str]:
-    return list(config_files("tasks"))
+def _check_chosen(file_tree: Tree, over: Tree, flags: dict[str, str | None], config: Path | None) -> None:
+    """Task and method are chosen by flags or by the file, once; sections for tasks stand in a method's YAML."""
+    for flag in flags:
+        if flag in over:
+            raise UserError(f"{flag}={over[flag]}: is chosen by --{flag} {over[flag]}")
+    if "tasks" in {**file_tree, **over}:
+        raise UserError("tasks: sections for tasks belong into a method's YAML; give the keys in them directly")
+    for flag, given in flags.items():
+        said: Any = file_tree.get(flag)
+        if said is not None and not isinstance(said, str):
+            raise UserError(f"{config}: {flag} must be a name or a YAML file, got {said!r}")
+        if said is not None and given is not None and said != given:
+            raise UserError(f"--{flag} {given} contradicts {config}, which says {flag}: {said}; leave one of them out")
+
+
+def _named_layers(task: str | None, method: str | None) -> tuple[str, str, tuple[Tree, Tree, Tree]]:
+    """(task, method, the layers of the task, the method and the method's section for the task)."""
+    if task is None:
+        raise UserError(f"--task is needed{nearest('', config_files('tasks'))}")
+    task_file, task_tree = named_file("tasks", task)
+    method = method or task_tree.get("default_method")
+    if method is None:
+        raise UserError(f"{task_file}: default_method is missing")
+    method_file, method_tree = named_file("methods", method)
+    _refuse_unknown(task_tree, TASK_KEYS | set(SECTIONS), str(task_file))
+    _refuse_unknown(method_tree, METHOD_KEYS | set(SECTIONS), str(method_file))
+    sections = _section(method_tree, "tasks", str(method_file))
+    return task, method, (task_tree, method_tree, _section(sections, Path(task).stem, f"{method_file}: tasks"))
+
+
+def _check_data(data: str, layers: dict[str, Tree]) -> None:
+    """``--data`` may repeat the folder that a higher layer names, not contradict it."""
+    for name, tree in layers.items():
+        said = _section(tree, "data", name).get("path")
+        if said is not None and Path(str(said)).resolve() != Path(data).resolve():
+            raise UserError(f"--data {data} contradicts {name}, which says data.path: {said}; leave one of them out")

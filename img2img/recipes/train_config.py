@@ -8,6 +8,7 @@ from pydantic import Field
 
 from img2img.config import options
 from img2img.errors import UserError
+from img2img.networks.init import INITS
 
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -29,7 +30,7 @@ class TrainConfig:
     precision: Annotated[
         Literal["auto", "fp32", "bf16", "fp16"], Field(description="auto: the faster of fp32 and bf16, measured")
     ] = "auto"
-    init: Annotated[str, Field(description="initialisation of weights")] = "normal"
+    init: Annotated[str, Field(description=f"initialisation of weights: {', '.join(INITS)}")] = "normal"
     checkpoint_every: Annotated[Positive, Field(description="steps between checkpoints")] = 500
     validate_every: Annotated[Positive, Field(description="steps between validations")] = 500
     log_every: Annotated[Positive, Field(description="steps between lines of log.jsonl")] = 50

@@ -30,8 +30,9 @@ from img2img.inference import Shape, header_for, translator_of
 from img2img.metrics import mean, measure
 from img2img.networks.base import check_training_shape
 from img2img.progress import duration, say
+from img2img.recipes.build import build_players, rules
+from img2img.recipes.checks import accumulation_obstacle
 from img2img.recipes.differences import differences, value_at
-from img2img.recipes.method import build_players
 from img2img.recipes.settings import Settings, from_tree
 from img2img.reports.figures import grid, save_png, scatter, vectors_side_by_side
 from img2img.training.loop import Forecast, Progress, Trainer, Validation, remove_stale
@@ -124,7 +125,7 @@ def train(
             f"{f' in {plan.accumulate} micro-batches' if plan.accumulate > 1 else ''}"
         )
     if plan.accumulate > 1:
-        obstacle = method.accumulation_obstacle() or _batch_norm(engine)
+        obstacle = accumulation_obstacle(method) or _batch_norm(engine)
         if obstacle:
             raise UserError(f"train.accumulate={plan.accumulate}: gradients cannot be summed over parts: {obstacle}")
     _check_shapes(engine, data.train, share // plan.accumulate)
@@ -232,7 +233,7 @@ def build_engine(settings: Settings, shape: Shape, world: World, precision: Prec
         scaled=scaled,
     )
     return Engine(
-        settings.method.rules(),
+        rules(settings.method),
         parents,
         critics,
         pools,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,96 @@ from torch import nn
 
 from img2img.errors import UserError
 from img2img.files import atomic_write_bytes
+from img2img.weights.header import WeightsHeader
 
 FORMAT = "img2img weights 1"
+MISFIT = "its header and its tensors do not fit together"
+
+
+def weights_path(given: str) -> Path:
+    """The weights file that ``--weights`` means: a run directory (its best), or a file.
+
+    Raises:
+        UserError: neither.
+    """
+    path = Path(given)
+    if path.is_dir():
+        for which in ("best", "last"):
+            file = path / "weights" / f"{which}.safetensors"
+            if file.is_file():
+                return file
+        raise UserError(f"--weights {given}: no weights in this directory yet (expected weights/best.safetensors)")
+    if not path.exists():
+        raise UserError(f"--weights {given}: no such run directory or file")
+    return path
 
 
 def save_weights(path: Path, networks: nn.ModuleDict, header: Mapping[str, Any]) -> None:
-    """Generators as safetensors; ``header`` (JSON) holds all that is needed to use them again."""
+    """Generators as safetensors; ``header`` is what `WeightsHeader.to_json` gives."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in networks.state_dict().items()}
     # one key alone: the order of several is random, and the same weights should be the same file
     atomic_write_bytes(path, save(tensors, {FORMAT: json.dumps(header)}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """(header, tensors) of a weights file.
+    """(header as parsed JSON, tensors) of a weights file.
 
     Raises:
         UserError: no such file, or one of something else.
     """
+    with _opened(path) as (file, header):
+        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def read_header(path: Path) -> WeightsHeader:
+    """What a weights file says of itself; no tensor is read.
+
+    Raises:
+        UserError: no such file, one of something else, or a header whose values are not what their keys hold.
+    """
+    with _opened(path) as (_, header):
+        return WeightsHeader.from_json(header, f"{path}: {MISFIT}: header")
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the tensors of a weights file by name; no tensor is read.
+
+    Raises:
+        UserError: no such file, or one of something else.
+    """
+    with _opened(path) as (file, _):
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def check_tensors(path: Path, networks: nn.ModuleDict) -> None:
+    """Compare the tensors of a file with those of the networks that its header asks for; no tensor is read.
+
+    Args:
+        networks: may lie on the meta device, where they take no memory.
+
+    Raises:
+        UserError: naming the first tensor that differs.
+    """
+    found = tensor_shapes(path)
+    expected = {name: tuple(value.shape) for name, value in networks.state_dict().items()}
+    for name in (*expected, *(name for name in found if name not in expected)):
+        if name not in found:
+            raise UserError(f"{path}: {MISFIT}: {name}, {_sides(expected[name])} by the header, is missing")
+        if name not in expected:
+            raise UserError(f"{path}: {MISFIT}: {name} belongs to no network that the header asks for")
+        if found[name] != expected[name]:
+            raise UserError(
+                f"{path}: {MISFIT}: {name} is {_sides(found[name])}, by the header {_sides(expected[name])}"
+            )
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "one number"
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """(the open file, its header as parsed JSON)."""
     if not path.exists():
         raise UserError(f"{path}: no such weights file")
     try:
@@ -39,8 +113,8 @@ def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             metadata = file.metadata() or {}
             if FORMAT not in metadata:
                 raise UserError(f"{path}: a safetensors file, but not weights written by img2img train")
-            return json.loads(metadata[FORMAT]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+            yield file, json.loads(metadata[FORMAT])
+    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
         if not os.access(path, os.R_OK):
             # what safetensors raises says that there is no such file
             raise UserError(f"{path}: Permission denied") from error

@@ -13,6 +13,7 @@ from img2img.compute.precision import Precision
 from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.inference import Shape
+from img2img.recipes.checks import accumulation_obstacle
 from img2img.training.train import build_engine, train
 from img2img.types import Batch
 
@@ -217,7 +218,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(method, shape, extra
     ],
 )
 def test_what_looks_across_the_batch_is_named(method, extra, reason):
-    obstacle = small(method, **extra).method.accumulation_obstacle()
+    obstacle = accumulation_obstacle(small(method, **extra).method)
     assert (obstacle is None) if reason is None else (reason in obstacle)
 
 

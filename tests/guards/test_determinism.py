@@ -9,7 +9,7 @@ import torch
 from conftest import small
 from img2img.compute.distributed import World
 from img2img.inference import Shape, translator_of, write_samples
-from img2img.recipes.method import build_players
+from img2img.recipes.build import build_players
 from img2img.training.train import train
 from img2img.weights.file import load_weights
 
