@@ -13,7 +13,7 @@ from img2img.files import atomic
 from img2img.images import Pixels, as_rgb8, read
 from img2img.metrics import METRICS
 from img2img.reports.figures import metric_plot, save_png, zoomed_grid
-from img2img.reports.pages.evaluation import Measure, Page, Shot, write_page
+from img2img.reports.pages.evaluation import Page, Shot, write_page
 from img2img.reports.table import FORMATS, Table
 
 ROWS_IN_FIGURE = 4
@@ -100,11 +100,7 @@ def _page(evaluation: Evaluation) -> Page:
         )
         for stem, target in evaluation.targets.items()
     ]
-    about = [METRICS[name] for name in table.metrics]
-    measures = [
-        Measure(name, one.title, one.digits, one.higher_is_better, one.unit)
-        for name, one in zip(table.metrics, about, strict=True)
-    ]
+    metrics = [METRICS[name] for name in table.metrics]
     rows = [[method, *(_interval(table, method, name) for name in table.metrics)] for method in table.methods]
     best = {
         (row, column)
@@ -116,10 +112,13 @@ def _page(evaluation: Evaluation) -> Page:
         title=f"{', '.join(evaluation.results)} on {len(shots)} pictures",
         protocol=table.protocol,
         methods=list(evaluation.results),
-        metrics=measures,
+        metrics=metrics,
         shots=shots,
         base=INPUT if evaluation.sources else None,
-        head=["method", *(f"{one.title}{f' ({one.unit})' if one.unit else ''}, 95 % interval" for one in about)],
+        head=[
+            "method",
+            *(f"{metric.title}{f' ({metric.unit})' if metric.unit else ''}, 95 % interval" for metric in metrics),
+        ],
         rows=rows,
         best=frozenset(best),
         notes=table.notes,

@@ -20,11 +20,13 @@ from img2img.metrics.vifp import vifp
 class Metric:
     """All that is known of a measure; whoever shows or orders its figures asks here.
 
-    ``measure`` takes (result, target, data_range=) as `img2img.metrics` says. ``title`` and ``unit`` stand in tables,
-    with ``digits`` behind the point; ``definition`` is its part of a protocol's line. ``mean_of_channels``: of several
-    planes it is the mean of their values, and not one value over all samples.
+    ``name`` is its key here, on command lines and in files. ``measure`` takes (result, target, data_range=) as
+    `img2img.metrics` says. ``title`` and ``unit`` stand in tables, with ``digits`` behind the point; ``definition`` is
+    its part of a protocol's line. ``mean_of_channels``: of several planes it is the mean of their values, and not one
+    value over all samples.
     """
 
+    name: str
     measure: Callable[..., Tensor]
     title: str
     digits: int
@@ -35,15 +37,22 @@ class Metric:
 
 
 METRICS: dict[str, Metric] = {
-    "psnr": Metric(psnr, "PSNR", 2, "PSNR", unit="dB", mean_of_channels=False),
-    "ssim": Metric(ssim, "SSIM", 4, "SSIM 11x11 Gaussian sigma 1.5, no downsampling"),
-    "ssim_auto": Metric(
-        ssim_auto, "SSIM auto", 4, "SSIM 11x11 Gaussian sigma 1.5 after ssim.m's automatic downsampling"
-    ),
-    "uqi": Metric(uqi, "UQI", 4, "UQI 8x8 blocks"),
-    "vifp": Metric(vifp, "VIFp", 4, "VIFp pixel domain, 4 scales"),
-    "vif": Metric(vif, "VIF", 4, "VIF steerable pyramid"),
-    "mae": Metric(mae, "MAE", 2, "MAE on 0 to 255", higher_is_better=False, unit="of 255", mean_of_channels=False),
+    metric.name: metric
+    for metric in (
+        Metric("psnr", psnr, "PSNR", 2, "PSNR", unit="dB", mean_of_channels=False),
+        Metric("ssim", ssim, "SSIM", 4, "SSIM 11x11 Gaussian sigma 1.5, no downsampling"),
+        Metric(
+            "ssim_auto",
+            ssim_auto,
+            "SSIM auto",
+            4,
+            "SSIM 11x11 Gaussian sigma 1.5 after ssim.m's automatic downsampling",
+        ),
+        Metric("uqi", uqi, "UQI", 4, "UQI 8x8 blocks"),
+        Metric("vifp", vifp, "VIFp", 4, "VIFp pixel domain, 4 scales"),
+        Metric("vif", vif, "VIF", 4, "VIF steerable pyramid"),
+        Metric("mae", mae, "MAE", 2, "MAE on 0 to 255", higher_is_better=False, unit="of 255", mean_of_channels=False),
+    )
 }
 
 
