@@ -14,7 +14,7 @@ import numpy as np
 
 from img2img.data.config import DataConfig
 from img2img.data.layouts import by_stem, detect, parts, unpaired
-from img2img.data.samples import Cache, Item, Open, Pictures, open_halves, open_photo, open_two
+from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.doctor.findings import WHOLE, Finding, Spot, are, many, share
 from img2img.errors import UserError
 from img2img.images import Picture, as_rgb8, find, read, size
@@ -220,7 +220,7 @@ def _shorter(found: Inventory, file: Path, reason: str) -> str:
 
 
 def _add(
-    found: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], items: list[Item], how: Open
+    found: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], items: list[Item], how: Decoder
 ) -> None:
     if items:
         reader = Reader()
@@ -232,7 +232,7 @@ def _photos(
 ) -> None:
     sizes = _sizes(found, _find(found, folder), threads)
     items = [Item(str(file.relative_to(folder)), target=file, size=size) for file, size in sizes.items()]
-    _add(found, name, role, side, items, open_photo)
+    _add(found, name, role, side, items, decode_photo)
 
 
 def _side_by_side(found: Inventory, name: str, role: Role, folder: Path, threads: int) -> None:
@@ -253,7 +253,7 @@ def _side_by_side(found: Inventory, name: str, role: Role, folder: Path, threads
         for file, (width, height) in sizes.items()
         if width % 2 == 0
     ]
-    _add(found, name, role, "pair", items, open_halves)
+    _add(found, name, role, "pair", items, decode_halves)
 
 
 def _two_folders(found: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
@@ -307,7 +307,7 @@ def _two_folders(found: Inventory, name: str, role: Role, source: Path, target: 
         for one, other in both
         if sizes[one] == sizes[other]
     ]
-    _add(found, name, role, "pair", items, open_two)
+    _add(found, name, role, "pair", items, decode_two)
 
 
 def _x(size: tuple[int, int]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from img2img.data.samples import open_photo
+from img2img.data.samples import decode_photo
 from img2img.data.split import SIDE as THUMB
 from img2img.data.split import thumbnail
 from img2img.doctor.inventory import Part, in_threads
@@ -174,7 +174,7 @@ def _palette(pixels: Pixels) -> Pixels:
 
 def sample_votes(part: Part, synthesis: str, most: int = 24) -> list[tuple[int, int]]:
     """(index, vote) of a few pairs, evenly through the part; those that cannot be decoded are left out."""
-    if synthesis not in VOTES or part.pictures.opener is open_photo:
+    if synthesis not in VOTES or part.pictures.decoder is decode_photo:
         return []
     count = len(part.pictures)
     votes = []
