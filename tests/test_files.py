@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from img2img.errors import RunError
-from img2img.files import atomic, atomic_write_bytes
+from img2img.files import atomic, atomic_write_bytes, listed
 
 
 def names(folder: Path) -> set[str]:
