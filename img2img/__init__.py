@@ -5,25 +5,23 @@ cannot be done as asked raises `img2img.errors.UserError`, whose message says wh
 before one of them is used.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import TYPE_CHECKING
+import importlib as _importlib
+import typing as _typing
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "evaluate", "load", "translate"]
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from img2img.evaluation.compare import evaluate
     from img2img.inference import load, translate
 else:
-    PLACES = {"evaluate": "img2img.evaluation.compare", "load": "img2img.inference", "translate": "img2img.inference"}
+    _MODULES = {"evaluate": "img2img.evaluation.compare", "load": "img2img.inference", "translate": "img2img.inference"}
 
     def __getattr__(name: str) -> object:
-        if name not in PLACES:
+        if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(PLACES[name]), name)
+        value = globals()[name] = getattr(_importlib.import_module(_MODULES[name]), name)
         return value
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+        return sorted(__all__)

@@ -1,10 +1,10 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and how they are named to people."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -76,3 +76,9 @@ def atomic_write_bytes(path: Path, data: bytes) -> None:
 def inside(path: Path, folder: Path) -> bool:
     """Whether ``path`` is ``folder`` or lies in it, links followed."""
     return path.resolve().is_relative_to(folder.resolve())
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first few, and how many more: ``a.png, b.png and 3 more``."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

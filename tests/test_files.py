@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from img2img.errors import RunError
-from img2img.files import atomic, atomic_write_bytes
+from img2img.files import atomic, atomic_write_bytes, listed
 
 
 def names(folder: Path) -> set[str]:
@@ -81,3 +81,9 @@ def test_data_reach_the_disk_before_the_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", note_replace)
     atomic_write_bytes(tmp_path / "file", b"x")
     assert done == ["content", "name", "folder"]
+
+
+def test_a_few_names_and_how_many_more():
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c", "d", "e"]) == "a, b, c, d, e"
+    assert listed(["a", "b", "c", "d"], 2) == "a, b and 2 more"

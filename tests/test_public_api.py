@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -35,7 +39,8 @@ def test_importing_costs_nothing():
         "import sys, img2img\n"
         "heavy = {'torch', 'numpy', 'PIL', 'skimage', 'pydantic'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
-        "assert set(img2img.__all__) <= set(dir(img2img))\n"
+        "public = {name for name in vars(img2img) if not name.startswith('_')}\n"
+        "assert not public, public\n"
         "from img2img import evaluate, load, translate\n"
         "assert 'torch' in sys.modules\n"
     )
@@ -49,6 +54,48 @@ def test_names_are_few_and_documented():
         assert all(part in text for part in ("Args:", "Returns:", "Raises:", f"img2img.{name}(")), name
     with pytest.raises(AttributeError, match="has no attribute 'lod'"):
         img2img.lod  # noqa: B018
+
+
+def public(module: ModuleType) -> set[str]:
+    """Names that can be imported, but for the modules of a package."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name != "annotations"
+    }
+
+
+def test_nothing_but_the_promised_names_can_be_imported():
+    promised = {name for name in img2img.__all__ if not name.startswith("_")}
+    for name in promised:
+        getattr(img2img, name)
+    assert dir(img2img) == sorted(img2img.__all__)
+    assert public(img2img) == promised
+
+
+def test_the_readme_shows_every_public_name_and_no_other():
+    text = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    shown = {name for block in blocks for name in re.findall(r"\bimg2img\.(\w+)", block)}
+    assert shown == {name for name in img2img.__all__ if not name.startswith("_")}
+
+
+def packages_with_a_face() -> list[str]:
+    names = [found.name for found in pkgutil.walk_packages(img2img.__path__, "img2img.") if found.ispkg]
+    return [name for name in names if hasattr(import_module(name), "__all__")]
+
+
+@pytest.mark.parametrize("name", packages_with_a_face())
+def test_each_package_gives_what_it_lists(name):
+    package = import_module(name)
+    assert len(set(package.__all__)) == len(package.__all__)
+    assert set(package.__all__) <= public(package)
+
+
+def test_the_faces_are_the_packages_that_others_import_from():
+    assert {"img2img.data", "img2img.doctor", "img2img.images", "img2img.inference", "img2img.metrics"} <= set(
+        packages_with_a_face()
+    )
 
 
 IMAGES = {

@@ -56,18 +56,18 @@ def run(words: Sequence[str]) -> int:
     if given.scenes is not None:
         check_scenes_file(given.scenes)
     with ExitStack() as stack:
-        report = examine(config, given.task, quick=given.quick, against=given.against, progress=_progress(stack))
+        diagnosis = examine(config, given.task, quick=given.quick, against=given.against, progress=_progress(stack))
     try:
         if given.report is not None:
             from img2img.reports.pages.doctor import write_page
 
-            say(f"page: {write_page(report, given.report)}")
+            say(f"page: {write_page(diagnosis, given.report)}")
         if given.scenes is not None:
-            say(write_scenes(report, given.scenes))
+            say(write_scenes(diagnosis, given.scenes))
     finally:
         # what was found is told even where it cannot be written
-        print(as_json(report) if given.json else as_text(report))
-    return report.status
+        print(as_json(diagnosis) if given.json else as_text(diagnosis))
+    return diagnosis.status
 
 
 def _progress(stack: ExitStack) -> Callable[[int, int], None]:

@@ -10,7 +10,7 @@ from img2img.commands import Parser, count, parser
 from img2img.compute.distributed import World, join
 from img2img.compute.memory import keep_memory_small
 from img2img.errors import UserError
-from img2img.files import check_folder, inside
+from img2img.files import check_folder, inside, listed
 from img2img.inference.tiles import parse_amount, parse_tile
 from img2img.progress import Reporter, duration, say
 
@@ -108,7 +108,7 @@ def run(words: Sequence[str]) -> int:
 def told(summary: Summary, output: Path, took: float) -> list[str]:
     """What a person is told at the end: what failed and why, what to know of the results, how many there are."""
     lines = [f"failed: {reason if name in reason else f'{name}: {reason}'}" for name, reason in summary.failed.items()]
-    lines += [f"note: {note}: {listed(files)}" for note, files in summary.notes.items()]
+    lines += [f"note: {note}: {listed(files, 3)}" for note, files in summary.notes.items()]
     if summary.tiled:
         same = "equal to those of the whole pictures"
         differ = (
@@ -119,12 +119,6 @@ def told(summary: Summary, output: Path, took: float) -> list[str]:
     kept = f", {summary.skipped} already there (--overwrite makes them again)" if summary.skipped else ""
     lines.append(f"{counted(summary.done)} written to {output} in {duration(took)}{kept}, {len(summary.failed)} failed")
     return lines
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first of them, and how many there are besides."""
-    rest = len(names) - 3
-    return ", ".join(names[:3]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def counted(pictures: int) -> str:

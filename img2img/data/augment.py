@@ -28,8 +28,8 @@ def resized(pictures: Mapping[str, Pixels], load: int | None) -> dict[str, Pixel
     """Every picture with its short side ``load`` px (None: as it is); masks stay 0 and 255."""
     if load is None:
         return dict(pictures)
-    made = {name: resize_short(picture, load) for name, picture in pictures.items()}
-    return {name: np.where(p > 127, 255, 0).astype(np.uint8) if name == "mask" else p for name, p in made.items()}
+    scaled = {name: resize_short(picture, load) for name, picture in pictures.items()}
+    return {name: np.where(p > 127, 255, 0).astype(np.uint8) if name == "mask" else p for name, p in scaled.items()}
 
 
 def random_cut(
@@ -40,27 +40,27 @@ def random_cut(
     Top, left and flip are three draws of one generator: where a crop lies says nothing about how it is turned.
     Pictures smaller than the crop are mirrored at the right and below to fit.
     """
-    made = dict(pictures)
+    cut = dict(pictures)
     if crop is not None:
         height, width = next(iter(pictures.values())).shape[:2]
         top = int(rng.integers(max(1, height - crop + 1)))
         left = int(rng.integers(max(1, width - crop + 1)))
         lack = ((0, max(0, crop - height)), (0, max(0, crop - width)), (0, 0))
-        for name, picture in made.items():
+        for name, picture in cut.items():
             part = picture[top : top + crop, left : left + crop]
-            made[name] = np.pad(part, lack, mode="reflect") if lack[0][1] or lack[1][1] else part
+            cut[name] = np.pad(part, lack, mode="reflect") if lack[0][1] or lack[1][1] else part
     if flip and rng.random() < 0.5:
-        made = {name: picture[:, ::-1] for name, picture in made.items()}
-    return made
+        cut = {name: picture[:, ::-1] for name, picture in cut.items()}
+    return cut
 
 
 def centre_cut(pictures: Mapping[str, Pixels], side: int | None) -> dict[str, Pixels]:
     """The centre of at most ``side`` px of every picture (None: all of it)."""
     if side is None:
         return dict(pictures)
-    made = {}
+    cut = {}
     for name, picture in pictures.items():
         height, width = picture.shape[:2]
         top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
-        made[name] = picture[top : top + side, left : left + side]
-    return made
+        cut[name] = picture[top : top + side, left : left + side]
+    return cut

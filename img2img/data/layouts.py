@@ -8,6 +8,7 @@ from pathlib import Path
 from img2img.data.config import DataConfig
 from img2img.data.split import thumbnail
 from img2img.errors import UserError
+from img2img.files import listed
 from img2img.images import as_rgb8, find, read, size
 
 # which names of two folders say what is the source and what the target; A and B ask data.direction
@@ -17,14 +18,14 @@ PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), 
 UNPAIRED = ("traina", "trainb", "testa", "testb")
 
 
-def folders(path: Path) -> dict[str, Path]:
+def subfolders(path: Path) -> dict[str, Path]:
     """Sub-folders by lower-case name."""
     return {child.name.lower(): child for child in sorted(path.iterdir()) if child.is_dir()}
 
 
 def part(path: Path, name: str) -> Path | None:
     """The folder of a part (train, val, test) inside a set, or None."""
-    inside = folders(path)
+    inside = subfolders(path)
     return next((inside[alias] for alias in PARTS[name] if alias in inside), None)
 
 
@@ -33,7 +34,7 @@ def two_folders(path: Path, config: DataConfig) -> tuple[Path, Path] | None:
 
     ``data.source`` and ``data.target`` say the names; otherwise `SOURCES` and `TARGETS` are looked for.
     """
-    inside = folders(path)
+    inside = subfolders(path)
     named = (config.source, config.target)
     sources = [inside[name] for name in ((named[0].lower(),) if named[0] else SOURCES) if name in inside]
     targets = [inside[name] for name in ((named[1].lower(),) if named[1] else TARGETS) if name in inside]
@@ -44,36 +45,36 @@ def two_folders(path: Path, config: DataConfig) -> tuple[Path, Path] | None:
     return (target, source) if swapped else (source, target)
 
 
-Place = tuple[Path, ...]
+PartFolders = tuple[Path, ...]
 
 
-def parts(path: Path, layout: str, config: DataConfig) -> dict[str, Place]:
+def parts(path: Path, layout: str, config: DataConfig) -> dict[str, PartFolders]:
     """Folders of the parts a set has: ``train``, ``val``, ``test`` or, where it has none, ``all``.
 
-    A place is one folder, or two (source, target) of layout two_folders. Parts may lie in the set (train/A, train/B)
+    A part is one folder, or two (source, target) of layout two_folders. Parts may lie in the set (train/A, train/B)
     or in its two folders (A/train, B/train).
 
     Raises:
         UserError: the two folders are not there.
     """
-    found: dict[str, Place] = {}
+    found: dict[str, PartFolders] = {}
     for name in PARTS:
         inside = part(path, name)
         if inside is not None:
-            found[name] = _place(inside, layout, config)
+            found[name] = _part_folders(inside, layout, config)
     if found:
         return found
-    place = _place(path, layout, config)
-    for name in PARTS if len(place) == 2 else ():
-        sides = [inside for side in place if (inside := part(side, name)) is not None]
+    whole = _part_folders(path, layout, config)
+    for name in PARTS if len(whole) == 2 else ():
+        sides = [inside for side in whole if (inside := part(side, name)) is not None]
         if len(sides) == 1:
-            raise UserError(f"{sides[0]}: its counterpart is missing ({place[0].name} and {place[1].name} must match)")
+            raise UserError(f"{sides[0]}: its counterpart is missing ({whole[0].name} and {whole[1].name} must match)")
         if sides:
             found[name] = tuple(sides)
-    return found or {"all": place}
+    return found or {"all": whole}
 
 
-def _place(folder: Path, layout: str, config: DataConfig) -> Place:
+def _part_folders(folder: Path, layout: str, config: DataConfig) -> PartFolders:
     if layout != "two_folders":
         return (folder,)
     sides = two_folders(folder, config)
@@ -91,7 +92,7 @@ def detect(path: Path, config: DataConfig) -> str:
     Raises:
         UserError: when several would fit.
     """
-    inside = folders(path)
+    inside = subfolders(path)
     if all(name in inside for name in UNPAIRED[:2]):
         return "unpaired"
     first = part(path, "train") or path
@@ -99,29 +100,39 @@ def detect(path: Path, config: DataConfig) -> str:
         return "two_folders"
     files = _readable(find(first)[:50])
     shapes = [size(file) for file in files]
-    wide = sum(1 for width, height in shapes if width % 2 == 0 and width >= 1.2 * height)
+    wide = _wider(shapes, 1.2)
     if config.synthesis != "none":
-        # a pair side by side is twice as wide as a photo: photos are seldom wider than 2.2 : 1 throughout
-        very_wide = sum(1 for width, height in shapes if width % 2 == 0 and width >= 1.9 * height)
-        if very_wide == 0:
-            if wide == len(shapes) and all(_alike(file) for file in files[:4]):
-                raise UserError(
-                    f"{path}: photos or pairs side by side? the left and right halves of its pictures show the same; "
-                    f"say data.layout=photos or data.layout=side_by_side"
-                )
-            return "photos"
-        if very_wide < 0.5 * len(shapes) or wide < len(shapes):
-            raise UserError(
-                f"{path}: photos or pairs side by side? {very_wide} of {len(shapes)} pictures are about twice as wide "
-                f"as high; say data.layout=photos or data.layout=side_by_side"
-            )
-        return "side_by_side"
+        return _photos_or_pairs(path, files, shapes, wide)
     if wide == len(shapes):
         return "side_by_side"
     raise UserError(
         f"{path}: no layout recognised ({wide} of {len(shapes)} pictures could be pairs side by side, and there are no "
         f"sub-folders {'/'.join(SOURCES)} and {'/'.join(TARGETS)}); say data.layout=side_by_side, two_folders or photos"
     )
+
+
+def _wider(shapes: Sequence[tuple[int, int]], ratio: float) -> int:
+    """How many of (width, height) could be pairs side by side: of even width, at least ``ratio`` x as wide as high."""
+    return sum(1 for width, height in shapes if width % 2 == 0 and width >= ratio * height)
+
+
+def _photos_or_pairs(path: Path, files: Sequence[Path], shapes: Sequence[tuple[int, int]], wide: int) -> str:
+    """A task that makes its sources takes photos; finished pairs side by side are told from them by their shapes."""
+    # a pair side by side is twice as wide as a photo: photos are seldom wider than 2.2 : 1 throughout
+    very_wide = _wider(shapes, 1.9)
+    if very_wide == 0:
+        if wide == len(shapes) and all(_alike(file) for file in files[:4]):
+            raise UserError(
+                f"{path}: photos or pairs side by side? the left and right halves of its pictures show the same; "
+                f"say data.layout=photos or data.layout=side_by_side"
+            )
+        return "photos"
+    if very_wide < 0.5 * len(shapes) or wide < len(shapes):
+        raise UserError(
+            f"{path}: photos or pairs side by side? {very_wide} of {len(shapes)} pictures are about twice as wide "
+            f"as high; say data.layout=photos or data.layout=side_by_side"
+        )
+    return "side_by_side"
 
 
 def _readable(files: Sequence[Path]) -> list[Path]:
@@ -145,7 +156,7 @@ def unpaired(path: Path, config: DataConfig) -> dict[str, tuple[Path, Path]]:
     Raises:
         UserError: the folders trainA and trainB (or A and B) are not there.
     """
-    inside = folders(path)
+    inside = subfolders(path)
     names = UNPAIRED[:2] if UNPAIRED[0] in inside else ("a", "b")
     if any(name not in inside for name in names):
         raise UserError(f"{path}: unpaired data need the sub-folders trainA and trainB (or A and B)")
@@ -162,9 +173,9 @@ def _alike(file: Path) -> bool:
     """Whether the two halves show the same: upright pairs side by side are no wider than photos."""
     pixels = as_rgb8(read(file))
     half = pixels.shape[1] // 2
-    one, other = (thumbnail(side).reshape(-1) for side in (pixels[:, :half], pixels[:, half:]))
-    spread = float(one.std() * other.std())
-    return spread > 0 and float(((one - one.mean()) * (other - other.mean())).mean()) > 0.8 * spread
+    left, right = (thumbnail(side).reshape(-1) for side in (pixels[:, :half], pixels[:, half:]))
+    spread = float(left.std() * right.std())
+    return spread > 0 and float(((left - left.mean()) * (right - right.mean())).mean()) > 0.8 * spread
 
 
 def by_stem(folder: Path) -> dict[str, Path]:
@@ -232,9 +243,3 @@ def halves(files: Sequence[Path]) -> list[tuple[int, int]]:
     if odd:
         raise UserError(f"a pair side by side needs an even width (two halves of one size): {listed(odd)}")
     return [(width // 2, height) for width, height in sizes]
-
-
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first few, and how many more."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -61,7 +61,7 @@ class Stream:
         self.rank = rank
         self.share = batch // world
 
-    def places(self, position: int) -> Iterator[list[tuple[int, int]]]:
+    def numbers(self, position: int) -> Iterator[list[tuple[int, int]]]:
         """(epoch, index) of this process's share of each batch from ``position`` (samples of all processes) on."""
         count = len(self.samples)
         while True:
@@ -97,9 +97,9 @@ class Stream:
 
         def work() -> None:
             try:
-                for places in self.places(position):
-                    made = collate([(self.samples.sample(e, i, self.seed), i) for e, i in places])
-                    if not put(made):
+                for numbers in self.numbers(position):
+                    batch = collate([(self.samples.sample(e, i, self.seed), i) for e, i in numbers])
+                    if not put(batch):
                         return
             except BaseException as error:  # handed to the training, which raises it
                 put(error)
@@ -121,8 +121,8 @@ class Stream:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["__main__", __name__])
         loader: DataLoader[Any] = DataLoader(
-            _Numbered(self.samples, self.seed),
-            batch_sampler=_Places(self, position),
+            _NumberedSamples(self.samples, self.seed),
+            batch_sampler=_Numbers(self, position),
             num_workers=self.workers,
             collate_fn=_collate_or_error,
             worker_init_fn=_begin_worker,
@@ -157,25 +157,26 @@ def _blocked_signals() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class _Numbered(Dataset[Any]):
+class _NumberedSamples(Dataset[Any]):
     def __init__(self, samples: Samples, seed: int) -> None:
         self.samples = samples
         self.seed = seed
 
-    def __getitem__(self, place: tuple[int, int]) -> Any:
+    def __getitem__(self, number: tuple[int, int]) -> Any:
+        epoch, index = number
         try:
-            return self.samples.sample(place[0], place[1], self.seed), place[1]
+            return self.samples.sample(epoch, index, self.seed), index
         except (UserError, OSError) as error:
             return str(error)
 
 
-class _Places(Sampler[list[tuple[int, int]]]):
+class _Numbers(Sampler[list[tuple[int, int]]]):
     def __init__(self, stream: Stream, position: int) -> None:
         self.stream = stream
         self.position = position
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return self.stream.places(self.position)
+        return self.stream.numbers(self.position)
 
 
 def _collate_or_error(parts: list[Any]) -> Batch | str:
@@ -228,9 +229,9 @@ def collate(parts: list[tuple[dict[str, Tensor], int]]) -> Batch:
     for name, first in parts[0][0].items():
         for sample, _ in parts:
             if sample[name].shape != first.shape:
-                one, other = ("x".join(str(n) for n in reversed(v.shape[-2:])) for v in (first, sample[name]))
+                size, other = ("x".join(str(n) for n in reversed(v.shape[-2:])) for v in (first, sample[name]))
                 raise UserError(
-                    f"pictures of {one} and {other} px cannot share a batch; set data.crop (or train.batch=1)"
+                    f"pictures of {size} and {other} px cannot share a batch; set data.crop (or train.batch=1)"
                 )
     stacked = {name: torch.stack([sample[name] for sample, _ in parts]) for name in parts[0][0]}
     return Batch(**stacked, index=torch.tensor([index for _, index in parts]))

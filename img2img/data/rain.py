@@ -47,7 +47,7 @@ def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator, short_side:
     wet = rain + veil
     rainy, dimmed = np.empty_like(source), np.empty_like(source)
 
-    def made(strength: float) -> Pixels:
+    def rainy_at(strength: float) -> Pixels:
         """The rainy photo, whole grey levels as float32; the same memory each time, which is most of the speed."""
         share = np.clip(strength * wet, 0, 0.97)[:, :, None]
         np.multiply(share, missing, out=rainy)
@@ -60,7 +60,7 @@ def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator, short_side:
         return np.clip(rainy, 0, 255, out=rainy)
 
     def psnr(strength: float) -> float:
-        np.subtract(made(strength), source, out=dimmed)
+        np.subtract(rainy_at(strength), source, out=dimmed)
         return _decibels(float(np.mean(np.square(dimmed, out=dimmed))))
 
     low, high = 0.0, 1.0
@@ -73,14 +73,14 @@ def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator, short_side:
         if abs(value - goal) < 0.05:
             break
         low, high = (strength, high) if value > goal else (low, strength)
-    return made(strength).astype(np.uint8)
+    return rainy_at(strength).astype(np.uint8)
 
 
 def _streak(length: int, angle: float, thickness: float) -> Pixels:
     """A motion-blur kernel: a soft line of ``length`` px, ``angle`` degrees from the vertical, peak 1."""
     side = length | 1
-    place = np.arange(side, dtype=np.float32) - side // 2
-    y, x = np.meshgrid(place, place, indexing="ij")
+    offsets = np.arange(side, dtype=np.float32) - side // 2
+    y, x = np.meshgrid(offsets, offsets, indexing="ij")
     turn = np.deg2rad(angle)
     along = y * np.cos(turn) + x * np.sin(turn)
     across = x * np.cos(turn) - y * np.sin(turn)

@@ -108,10 +108,11 @@ class Item:
     size: tuple[int, int] | None = None
 
 
-Open = Callable[[Item, Cache], dict[str, Pixels]]
+# what turns an item into its pictures, by name
+Decoder = Callable[[Item, Cache], dict[str, Pixels]]
 
 
-def open_halves(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_halves(item: Item, cache: Cache) -> dict[str, Pixels]:
     """Left and right half of one file, as ``left`` and ``right``."""
     if item.source is None:
         raise ValueError("no file")
@@ -122,14 +123,14 @@ def open_halves(item: Item, cache: Cache) -> dict[str, Pixels]:
     return {"left": pixels[:, :half], "right": pixels[:, half:]}
 
 
-def open_two(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_two(item: Item, cache: Cache) -> dict[str, Pixels]:
     """Source and target from their files."""
     if item.source is None or item.target is None:
         raise ValueError("two files are needed")
     return {"source": cache.read(item.source), "target": cache.read(item.target)}
 
 
-def open_photo(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_photo(item: Item, cache: Cache) -> dict[str, Pixels]:
     """One picture, as ``target``."""
     if item.pixels is not None:
         return {"target": item.pixels}
@@ -144,7 +145,7 @@ class Pictures:
 
     items: tuple[Item, ...]
     config: DataConfig
-    opener: Open
+    decoder: Decoder
     cache: Cache = field(compare=False)
 
     @property
@@ -153,7 +154,7 @@ class Pictures:
 
     @property
     def kind(self) -> Kind:
-        return "images" if self.opener is open_photo and self.config.synthesis == "none" else "pairs"
+        return "images" if self.decoder is decode_photo and self.config.synthesis == "none" else "pairs"
 
     def __len__(self) -> int:
         return len(self.items)
@@ -164,7 +165,7 @@ class Pictures:
 
     def decode(self, index: int) -> dict[str, Pixels]:
         """Source and target, or target alone, as the files have them: (H, W, 3) uint8, not to be written to."""
-        pictures = self.opener(self.items[index], self.cache)
+        pictures = self.decoder(self.items[index], self.cache)
         if "left" in pictures:
             source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
             pictures = {"source": pictures[source], "target": pictures[target]}
@@ -173,14 +174,14 @@ class Pictures:
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         config = self.config
         pictures = resized(self.decode(index), config.load)
-        made = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
-        made = self._degraded(made, pictures, generator(seed, "synthesis", epoch, index))
-        return {name: to_training(picture, name) for name, picture in made.items()}
+        cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
+        degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
+        return {name: to_training(picture, name) for name, picture in degraded.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
         pictures = resized(self.decode(index), self.config.whole_load)
-        made = centre_cut(pictures, self.config.validation_crop)
-        return self._degraded(made, pictures, generator(0, "fixed synthesis", self.items[index].name))
+        cut = centre_cut(pictures, self.config.validation_crop)
+        return self._degraded(cut, pictures, generator(0, "fixed synthesis", self.items[index].name))
 
     def digest(self, index: int) -> str:
         return digest(self.decode(index)["target"])
@@ -216,12 +217,12 @@ class Unpaired:
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
-        made = {}
-        for name, part, place in (("source", self.sources, index), ("target", self.targets, other)):
-            picture = resized({"target": part.decode(place)["target"]}, self.config.load)
+        sample = {}
+        for name, side, number in (("source", self.sources, index), ("target", self.targets, other)):
+            picture = resized({"target": side.decode(number)["target"]}, self.config.load)
             rng = generator(seed, f"jitter {name}", epoch, index)
-            made[name] = to_training(random_cut(picture, self.config.crop, self.config.flip, rng)["target"], name)
-        return made
+            sample[name] = to_training(random_cut(picture, self.config.crop, self.config.flip, rng)["target"], name)
+        return sample
 
     def whole(self, index: int) -> dict[str, Pixels]:
         source, target = self.sources.whole(index), self.targets.whole(index % len(self.targets))

@@ -37,10 +37,10 @@ def find_scenes(thumbnails: Sequence[np.ndarray[Any, Any]] | np.ndarray[Any, Any
     scenes = np.arange(count)
     stack = np.asarray(thumbnails) if count else np.zeros((0, SIDE, SIDE, 3))
     for first, second, _, _ in near(stack, None, TOLERANCE):
-        one, other = scenes[first], scenes[second]
-        joins = one != other
+        left, right = scenes[first], scenes[second]
+        joins = left != right
         if joins.any():
-            links = coo_array((np.ones(int(joins.sum()), bool), (one[joins], other[joins])), shape=(count, count))
+            links = coo_array((np.ones(int(joins.sum()), bool), (left[joins], right[joins])), shape=(count, count))
             _, group = connected_components(links, directed=False)
             # scenes are the lowest index of their pictures, and stay so
             _, lowest = np.unique(group, return_index=True)

@@ -1,4 +1,4 @@
-"""What the looks at one part say: files, blank pictures, pairs that do not fit, direction, label colours."""
+"""What the measurements of one part say: files, blank pictures, pairs that do not fit, direction, label colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from img2img.data.config import DataConfig
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.inventory import Inventory, Part
-from img2img.doctor.measurements import BINS, Seen
+from img2img.doctor.measurements import BINS, MeasuredPart
 from img2img.doctor.pair_tests import ALIKE, MARGIN, UNLIKE, peak
 from img2img.images.folder import FORMATS
 
@@ -28,29 +28,30 @@ TOGETHER_FIT = 0.2
 TOGETHER_MARGIN = 0.08
 
 
-def broken(found: Inventory, looks: Sequence[Seen]) -> list[Finding]:
+def broken(inventory: Inventory, measured_parts: Sequence[MeasuredPart]) -> list[Finding]:
     """Files that cannot be opened, and those that cannot be decoded to their end."""
-    spots = list(found.broken)
-    for seen in looks:
-        for index, look in enumerate(seen.looks):
-            if look.error:
-                files = seen.part.files(index)
+    spots = list(inventory.broken)
+    for measured in measured_parts:
+        for index, picture in enumerate(measured.pictures):
+            if picture.error:
+                files = measured.part.files(index)
                 # the reason begins with the file's path
-                at = next((file for file in files if look.error.startswith(f"{file}:")), files[0])
-                spots.append(Spot(f"{found.label(at)}: {look.error.removeprefix(f'{at}: ')}", (at,)))
+                named = next((file for file in files if picture.error.startswith(f"{file}:")), files[0])
+                reason = picture.error.removeprefix(f"{named}: ")
+                spots.append(Spot(f"{inventory.label(named)}: {reason}", (named,)))
     if not spots:
         return []
     text = f"{many(len(spots), 'file')} cannot be read"
     return [Finding("unreadable", "stops", text, "copy them again from where they came, or remove them", tuple(spots))]
 
 
-def endings(found: Inventory, seen: Seen) -> list[Finding]:
+def endings(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Files whose ending says another format than their content."""
-    facts = seen.part.reader.facts
+    facts = measured.part.reader.facts
     lying = [
         (file, facts[file][0])
-        for index in seen.good
-        for file in seen.part.files(index)
+        for index in measured.readable
+        for file in measured.part.files(index)
         if FORMATS[file.suffix.lower()] != facts[file][0]
     ]
     if not lying:
@@ -59,21 +60,21 @@ def endings(found: Inventory, seen: Seen) -> list[Finding]:
         Finding(
             "wrong_ending",
             "note",
-            f"{many(len(lying), 'file')}{seen.part.of} {are(len(lying))} not what the ending "
+            f"{many(len(lying), 'file')}{measured.part.of} {are(len(lying))} not what the ending "
             f"says (the content decides here; other programs may fail)",
             "rename them to the ending of their format",
-            tuple(Spot(f"{found.label(file)} is a {kind}", (file,)) for file, kind in lying),
+            tuple(Spot(f"{inventory.label(file)} is a {kind}", (file,)) for file, kind in lying),
         )
     ]
 
 
-def modes(found: Inventory, seen: Seen) -> list[Finding]:
+def modes(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Files of one side that are stored otherwise than most: channels, depth, palette, CMYK, several frames."""
-    facts = seen.part.reader.facts
+    facts = measured.part.reader.facts
     findings = []
     columns: dict[int, list[Path]] = {}
-    for index in seen.good:
-        for column, file in enumerate(seen.part.files(index)):
+    for index in measured.readable:
+        for column, file in enumerate(measured.part.files(index)):
             columns.setdefault(column, []).append(file)
     for column, files in columns.items():
         kinds = Counter(facts[file][1] for file in files)
@@ -87,57 +88,59 @@ def modes(found: Inventory, seen: Seen) -> list[Finding]:
             Finding(
                 "modes",
                 "note",
-                f"pictures{seen.part.of}{side} differ in how they are stored ({listed})",
+                f"pictures{measured.part.of}{side} differ in how they are stored ({listed})",
                 "nothing needs be done (training takes 8-bit RGB of all); if grey ones are not meant, remove them",
-                tuple(Spot(f"{found.label(file)}: {facts[file][1]}", (file,)) for file in rare),
+                tuple(Spot(f"{inventory.label(file)}: {facts[file][1]}", (file,)) for file in rare),
             )
         )
     return findings
 
 
-def blank(found: Inventory, seen: Seen) -> list[Finding]:
+def blank(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Pictures of one colour."""
     spots = []
-    for index in seen.good:
-        sides, files = " and ".join(seen.looks[index].blank), seen.part.files(index)
+    for index in measured.readable:
+        sides, files = " and ".join(measured.pictures[index].blank), measured.part.files(index)
         if sides:
-            spots.append(Spot(f"{found.label(files[0])} ({sides})" if seen.paired else found.label(files[0]), files))
+            spots.append(
+                Spot(f"{inventory.label(files[0])} ({sides})" if measured.paired else inventory.label(files[0]), files)
+            )
     if not spots:
         return []
-    text = f"{many(len(spots), 'picture')}{seen.part.of} {are(len(spots))} blank (one colour)"
+    text = f"{many(len(spots), 'picture')}{measured.part.of} {are(len(spots))} blank (one colour)"
     return [Finding("blank", "wrong", text, "remove them: nothing can be learnt or measured on them", tuple(spots))]
 
 
-def same_sides(found: Inventory, seen: Seen) -> list[Finding]:
+def same_sides(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Pairs whose two sides are the same pixels."""
-    if not seen.paired:
+    if not measured.paired:
         return []
     alike = [
         index
-        for index in seen.good
-        if len(set(seen.looks[index].digests)) == 1
-        and not seen.looks[index].blank
+        for index in measured.readable
+        if len(set(measured.pictures[index].digests)) == 1
+        and not measured.pictures[index].blank
         # where both sides are one folder, the inventory says so
-        and not _one_file(seen.part.files(index))
+        and not _one_file(measured.part.files(index))
     ]
-    return _same(found, seen.part, alike, "are the same")
+    return _same(inventory, measured.part, alike, "are the same")
 
 
-def same_files(found: Inventory, part: Part) -> list[Finding]:
+def same_files(inventory: Inventory, part: Part) -> list[Finding]:
     """Pairs whose two files hold the same bytes: `same_sides` without decoding (lengths are compared first)."""
     pairs = [part.files(index) for index in range(len(part.pictures))]
     # pairs side by side are one file each; and where both sides are one folder, the inventory says so
     if any(len(files) != 2 for files in pairs) or _one_file(pairs[0]):
         return []
     alike = [index for index, (one, other) in enumerate(pairs) if filecmp.cmp(one, other, shallow=False)]
-    return _same(found, part, alike, "are copies of one file")
+    return _same(inventory, part, alike, "are copies of one file")
 
 
 def _one_file(files: Sequence[Path]) -> bool:
     return len(files) == 2 and files[0].resolve() == files[1].resolve()
 
 
-def _same(found: Inventory, part: Part, alike: Sequence[int], how: str) -> list[Finding]:
+def _same(inventory: Inventory, part: Part, alike: Sequence[int], how: str) -> list[Finding]:
     if not alike:
         return []
     count = len(part.pictures)
@@ -147,59 +150,66 @@ def _same(found: Inventory, part: Part, alike: Sequence[int], how: str) -> list[
             "wrong" if len(alike) > 0.1 * count else "note",
             f"in {share(len(alike), count, 'pair')}{part.of} source and target {how}",
             "replace the side that was copied by mistake, or remove the pair",
-            tuple(Spot(found.label(part.files(index)[0]), part.files(index)) for index in alike),
+            tuple(Spot(inventory.label(part.files(index)[0]), part.files(index)) for index in alike),
         )
     ]
 
 
-def alignment(found: Inventory, seen: Seen) -> list[Finding]:
+def alignment(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Pairs whose sides are shifted against each other, or do not show the same; or all of them together.
 
     Where source and target show the same detail, each pair is measured; of drawings and photos only all together.
     """
-    good = [seen.looks[index] for index in seen.good if seen.looks[index].likeness]
-    alike = [look for look in good if look.likeness >= ALIKE]
-    if not good or len(alike) < 0.5 * len(good):
-        return _together(seen)
+    comparable = [measured.pictures[index] for index in measured.readable if measured.pictures[index].likeness]
+    alike = [picture for picture in comparable if picture.likeness >= ALIKE]
+    if not comparable or len(alike) < 0.5 * len(comparable):
+        return _common_shift(measured)
     # a hole may take most of what a picture shows
-    holes = found.config.synthesis == "hole"
-    shifted, other = [], []
-    for index in seen.good:
-        look, files = seen.looks[index], seen.part.files(index)
-        if look.shift not in (None, (0, 0)) and look.margin >= MARGIN:
-            shifted.append((look.shift, Spot(f"{found.label(files[0])}: {_way(look.shift)}", files)))
-        elif look.likeness < ALIKE and look.alike < UNLIKE and not look.blank and not holes:
-            other.append(Spot(f"{found.label(files[0])} (correlation {look.alike:.2f})", files))
+    holes = inventory.config.synthesis == "hole"
+    shifted, unlike = [], []
+    for index in measured.readable:
+        picture, files = measured.pictures[index], measured.part.files(index)
+        if picture.shift not in (None, (0, 0)) and picture.margin >= MARGIN:
+            shifted.append((picture.shift, Spot(f"{inventory.label(files[0])}: {_in_words(picture.shift)}", files)))
+        elif picture.likeness < ALIKE and picture.alike < UNLIKE and not picture.blank and not holes:
+            unlike.append(Spot(f"{inventory.label(files[0])} (correlation {picture.alike:.2f})", files))
     findings = []
     if shifted:
         shift, times = Counter(shift for shift, _ in shifted).most_common(1)[0]
-        text = (
-            f"in {share(len(shifted), len(seen.looks), 'pair')}{seen.part.of} the source is shifted against the target"
-        )
-        text += f", in {times} of them {_way(shift)}" if times > 1 else ""
+        text = f"{_in_pairs(shifted, measured)} the source is shifted against the target"
+        text += f", in {times} of them {_in_words(shift)}" if times > 1 else ""
         fix = "cut both sides so that they lie over each other again, or remove these pairs"
         findings.append(Finding("shifted", "wrong", text, fix, tuple(spot for _, spot in shifted)))
-    if other:
-        text = f"in {share(len(other), len(seen.looks), 'pair')}{seen.part.of} source and target show different things"
+    if unlike:
+        text = f"{_in_pairs(unlike, measured)} source and target show different things"
         fix = "look whether names were mixed up; put the right partner beside each, or remove these pairs"
-        findings.append(Finding("unlike", "wrong", text, fix, tuple(other)))
+        findings.append(Finding("unlike", "wrong", text, fix, tuple(unlike)))
     return findings
 
 
-def _together(seen: Seen) -> list[Finding]:
+def _in_pairs(concerned: Sequence[object], measured: MeasuredPart) -> str:
+    return f"in {share(len(concerned), len(measured.pictures), 'pair')}{measured.part.of}"
+
+
+def _common_shift(measured: MeasuredPart) -> list[Finding]:
     """The common shift of pairs of drawings and photos, which are too unlike to be measured one by one."""
-    shift, best, margin = peak(seen.plane / max(1, seen.planes))
-    if seen.planes < TOGETHER or float(np.hypot(*shift)) < 2 or best < TOGETHER_FIT or margin < TOGETHER_MARGIN:
+    shift, best, margin = peak(measured.stroke_surface / max(1, measured.stroke_pairs))
+    if (
+        measured.stroke_pairs < TOGETHER
+        or float(np.hypot(*shift)) < 2
+        or best < TOGETHER_FIT
+        or margin < TOGETHER_MARGIN
+    ):
         return []
     text = (
-        f"the source{seen.part.of} is shifted against the target: the strokes of all {seen.planes} pairs together fit "
-        f"best {_way(shift)} of where they are"
+        f"the source{measured.part.of} is shifted against the target: the strokes of all {measured.stroke_pairs} pairs "
+        f"together fit best {_in_words(shift)} of where they are"
     )
     fix = "cut both sides so that they lie over each other again; look whether one was scaled or padded differently"
     return [Finding("shifted", "wrong", text, fix)]
 
 
-def _way(shift: tuple[int, int] | None) -> str:
+def _in_words(shift: tuple[int, int] | None) -> str:
     """A shift in words: ``3 px right, 2 px up``."""
     right, down = shift or (0, 0)
     parts = [f"{abs(right)} px {'right' if right > 0 else 'left'}"] if right else []
@@ -207,39 +217,40 @@ def _way(shift: tuple[int, int] | None) -> str:
     return ", ".join(parts)
 
 
-MADE = {
+# of each synthesis, what a turned pair shows and what the task wants
+TURNED = {
     "rain": ("the target has the streaks", "rain alone on the source"),
     "edges": ("the target is the drawing", "a drawing as the source"),
     "hole": ("the target has the holes", "holes in the source alone"),
 }
 
 
-def direction(found: Inventory, part: Part, votes: Sequence[tuple[int, int]]) -> list[Finding]:
+def direction(inventory: Inventory, part: Part, votes: Sequence[tuple[int, int]]) -> list[Finding]:
     """The likely wrong direction, from (index, vote) of some or all pairs."""
     cast = [(index, vote) for index, vote in votes if vote]
     against = [index for index, vote in cast if vote < 0]
     if len(cast) < VOTERS or len(against) < max(SWAPPED_LEAST, SOME_SWAPPED * len(cast)):
         return []
-    says, wants = MADE[found.config.synthesis]
-    spots = tuple(Spot(found.label(part.files(index)[0]), part.files(index)) for index in against)
+    says, wants = TURNED[inventory.config.synthesis]
+    spots = tuple(Spot(inventory.label(part.files(index)[0]), part.files(index)) for index in against)
     if len(against) < SWAPPED * len(cast):
         text = f"in {share(len(against), len(cast), 'judged pair')}{part.of} {says}, in the others not"
         return [Finding("some_swapped", "wrong", text, "swap the sides of these pairs", spots)]
     text = f"likely the wrong direction: in {share(len(against), len(cast), 'judged pair')}{part.of} {says}"
-    return [Finding("direction", "wrong", text, f"{_turned(found)} (the task wants {wants})", spots)]
+    return [Finding("direction", "wrong", text, f"{_swap_override(inventory)} (the task wants {wants})", spots)]
 
 
-def _turned(found: Inventory) -> str:
+def _swap_override(inventory: Inventory) -> str:
     """The override that swaps source and target."""
-    config: DataConfig = found.config
-    if found.layout == "two_folders":
-        source, _, target = found.direction.partition(" to ")
+    config: DataConfig = inventory.config
+    if inventory.layout == "two_folders":
+        source, _, target = inventory.direction.partition(" to ")
         if config.source or {source.lower(), target.lower()} != {"a", "b"}:
             return f"add data.source={target} data.target={source}"
     return f"add data.direction={'AtoB' if config.direction == 'BtoA' else 'BtoA'}"
 
 
-def label_colours(seen: Seen) -> list[Finding]:
+def label_colours(measured: MeasuredPart) -> list[Finding]:
     """Label maps of a few colours that JPEG has blurred: calm areas have few strong colours, all pixels have many.
 
     In the calm areas, which are 43 to 88 % of label maps (facades; CamVid, also through JPEG of quality 20 to 95), the
@@ -248,20 +259,20 @@ def label_colours(seen: Seen) -> list[Finding]:
     360 or more.
     """
     findings = []
-    for column, side in enumerate(("source", "target") if seen.paired else ()):
-        boxes = _boxes(seen.palettes[side].reshape(BINS, BINS, BINS))
-        main = [(colour, part) for colour, part in boxes if part >= 0.005]
+    for column, side in enumerate(("source", "target") if measured.paired else ()):
+        colours = _main_colours(measured.palettes[side].reshape(BINS, BINS, BINS))
+        main = [(colour, part) for colour, part in colours if part >= 0.005]
         strong = sum(part for colour, part in main if max(colour) - min(colour) >= 96)
-        good = [seen.looks[index] for index in seen.good]
-        calm = float(np.mean([look.flats[column] for look in good]))
-        number = float(np.median([look.colours[column] for look in good]))
+        pictures = [measured.pictures[index] for index in measured.readable]
+        calm = float(np.mean([picture.flats[column] for picture in pictures]))
+        number = float(np.median([picture.colours[column] for picture in pictures]))
         if calm < 0.3 or len(main) > 32 or sum(part for _, part in main) < 0.95 or strong < 0.2 or number < 64:
             continue
         findings.append(
             Finding(
                 "blurred_labels",
                 "note",
-                f"the label colours of the {side}{seen.part.of} are blurred, as JPEG does it (about {len(main)} "
+                f"the label colours of the {side}{measured.part.of} are blurred, as JPEG does it (about {len(main)} "
                 f"colours are meant, a sample of 4,096 px has {number:.0f})",
                 "take the labels from a PNG if there is one, or set each pixel to the nearest of the meant colours and "
                 "save as PNG",
@@ -270,17 +281,17 @@ def label_colours(seen: Seen) -> list[Finding]:
     return findings
 
 
-def _boxes(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> list[tuple[tuple[int, ...], float]]:
+def _main_colours(counts: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> list[tuple[tuple[int, ...], float]]:
     """The most frequent colours (0 to 255) with their neighbours in 32^3 and the share of both, greedily, up to 64."""
     left = counts.astype(np.float64)
     total = max(1.0, float(left.sum()))
-    found = []
+    colours = []
     for _ in range(64):
-        place = tuple(int(axis) for axis in np.unravel_index(int(left.argmax()), left.shape))
-        box = tuple(slice(max(0, axis - 1), axis + 2) for axis in place)
+        bin_ = tuple(int(axis) for axis in np.unravel_index(int(left.argmax()), left.shape))
+        box = tuple(slice(max(0, axis - 1), axis + 2) for axis in bin_)
         part = float(left[box].sum()) / total
         if part < 0.001:
             break
-        found.append((tuple(axis * 256 // BINS + 4 for axis in place), part))
+        colours.append((tuple(axis * 256 // BINS + 4 for axis in bin_), part))
         left[box] = 0
-    return found
+    return colours

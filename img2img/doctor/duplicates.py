@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import numpy as np
 
 from img2img.data.split import find_scenes, near, read_scenes
 from img2img.doctor.findings import Finding, Spot, are, command, counted, many, scene_line, share
-from img2img.doctor.inventory import Inventory, in_threads
-from img2img.doctor.measurements import Seen
+from img2img.doctor.inventory import Inventory
+from img2img.doctor.measurements import MeasuredPart
 from img2img.doctor.pair_tests import correlation, grey
+from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 
 Pixels = np.ndarray[Any, Any]
@@ -27,40 +29,43 @@ TRIED = 3
 NAMED = 6
 
 
-def scenes_of(seen: Seen) -> list[int]:
+def scenes_of(measured: MeasuredPart) -> list[int]:
     """The scene of each picture, as training finds them; undecodable ones are scenes of their own."""
-    good = seen.good
-    scenes = list(range(len(seen.looks)))
-    if good:
-        for index, first in zip(good, find_scenes(seen.thumbs[seen.deciding][good]), strict=True):
-            scenes[index] = good[first]
+    readable = measured.readable
+    scenes = list(range(len(measured.pictures)))
+    if readable:
+        thumbnails = measured.thumbnails[measured.deciding_side][readable]
+        for index, first in zip(readable, find_scenes(thumbnails), strict=True):
+            scenes[index] = readable[first]
     return scenes
 
 
-def within(found: Inventory, seen: Seen, scenes: list[int], task: str) -> list[Finding]:
+def within(inventory: Inventory, measured: MeasuredPart, scenes: list[int], task: str) -> list[Finding]:
     """Exact duplicates and near-duplicates of one part."""
     same: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for index in seen.good:
-        same[seen.looks[index].digests].append(index)
+    for index in measured.readable:
+        same[measured.pictures[index].digests].append(index)
     copies = [group for group in same.values() if len(group) > 1]
     findings = []
-    word = "pair" if seen.paired else "picture"
+    word = "pair" if measured.paired else "picture"
     if copies:
         extra = sum(len(group) - 1 for group in copies)
         findings.append(
             Finding(
                 "duplicates",
                 "note",
-                f"{share(extra, len(seen.looks), word)}{seen.part.of} {are(extra)} exact copies of others",
+                f"{share(extra, len(measured.pictures), word)}{measured.part.of} {are(extra)} exact copies of others",
                 "keep one of each, unless it shall count more than once",
-                tuple(_group(found, seen, group) for group in copies),
+                tuple(_group(inventory, measured, group) for group in copies),
             )
         )
     groups: dict[int, list[int]] = defaultdict(list)
     for index, scene in enumerate(scenes):
         groups[scene].append(index)
     shared = [
-        group for group in groups.values() if len(group) > 1 and len({seen.looks[index].digests for index in group}) > 1
+        group
+        for group in groups.values()
+        if len(group) > 1 and len({measured.pictures[index].digests for index in group}) > 1
     ]
     if shared:
         concerned = sum(len(group) for group in shared)
@@ -68,23 +73,23 @@ def within(found: Inventory, seen: Seen, scenes: list[int], task: str) -> list[F
             Finding(
                 "scenes",
                 "note",
-                f"{share(concerned, len(seen.looks), word)}{seen.part.of} show the same scene as another "
+                f"{share(concerned, len(measured.pictures), word)}{measured.part.of} show the same scene as another "
                 f"({scene_line(counted(scenes))})"
-                + (": a split by file number or at random would leak" if seen.part.splits else ""),
+                + (": a split by file number or at random would leak" if measured.part.splits else ""),
                 f"training splits by scene by itself; to fix the scenes: "
-                f"{command(task, found.root, '--scenes', 'scenes.csv')}, then data.scenes=scenes.csv"
-                if seen.part.splits
+                f"{command(task, inventory.root, '--scenes', 'scenes.csv')}, then data.scenes=scenes.csv"
+                if measured.part.splits
                 else "count scenes, not files, when you judge how sure a mean over this part is",
-                tuple(_group(found, seen, group) for group in sorted(shared, key=len, reverse=True)),
+                tuple(_group(inventory, measured, group) for group in sorted(shared, key=len, reverse=True)),
             )
         )
     return findings
 
 
-def _group(found: Inventory, seen: Seen, group: list[int]) -> Spot:
-    files = tuple(seen.part.files(index)[0] for index in group)
+def _group(inventory: Inventory, measured: MeasuredPart, group: list[int]) -> Spot:
+    files = tuple(measured.part.files(index)[0] for index in group)
     more = f" and {len(files) - NAMED} more" if len(files) > NAMED else ""
-    return Spot(" = ".join(found.label(file) for file in files[:NAMED]) + more, files)
+    return Spot(" = ".join(inventory.label(file) for file in files[:NAMED]) + more, files)
 
 
 @dataclass(frozen=True)
@@ -97,29 +102,33 @@ class Copy:
     exact: bool
 
 
-def copies(one: Seen, other: Seen, threads: int) -> list[Copy]:
+def copies(one: MeasuredPart, other: MeasuredPart, threads: int) -> list[Copy]:
     """For each picture of ``other`` the picture of ``one`` it is a copy of, where there is one.
 
     Thumbnails find the candidates; the detail of the pictures themselves, at 96 px, confirms them. Mirrored and
     re-encoded copies, and other sizes, count; blank pictures do not.
     """
-    goods = [[index for index in seen.good if not seen.looks[index].blank] for seen in (one, other)]
-    if not goods[0] or not goods[1]:
+    firsts, seconds = _with_content(one), _with_content(other)
+    if not firsts or not seconds:
         return []
-    thumbs = [seen.thumbs[seen.deciding][good] for seen, good in zip((one, other), goods, strict=True)]
-    tries = {goods[1][place]: found for place, found in _candidates(thumbs[0], thumbs[1])}
+    thumbnails = one.thumbnails[one.deciding_side][firsts], other.thumbnails[other.deciding_side][seconds]
+    candidates = {seconds[position]: nearest for position, nearest in _candidates(*thumbnails)}
 
     def confirm(second: int) -> Copy | None:
-        here = _detail(other, second)
-        for place, mirrored in tries[second]:
-            first = goods[0][place]
+        detail = _detail(other, second)
+        for position, mirrored in candidates[second]:
+            first = firsts[position]
             exact = _digest(one, first) == _digest(other, second)
-            there = _detail(one, first)
-            if exact or correlation(there[:, ::-1] if mirrored else there, here) >= COPY:
+            candidate = _detail(one, first)
+            if exact or correlation(candidate[:, ::-1] if mirrored else candidate, detail) >= COPY:
                 return Copy(first, second, mirrored, exact)
         return None
 
-    return [copy for copy in in_threads(confirm, sorted(tries), threads) if copy is not None]
+    return [copy for copy in in_threads(confirm, sorted(candidates), threads) if copy is not None]
+
+
+def _with_content(measured: MeasuredPart) -> list[int]:
+    return [index for index in measured.readable if not measured.pictures[index].blank]
 
 
 def _candidates(one: Pixels, other: Pixels) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
@@ -138,37 +147,42 @@ def _candidates(one: Pixels, other: Pixels) -> Iterator[tuple[int, list[tuple[in
             )
 
 
-def _digest(seen: Seen, index: int) -> str:
-    return seen.looks[index].digests[0 if seen.deciding == "source" else -1]
+def _digest(measured: MeasuredPart, index: int) -> str:
+    return measured.pictures[index].digests[0 if measured.deciding_side == "source" else -1]
 
 
-def _detail(seen: Seen, index: int) -> Pixels:
+def _detail(measured: MeasuredPart, index: int) -> Pixels:
     """(96, 96) float32: what a blur takes from the deciding side of a picture."""
     import cv2
 
-    pixels = seen.part.pictures.decode(index)[seen.deciding]
+    pixels = measured.part.pictures.decode(index)[measured.deciding_side]
     small = cv2.resize(grey(pixels), (CONFIRM_PX, CONFIRM_PX), interpolation=cv2.INTER_AREA)
     return small - cv2.GaussianBlur(small, (0, 0), 3)  # type: ignore[no-any-return]
 
 
-def leaks(found: Inventory, looks: list[Seen], threads: int) -> list[Finding]:
+def leaks(inventory: Inventory, measured_parts: list[MeasuredPart], threads: int) -> list[Finding]:
     """Pictures that two parts of a set have in common."""
     findings = []
-    for place, one in enumerate(looks):
-        for other in looks[place + 1 :]:
-            if one.part.role == other.part.role or one.part.side != other.part.side:
-                continue
-            name, theirs = one.part.name, other.part.name
-            fix = f"remove them from one of the two (from {name}, if {theirs} is a published test)"
-            findings += _common(found, found, one, other, threads, "leak", theirs, name, fix)
+    for one, other in combinations(measured_parts, 2):
+        if one.part.role == other.part.role or one.part.side != other.part.side:
+            continue
+        name, theirs = one.part.name, other.part.name
+        fix = f"remove them from one of the two (from {name}, if {theirs} is a published test)"
+        findings += _common(inventory, inventory, one, other, threads, "leak", theirs, name, fix)
     return findings
 
 
-def against(found: Inventory, looks: list[Seen], theirs: Inventory, others: list[Seen], threads: int) -> list[Finding]:
+def against(
+    inventory: Inventory,
+    measured_parts: list[MeasuredPart],
+    theirs: Inventory,
+    others: list[MeasuredPart],
+    threads: int,
+) -> list[Finding]:
     """Pictures that the parts trained or selected on have in common with another set."""
     findings = []
-    for one in looks:
-        if one.part.role == "test" and any(seen.part.role == "train" for seen in looks):
+    for one in measured_parts:
+        if one.part.role == "test" and any(measured.part.role == "train" for measured in measured_parts):
             continue
         for other in others:
             if "pair" not in (one.part.side, other.part.side) and one.part.side != other.part.side:
@@ -176,15 +190,15 @@ def against(found: Inventory, looks: list[Seen], theirs: Inventory, others: list
             name = one.part.name if one.part.of else "these data"
             whole = f"{theirs.root} ({other.part.name})" if other.part.of else str(theirs.root)
             fix = f"remove them from {name} before training, or leave them out of the test"
-            findings += _common(found, theirs, one, other, threads, "against", whole, name, fix)
+            findings += _common(inventory, theirs, one, other, threads, "against", whole, name, fix)
     return findings
 
 
 def _common(
-    found: Inventory,
+    inventory: Inventory,
     theirs: Inventory,
-    one: Seen,
-    other: Seen,
+    one: MeasuredPart,
+    other: MeasuredPart,
     threads: int,
     kind: str,
     whole: str,
@@ -195,24 +209,24 @@ def _common(
     if not common:
         return []
     text = (
-        f"{share(len(common), len(other.looks), 'picture')} of {whole} {are(len(common))} in {name} too: results on "
+        f"{share(len(common), len(other.pictures), 'picture')} of {whole} {are(len(common))} in {name} too: results on "
         f"{'it' if kind == 'against' else whole} are overstated"
     )
-    return [Finding(kind, "wrong", text, fix, tuple(_spot(found, theirs, one, other, copy) for copy in common))]
+    return [Finding(kind, "wrong", text, fix, tuple(_spot(inventory, theirs, one, other, copy) for copy in common))]
 
 
-def _spot(found: Inventory, theirs: Inventory, one: Seen, other: Seen, copy: Copy) -> Spot:
+def _spot(inventory: Inventory, theirs: Inventory, one: MeasuredPart, other: MeasuredPart, copy: Copy) -> Spot:
     first, second = one.part.files(copy.first)[0], other.part.files(copy.second)[0]
     how = "the same pixels as" if copy.exact else "mirrored" if copy.mirrored else "a copy of"
-    text = f"{theirs.label(second)}: {how}{' from' if how == 'mirrored' else ''} {found.label(first)}"
+    text = f"{theirs.label(second)}: {how}{' from' if how == 'mirrored' else ''} {inventory.label(first)}"
     return Spot(text, (second, first))
 
 
-def scenes_file(found: Inventory, seen: Seen, scenes: list[int]) -> list[Finding]:
+def scenes_file(inventory: Inventory, measured: MeasuredPart, scenes: list[int]) -> list[Finding]:
     """Whether ``data.scenes`` knows every picture, and keeps together what shows the same."""
-    path = Path(found.config.scenes or "")
+    path = Path(inventory.config.scenes or "")
     try:
-        named = read_scenes(path, seen.part.pictures.names)
+        named = read_scenes(path, measured.part.pictures.names)
     except UserError as error:
         return [Finding("scenes_file", "stops", str(error), "write it anew with --scenes FILE")]
     together: dict[int, list[int]] = defaultdict(list)
@@ -228,6 +242,6 @@ def scenes_file(found: Inventory, seen: Seen, scenes: list[int]) -> list[Finding
             f"{path} gives different scenes to pictures that show the same ({many(len(torn), 'group')}): they may come "
             f"to both sides of the split",
             "write it anew with --scenes FILE",
-            tuple(_group(found, seen, group) for group in torn),
+            tuple(_group(inventory, measured, group) for group in torn),
         )
     ]

@@ -7,10 +7,10 @@ are decoded one a thread at a time; only thumbnails, hashes and figures are kept
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +18,15 @@ import numpy as np
 from img2img.data.config import DataConfig
 from img2img.doctor import checks, duplicates
 from img2img.doctor.findings import Diagnosis, Finding, PartSummary, as_json, as_text, command, counted, further_line
-from img2img.doctor.inventory import Inventory, further, take
-from img2img.doctor.measurements import Seen, sample_votes
+from img2img.doctor.inventory import Inventory, further_inventories, take_inventory
+from img2img.doctor.measurements import MeasuredPart, sample_votes
+from img2img.doctor.threads import cores
 from img2img.errors import UserError
 from img2img.files import atomic_write_bytes, check_folder
 
 __all__ = ["Diagnosis", "Finding", "as_json", "as_text", "check_scenes_file", "examine", "quick", "write_scenes"]
 
 SHEET = 48
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def examine(
@@ -50,88 +46,97 @@ def examine(
         UserError: there is nothing that could be looked at.
     """
     threads = threads or cores()
-    found = take(config, threads)
+    inventory = take_inventory(config, threads)
     if quick:
-        return _quick(found, task)
-    theirs = further(config, found.layout, against, threads) if against is not None else []
-    everything = [*found.parts, *(part for one in theirs for part in one.parts)]
-    total = sum(len(part.pictures) for part in everything)
-    looks: list[Seen] = []
-    done = 0
-    for part in everything:
-        for look in (seen := Seen(part)).fill(config.synthesis, threads):
-            done += look
-            if progress is not None:
-                progress(done, total)
-        looks.append(seen)
-    ours, others = looks[: len(found.parts)], looks[len(found.parts) :]
-    findings = [*checks.broken(found, ours), *found.findings]
-    parts: list[PartSummary] = []
+        return _quick(inventory, task)
+    others = further_inventories(config, inventory.layout, against, threads) if against is not None else []
+    ours, *theirs = _measured([inventory, *others], config.synthesis, threads, progress)
+    findings = [*checks.broken(inventory, ours), *inventory.findings]
+    summaries: list[PartSummary] = []
     scenes: dict[str, str] = {}
-    for seen in ours:
-        labels = duplicates.scenes_of(seen)
-        parts.append(PartSummary(seen.part.name, len(seen.looks), counted(labels)))
-        findings += _of_part(found, seen, labels, task)
-        if seen.part.splits:
-            names = seen.part.pictures.names
+    for measured in ours:
+        labels = duplicates.scenes_of(measured)
+        summaries.append(PartSummary(measured.part.name, len(measured.pictures), counted(labels)))
+        findings += _of_part(inventory, measured, labels, task)
+        if measured.part.splits:
+            names = measured.part.pictures.names
             scenes = {name: names[label] for name, label in zip(names, labels, strict=True)}
             if config.scenes:
-                findings += duplicates.scenes_file(found, seen, labels)
-    findings += duplicates.leaks(found, ours, threads)
-    for number, one in enumerate(theirs):
-        seen_of_one, others = others[: len(one.parts)], others[len(one.parts) :]
-        findings += duplicates.against(found, ours, one, seen_of_one, threads)
-        if number == 0:
-            unreadable = checks.broken(one, seen_of_one)
-            findings += [replace(finding, weight="note", kind="against_unreadable") for finding in unreadable]
-    report = _report(found, task, False, parts, findings, scenes)
-    lines = [further_line(one.root, one.layout, sum(len(part.pictures) for part in one.parts)) for one in theirs]
-    return replace(report, against=" and ".join(lines))
+                findings += duplicates.scenes_file(inventory, measured, labels)
+    findings += duplicates.leaks(inventory, ours, threads)
+    for other, measured_others in zip(others, theirs, strict=True):
+        findings += duplicates.against(inventory, ours, other, measured_others, threads)
+    # the same files may have been taken in two ways
+    for other, measured_others in zip(others[:1], theirs, strict=False):
+        unreadable = checks.broken(other, measured_others)
+        findings += [replace(finding, weight="note", kind="against_unreadable") for finding in unreadable]
+    diagnosis = _diagnosis(inventory, task, False, summaries, findings, scenes)
+    lines = [further_line(other.root, other.layout, _count(other)) for other in others]
+    return replace(diagnosis, against=" and ".join(lines))
 
 
-def _quick(found: Inventory, task: str) -> Diagnosis:
-    findings = [*checks.broken(found, []), *found.findings]
-    for part in found.parts:
+def _count(*inventories: Inventory) -> int:
+    return sum(len(part.pictures) for inventory in inventories for part in inventory.parts)
+
+
+def _measured(
+    inventories: Sequence[Inventory], synthesis: str, threads: int, progress: Callable[[int, int], None] | None
+) -> list[list[MeasuredPart]]:
+    """The parts of each inventory, every picture decoded and measured."""
+    total, done = _count(*inventories), 0
+    measured = [[MeasuredPart(part) for part in inventory.parts] for inventory in inventories]
+    for measured_part in chain.from_iterable(measured):
+        for count in measured_part.fill(synthesis, threads):
+            done += count
+            if progress is not None:
+                progress(done, total)
+    return measured
+
+
+def _quick(inventory: Inventory, task: str) -> Diagnosis:
+    findings = [*checks.broken(inventory, []), *inventory.findings]
+    for part in inventory.parts:
         if part.side == "pair":
-            findings += checks.direction(found, part, sample_votes(part, found.config.synthesis))
-            findings += checks.same_files(found, part)
-    return _report(found, task, True, [PartSummary(part.name, len(part.pictures)) for part in found.parts], findings)
+            findings += checks.direction(inventory, part, sample_votes(part, inventory.config.synthesis))
+            findings += checks.same_files(inventory, part)
+    summaries = [PartSummary(part.name, len(part.pictures)) for part in inventory.parts]
+    return _diagnosis(inventory, task, True, summaries, findings)
 
 
-def _of_part(found: Inventory, seen: Seen, scenes: list[int], task: str) -> list[Finding]:
+def _of_part(inventory: Inventory, measured: MeasuredPart, scenes: list[int], task: str) -> list[Finding]:
     findings = []
-    if seen.paired:
-        votes = [(index, seen.looks[index].vote) for index in seen.good]
-        findings += checks.direction(found, seen.part, votes)
-        findings += checks.alignment(found, seen)
-        findings += checks.same_sides(found, seen)
-    findings += checks.blank(found, seen)
-    findings += duplicates.within(found, seen, scenes, task)
+    if measured.paired:
+        votes = [(index, measured.pictures[index].vote) for index in measured.readable]
+        findings += checks.direction(inventory, measured.part, votes)
+        findings += checks.alignment(inventory, measured)
+        findings += checks.same_sides(inventory, measured)
+    findings += checks.blank(inventory, measured)
+    findings += duplicates.within(inventory, measured, scenes, task)
     for check in (checks.modes, checks.endings):
-        findings += check(found, seen)
-    return findings + checks.label_colours(seen)
+        findings += check(inventory, measured)
+    return findings + checks.label_colours(measured)
 
 
-def _report(
-    found: Inventory,
+def _diagnosis(
+    inventory: Inventory,
     task: str,
     quick: bool,
     parts: list[PartSummary],
     findings: list[Finding],
     scenes: dict[str, str] | None = None,
 ) -> Diagnosis:
-    files = [(part.name, part.files(index)) for part in found.parts for index in range(len(part.pictures))]
-    places = sorted({round(place) for place in np.linspace(0, len(files) - 1, min(SHEET, len(files)))})
+    files = [(part.name, part.files(index)) for part in inventory.parts for index in range(len(part.pictures))]
+    shown = sorted({round(position) for position in np.linspace(0, len(files) - 1, min(SHEET, len(files)))})
     return Diagnosis(
-        path=found.root,
+        path=inventory.root,
         task=task,
-        layout=found.layout,
-        direction=found.direction,
+        layout=inventory.layout,
+        direction=inventory.direction,
         quick=quick,
         parts=tuple(parts),
         findings=tuple(findings),
         scenes=scenes or {},
-        shown=tuple(files[place] for place in places),
+        shown=tuple(files[index] for index in shown),
     )
 
 
@@ -143,12 +148,12 @@ def quick(config: DataConfig, task: str) -> tuple[str, ...]:
     if config.path is None or not Path(config.path).is_dir():
         return ()
     try:
-        report = examine(config, task, quick=True)
+        diagnosis = examine(config, task, quick=True)
     except UserError as error:
         # training says by itself what it cannot open
         return (f"data doctor: {error}",)
     lines = [
-        f"data doctor: {finding.text}; fix: {finding.fix}" for finding in report.findings if finding.kind != "small"
+        f"data doctor: {finding.text}; fix: {finding.fix}" for finding in diagnosis.findings if finding.kind != "small"
     ]
     return (*lines, f"data doctor: the whole look (duplicates, leaks, damage, shifts): {command(task, config.path)}")
 
@@ -169,18 +174,18 @@ def check_scenes_file(path: Path) -> None:
             raise UserError(f"--scenes {path}: holds something else (no first line file,scene); name another file")
 
 
-def write_scenes(report: Diagnosis, path: Path) -> str:
+def write_scenes(diagnosis: Diagnosis, path: Path) -> str:
     """Write ``file,scene`` of what training splits, for ``data.scenes``; a line that says so.
 
     Raises:
         RunError: the file system refuses.
     """
-    if not report.scenes:
+    if not diagnosis.scenes:
         return f"{path}: not written, there is no part to split"
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "scene"])
-    writer.writerows(report.scenes.items())
+    writer.writerows(diagnosis.scenes.items())
     atomic_write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
-    scenes = len(set(report.scenes.values()))
-    return f"{path}: {scenes} scenes of {len(report.scenes)} pictures; train with data.scenes={path}"
+    scenes = len(set(diagnosis.scenes.values()))
+    return f"{path}: {scenes} scenes of {len(diagnosis.scenes)} pictures; train with data.scenes={path}"

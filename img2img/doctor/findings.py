@@ -119,16 +119,16 @@ def counted(scenes: Sequence[int]) -> dict[int, int]:
     return dict(sorted(Counter(Counter(scenes).values()).items()))
 
 
-def data_line(report: Diagnosis) -> str:
+def data_line(diagnosis: Diagnosis) -> str:
     """What was looked at, in one line."""
-    word = "pair" if report.layout in PAIRED else "picture"
+    word = "pair" if diagnosis.layout in PAIRED else "picture"
     parts = []
-    for part in report.parts:
+    for part in diagnosis.parts:
         name = "" if part.name == WHOLE else f"{part.name} "
         scenes = f" of {scene_line(part.scenes)}" if part.scenes is not None else ""
         parts.append(f"{name}{many(part.pictures, word)}{scenes}")
-    compared = f"; compared with {report.against}" if report.against else ""
-    return f"{report.path}: {report.layout}, {report.direction}; {'; '.join(parts)}{compared}"
+    compared = f"; compared with {diagnosis.against}" if diagnosis.against else ""
+    return f"{diagnosis.path}: {diagnosis.layout}, {diagnosis.direction}; {'; '.join(parts)}{compared}"
 
 
 def further_line(path: Path, layout: str, pictures: int) -> str:
@@ -136,19 +136,19 @@ def further_line(path: Path, layout: str, pictures: int) -> str:
     return f"{path} ({layout}, {many(pictures, 'pair' if layout in PAIRED else 'picture')})"
 
 
-def as_text(report: Diagnosis, shown: int = SHOWN) -> str:
+def as_text(diagnosis: Diagnosis, shown: int = SHOWN) -> str:
     """The verdict, then the findings by weight, ``shown`` places of each."""
-    lines = [report.verdict, data_line(report)]
+    lines = [diagnosis.verdict, data_line(diagnosis)]
     for weight in WEIGHTS:
-        for finding in report.of(weight):
+        for finding in diagnosis.of(weight):
             lines += ["", f"{weight}: {finding.text}"]
             lines += [f"    {spot.text}" for spot in finding.spots[:shown]]
             rest = len(finding.spots) - shown
             if rest > 0:
                 lines.append(f"    and {rest} more (--json lists all)")
             lines.append(f"  fix: {finding.fix}")
-    if report.quick:
-        lines += ["", f"names, sizes, counts and direction only; all of it: {command(report.task, report.path)}"]
+    if diagnosis.quick:
+        lines += ["", f"names, sizes, counts and direction only; all of it: {command(diagnosis.task, diagnosis.path)}"]
     # a file's name may hold anything, line ends and the terminal's own commands too
     return "\n".join("".join(letter if letter.isprintable() else "?" for letter in line) for line in lines)
 
@@ -158,17 +158,17 @@ def command(task: str, path: Path | str, *more: str) -> str:
     return shlex.join(["img2img", "check_data", "--task", task, "--data", str(path), *more])
 
 
-def as_json(report: Diagnosis) -> str:
+def as_json(diagnosis: Diagnosis) -> str:
     """The same for programs: ``verdict``, ``status``, ``data`` and all places of all ``findings``."""
     tree: dict[str, Any] = {
-        "verdict": report.verdict,
-        "status": report.status,
-        "data": str(report.path),
-        "task": report.task,
-        "layout": report.layout,
-        "direction": report.direction,
-        "quick": report.quick,
-        "against": report.against,
+        "verdict": diagnosis.verdict,
+        "status": diagnosis.status,
+        "data": str(diagnosis.path),
+        "task": diagnosis.task,
+        "layout": diagnosis.layout,
+        "direction": diagnosis.direction,
+        "quick": diagnosis.quick,
+        "against": diagnosis.against,
         "parts": [
             {
                 "name": part.name,
@@ -176,7 +176,7 @@ def as_json(report: Diagnosis) -> str:
                 "scenes": sum(part.scenes.values()) if part.scenes is not None else None,
                 "scenes_by_pictures": {str(n): c for n, c in part.scenes.items()} if part.scenes is not None else None,
             }
-            for part in report.parts
+            for part in diagnosis.parts
         ],
         "findings": [
             {
@@ -187,7 +187,7 @@ def as_json(report: Diagnosis) -> str:
                 "spots": [{"text": spot.text, "files": [str(file) for file in spot.files]} for spot in finding.spots],
             }
             for weight in WEIGHTS
-            for finding in report.of(weight)
+            for finding in diagnosis.of(weight)
         ],
     }
     return json.dumps(tree, indent=1)

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
 from img2img.data.config import DataConfig
 from img2img.data.layouts import detect, parts, stems_and_doubles, unpaired
-from img2img.data.samples import Cache, Item, Open, Pictures, open_halves, open_photo, open_two
+from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.doctor.findings import WHOLE, Finding, Spot, are, many, share
+from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 from img2img.images import Picture, as_rgb8, find, read, size
 
 Pixels = np.ndarray[Any, Any]
 Role = Literal["train", "val", "test"]
-One = TypeVar("One")
-Answer = TypeVar("Answer")
 # what lies beside pictures without being meant as one
 BESIDE = frozenset((".csv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".html", ".npy", ".npz", ".db", ".ini"))
 
@@ -100,26 +97,7 @@ class Inventory:
         return str(file.relative_to(self.root)) if file != self.root else file.name
 
 
-def in_threads(work: Callable[[One], Answer], things: Iterable[One], threads: int) -> Iterator[Answer]:
-    """The answers in order; decoding gives Python's lock free, so that threads use all cores.
-
-    Few are in the making at a time, so that memory does not grow with their number, and a break does not wait for all.
-    """
-    with ThreadPoolExecutor(threads) as pool:
-        begun: deque[Future[Answer]] = deque()
-        try:
-            for thing in things:
-                begun.append(pool.submit(work, thing))
-                if len(begun) > 4 * threads:
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
-        finally:
-            for future in begun:
-                future.cancel()
-
-
-def take(config: DataConfig, threads: int) -> Inventory:
+def take_inventory(config: DataConfig, threads: int) -> Inventory:
     """Look through the folder ``config.path`` in its layout.
 
     Raises:
@@ -137,27 +115,27 @@ def take(config: DataConfig, threads: int) -> Inventory:
     layout = detect(path, config) if config.layout == "auto" else config.layout
     if layout == "unpaired":
         places = unpaired(path, config)
-        found = Inventory(path, config, layout, f"{places['train'][0].name} to {places['train'][1].name}")
+        inventory = Inventory(path, config, layout, f"{places['train'][0].name} to {places['train'][1].name}")
         for name, both in places.items():
-            _one_folder(found, *both)
+            _one_folder(inventory, *both)
             for side, folder in zip(("source", "target"), both, strict=True):
-                _photos(found, folder.name, "train" if name == "train" else "test", side, folder, threads)  # type: ignore[arg-type]
+                _photos(inventory, folder.name, "train" if name == "train" else "test", side, folder, threads)  # type: ignore[arg-type]
     else:
-        found = Inventory(path, config, layout, _direction(layout, config))
+        inventory = Inventory(path, config, layout, _direction(layout, config))
         for name, place in parts(path, layout, config).items():
             role: Role = "val" if name == "val" else "test" if name == "test" else "train"
             if layout == "two_folders":
-                found.direction = f"{place[0].name} to {place[1].name}"
-                _two_folders(found, name, role, place[0], place[1], threads)
+                inventory.direction = f"{place[0].name} to {place[1].name}"
+                _two_folders(inventory, name, role, place[0], place[1], threads)
             elif layout == "side_by_side":
-                _side_by_side(found, name, role, place[0], threads)
+                _side_by_side(inventory, name, role, place[0], threads)
             else:
-                _photos(found, name, role, "pair", place[0], threads)
-    if not found.parts:
+                _photos(inventory, name, role, "pair", place[0], threads)
+    if not inventory.parts:
         raise UserError(f"--data {path}: no pictures in it that could be looked at")
-    _no_training_part(found)
-    _small(found)
-    return found
+    _no_training_part(inventory)
+    _small(inventory)
+    return inventory
 
 
 def _direction(layout: str, config: DataConfig) -> str:
@@ -167,12 +145,12 @@ def _direction(layout: str, config: DataConfig) -> str:
     return f"source made by {config.synthesis}" if layout == "photos" else "pictures alone"
 
 
-def _find(found: Inventory, folder: Path) -> list[Path]:
+def _find(inventory: Inventory, folder: Path) -> list[Path]:
     """Its pictures, and a finding where there are none or things that are not read as pictures."""
     try:
         files = find(folder)
     except UserError as error:
-        found.findings.append(Finding("empty", "stops", str(error), "put the pictures there, or remove the folder"))
+        inventory.findings.append(Finding("empty", "stops", str(error), "put the pictures there, or remove the folder"))
         return []
     known = set(files)
     other = [
@@ -184,19 +162,19 @@ def _find(found: Inventory, folder: Path) -> list[Path]:
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if other:
-        found.findings.append(
+        inventory.findings.append(
             Finding(
                 "stray",
                 "note",
-                f"{many(len(other), 'file')} in {found.label(folder)} {are(len(other))} not read as pictures",
+                f"{many(len(other), 'file')} in {inventory.label(folder)} {are(len(other))} not read as pictures",
                 "convert them to PNG or JPEG if they belong to the set (links out of the folder: copy the file)",
-                tuple(Spot(found.label(path), (path,)) for path in other),
+                tuple(Spot(inventory.label(path), (path,)) for path in other),
             )
         )
     return files
 
 
-def _sizes(found: Inventory, files: Iterable[Path], threads: int) -> dict[Path, tuple[int, int]]:
+def _sizes(inventory: Inventory, files: Iterable[Path], threads: int) -> dict[Path, tuple[int, int]]:
     """(width, height) of each file whose header can be read; the others are put down as broken."""
 
     def measure(file: Path) -> tuple[int, int] | str:
@@ -209,44 +187,49 @@ def _sizes(found: Inventory, files: Iterable[Path], threads: int) -> dict[Path, 
     good = {}
     for file, answer in zip(listed, in_threads(measure, listed, threads), strict=True):
         if isinstance(answer, str):
-            found.broken.append(Spot(_shorter(found, file, answer), (file,)))
+            inventory.broken.append(Spot(_shorter(inventory, file, answer), (file,)))
         else:
             good[file] = answer
     return good
 
 
-def _shorter(found: Inventory, file: Path, reason: str) -> str:
+def _shorter(inventory: Inventory, file: Path, reason: str) -> str:
     """The reason with the file's path below the set."""
-    return f"{found.label(file)}: {reason.removeprefix(f'{file}: ')}"
+    return f"{inventory.label(file)}: {reason.removeprefix(f'{file}: ')}"
 
 
 def _add(
-    found: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], items: list[Item], how: Open
+    inventory: Inventory,
+    name: str,
+    role: Role,
+    side: Literal["pair", "source", "target"],
+    items: list[Item],
+    how: Decoder,
 ) -> None:
     if items:
         reader = Reader()
-        found.parts.append(Part(name, role, side, Pictures(tuple(items), found.config, how, reader), reader))
+        inventory.parts.append(Part(name, role, side, Pictures(tuple(items), inventory.config, how, reader), reader))
 
 
 def _photos(
-    found: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], folder: Path, threads: int
+    inventory: Inventory, name: str, role: Role, side: Literal["pair", "source", "target"], folder: Path, threads: int
 ) -> None:
-    sizes = _sizes(found, _find(found, folder), threads)
+    sizes = _sizes(inventory, _find(inventory, folder), threads)
     items = [Item(str(file.relative_to(folder)), target=file, size=size) for file, size in sizes.items()]
-    _add(found, name, role, side, items, open_photo)
+    _add(inventory, name, role, side, items, decode_photo)
 
 
-def _side_by_side(found: Inventory, name: str, role: Role, folder: Path, threads: int) -> None:
-    sizes = _sizes(found, _find(found, folder), threads)
+def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, threads: int) -> None:
+    sizes = _sizes(inventory, _find(inventory, folder), threads)
     odd = [file for file, (width, _) in sizes.items() if width % 2]
     if odd:
-        found.findings.append(
+        inventory.findings.append(
             Finding(
                 "odd_width",
                 "stops",
                 f"{share(len(odd), len(sizes), 'picture')}{_of(name)} cannot be halved into a pair (odd width)",
                 "cut them to an even width, so that both halves have one size, or remove them",
-                tuple(Spot(f"{found.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
+                tuple(Spot(f"{inventory.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
             )
         )
     items = [
@@ -254,100 +237,116 @@ def _side_by_side(found: Inventory, name: str, role: Role, folder: Path, threads
         for file, (width, height) in sizes.items()
         if width % 2 == 0
     ]
-    _add(found, name, role, "pair", items, open_halves)
+    _add(inventory, name, role, "pair", items, decode_halves)
 
 
-def _two_folders(found: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
-    _one_folder(found, source, target)
-    sides: list[dict[str, Path]] = []
-    for folder in (source, target):
-        files = _find(found, folder)
-        stems, doubles = stems_and_doubles(folder) if files else ({}, [])
-        if doubles:
-            found.findings.append(
-                Finding(
-                    "double_name",
-                    "stops",
-                    f"{many(len(doubles), 'picture')} in {found.label(folder)} named like another but for the ending",
-                    "pairs are matched by name without ending: keep one of each",
-                    tuple(Spot(f"{found.label(file)} and {first.name}", (file, first)) for file, first in doubles),
-                )
+def _two_folders(inventory: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
+    _one_folder(inventory, source, target)
+    sources, targets = (_by_stem(inventory, folder) for folder in (source, target))
+    alone = [(file, target) for stem, file in sources.items() if stem not in targets]
+    alone += [(file, source) for stem, file in targets.items() if stem not in sources]
+    _no_partner(inventory, name, alone)
+    pairs = [(file, targets[stem]) for stem, file in sources.items() if stem in targets]
+    sizes = _sizes(inventory, [file for pair in pairs for file in pair], threads)
+    pairs = [pair for pair in pairs if all(file in sizes for file in pair)]
+    _sizes_differ(inventory, name, pairs, sizes)
+    items = [
+        Item(str(file.relative_to(source)), source=file, target=partner, size=sizes[file])
+        for file, partner in pairs
+        if sizes[file] == sizes[partner]
+    ]
+    _add(inventory, name, role, "pair", items, decode_two)
+
+
+def _by_stem(inventory: Inventory, folder: Path) -> dict[str, Path]:
+    """Pictures of a folder by their path without ending, and a finding where two have the same."""
+    files = _find(inventory, folder)
+    stems, doubles = stems_and_doubles(folder) if files else ({}, [])
+    if doubles:
+        text = f"{many(len(doubles), 'picture')} in {inventory.label(folder)} named like another but for the ending"
+        inventory.findings.append(
+            Finding(
+                "double_name",
+                "stops",
+                text,
+                "pairs are matched by name without ending: keep one of each",
+                tuple(Spot(f"{inventory.label(file)} and {first.name}", (file, first)) for file, first in doubles),
             )
-        sides.append(stems)
-    left, right = sides
-    alone = [(file, target) for stem, file in left.items() if stem not in right]
-    alone += [(file, source) for stem, file in right.items() if stem not in left]
+        )
+    return stems
+
+
+def _no_partner(inventory: Inventory, name: str, alone: Sequence[tuple[Path, Path]]) -> None:
+    """A finding about files that have no partner in the other folder, (file, folder)."""
     if alone:
-        found.findings.append(
+        inventory.findings.append(
             Finding(
                 "no_partner",
                 "stops",
                 f"{many(len(alone), 'picture')}{_of(name)} without partner of the same name",
                 "add the missing files or remove these (names must be the same but for the ending)",
-                tuple(Spot(f"{found.label(file)}: none in {found.label(other)}", (file,)) for file, other in alone),
+                tuple(Spot(f"{inventory.label(file)}: none in {inventory.label(at)}", (file,)) for file, at in alone),
             )
         )
-    both = [(left[stem], right[stem]) for stem in left if stem in right]
-    sizes = _sizes(found, [file for pair in both for file in pair], threads)
-    both = [(one, other) for one, other in both if one in sizes and other in sizes]
-    unequal = [(one, other) for one, other in both if sizes[one] != sizes[other]]
+
+
+def _sizes_differ(
+    inventory: Inventory, name: str, pairs: Sequence[tuple[Path, Path]], sizes: Mapping[Path, tuple[int, int]]
+) -> None:
+    """A finding about pairs whose sides are not of one size."""
+    unequal = [(file, partner) for file, partner in pairs if sizes[file] != sizes[partner]]
     if unequal:
-        found.findings.append(
+        spots = [
+            Spot(f"{inventory.label(pair[0])} ({' against '.join(_size_text(sizes[file]) for file in pair)})", pair)
+            for pair in unequal
+        ]
+        inventory.findings.append(
             Finding(
                 "sizes_differ",
                 "stops",
-                f"{share(len(unequal), len(both), 'pair')}{_of(name)} with sides of different size",
+                f"{share(len(unequal), len(pairs), 'pair')}{_of(name)} with sides of different size",
                 "replace the one that was scaled or cut, or remove both of a pair",
-                tuple(
-                    Spot(f"{found.label(one)} ({_x(sizes[one])} against {_x(sizes[other])})", (one, other))
-                    for one, other in unequal
-                ),
+                tuple(spots),
             )
         )
-    items = [
-        Item(str(one.relative_to(source)), source=one, target=other, size=sizes[one])
-        for one, other in both
-        if sizes[one] == sizes[other]
-    ]
-    _add(found, name, role, "pair", items, open_two)
 
 
-def _one_folder(found: Inventory, source: Path, target: Path) -> None:
+def _one_folder(inventory: Inventory, source: Path, target: Path) -> None:
     """A finding where the folders of the two sides are one, links followed: nothing can be learnt from that."""
     if source.resolve() == target.resolve():
-        found.findings.append(
+        inventory.findings.append(
             Finding(
                 "same_folder",
                 "wrong",
-                f"source and target are the same folder ({found.label(source)} and {found.label(target)})",
+                f"source and target are the same folder ({inventory.label(source)} and {inventory.label(target)})",
                 "put the folder of the other side in the place of the link, or name it with data.source, data.target",
-                (Spot(f"{found.label(source)} leads to {source.resolve()}"),),
+                (Spot(f"{inventory.label(source)} leads to {source.resolve()}"),),
             )
         )
 
 
-def _x(size: tuple[int, int]) -> str:
+def _size_text(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _no_training_part(found: Inventory) -> None:
-    if all(part.role != "train" for part in found.parts):
-        found.findings.append(
+def _no_training_part(inventory: Inventory) -> None:
+    if all(part.role != "train" for part in inventory.parts):
+        inventory.findings.append(
             Finding(
                 "no_training",
                 "stops",
-                f"has a part {found.parts[0].name} but none to train on",
+                f"has a part {inventory.parts[0].name} but none to train on",
                 "add a folder train beside it (evaluate takes the set as it is)",
             )
         )
 
 
-def _small(found: Inventory) -> None:
+def _small(inventory: Inventory) -> None:
     """Pictures that the crop does not fit into; where a size to load is given, they are enlarged to it."""
-    crop = found.config.crop
-    if crop is None or found.config.load is not None:
+    crop = inventory.config.crop
+    if crop is None or inventory.config.load is not None:
         return
-    for part in found.parts:
+    for part in inventory.parts:
         if part.role != "train":
             continue
         sizes = [(part.files(index), item.size) for index, item in enumerate(part.pictures.items) if item.size]
@@ -355,13 +354,13 @@ def _small(found: Inventory) -> None:
         if small:
             least = min(min(size) for _, size in small)
             text = f"{share(len(small), len(sizes), 'picture')}{part.of} {are(len(small))} smaller than the crop of"
-            spots = [Spot(f"{found.label(files[0])} ({_x(size)})", files) for files, size in small]
+            spots = [Spot(f"{inventory.label(files[0])} ({_size_text(size)})", files) for files, size in small]
             fix = f"data.crop={least} or less takes them as they are; or remove them"
             findings = Finding("small", "note", f"{text} {crop} px (mirrored to fit)", fix, tuple(spots))
-            found.findings.append(findings)
+            inventory.findings.append(findings)
 
 
-def further(config: DataConfig, layout: str, path: Path, threads: int) -> list[Inventory]:
+def further_inventories(config: DataConfig, layout: str, path: Path, threads: int) -> list[Inventory]:
     """Another set to compare with, whatever its layout: as recognised, else as ``config`` says, else as pictures.
 
     Pictures that may as well be pairs side by side, as ours (in ``layout``) are, are taken both ways: as one of them
@@ -377,14 +376,14 @@ def further(config: DataConfig, layout: str, path: Path, threads: int) -> list[I
     for way in ways:
         try:
             if way.layout not in ("arrays", "mixture"):
-                return [take(way, threads)]
+                return [take_inventory(way, threads)]
         except UserError:
             continue
     try:
-        found = [take(replace(here, layout="images", source=None, target=None), threads)]
+        inventories = [take_inventory(replace(here, layout="images", source=None, target=None), threads)]
     except UserError as error:
         raise UserError(f"--against {str(error).removeprefix('--data ')}") from error
     if layout == "side_by_side":
         with suppress(UserError):
-            found.append(take(replace(here, layout="side_by_side"), threads))
-    return found
+            inventories.append(take_inventory(replace(here, layout="side_by_side"), threads))
+    return inventories

@@ -1,4 +1,4 @@
-"""One look at each picture: it is decoded whole, measured, and let go; a few hundred bytes and a thumbnail stay."""
+"""Each picture is decoded whole, measured once, and let go; a few hundred bytes and a thumbnail stay."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from img2img.data.samples import open_photo
+from img2img.data.samples import decode_photo
 from img2img.data.split import SIDE as THUMB
 from img2img.data.split import thumbnail
-from img2img.doctor.inventory import Part, in_threads
+from img2img.doctor.inventory import Part
 from img2img.doctor.pair_tests import (
     ALIKE,
     RANGE,
@@ -31,6 +31,7 @@ from img2img.doctor.pair_tests import (
     vote,
     vote_drawn,
 )
+from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 from img2img.images import digest
 
@@ -41,7 +42,7 @@ BLANK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class MeasuredPicture:
     """What is kept of a picture or pair. ``error``: why it could not be decoded; then nothing else is known.
 
     All but that is of the sides there are, source first: ``digests`` identify their pixels, ``flats`` are the shares of
@@ -64,55 +65,56 @@ class Look:
 
 
 @dataclass
-class Seen:
-    """All looks at a part.
+class MeasuredPart:
+    """What is kept of all pictures of a part.
 
-    ``thumbs`` hold (N, 24, 24, 3) uint8 of each side, ``palettes`` how often each of 32^3 colours is in its flat areas;
-    ``plane`` is the sum of the `surface` of the strokes of those ``planes`` pairs that do not show the same detail.
+    ``thumbnails`` hold (N, 24, 24, 3) uint8 of each side, ``palettes`` how often each of 32^3 colours is in its flat
+    areas; ``stroke_surface`` is the sum of the `surface` of the strokes of those ``stroke_pairs`` pairs that do not
+    show the same detail.
     """
 
     part: Part
-    looks: list[Look] = field(default_factory=list)
-    thumbs: dict[str, Pixels] = field(default_factory=dict)
+    pictures: list[MeasuredPicture] = field(default_factory=list)
+    thumbnails: dict[str, Pixels] = field(default_factory=dict)
     palettes: dict[str, Pixels] = field(default_factory=dict)
-    plane: Pixels = field(default_factory=lambda: np.zeros((2 * RANGE + 1, 2 * RANGE + 1)))
-    planes: int = 0
+    stroke_surface: Pixels = field(default_factory=lambda: np.zeros((2 * RANGE + 1, 2 * RANGE + 1)))
+    stroke_pairs: int = 0
 
     def fill(self, synthesis: str, threads: int) -> Iterator[int]:
         """Decode and measure every picture of the part, one a thread at a time; 1 for each that is done."""
         count = len(self.part.pictures)
         lock = threading.Lock()
 
-        def one(index: int) -> Look:
+        def measure(index: int) -> MeasuredPicture:
             try:
                 sides = self.part.pictures.decode(index)
             except UserError as error:
-                return Look(error=str(error))
-            return _measure(self, index, count, sides, synthesis, lock)
+                return MeasuredPicture(error=str(error))
+            return _measured(self, index, count, sides, synthesis, lock)
 
-        for look in in_threads(one, range(count), threads):
-            self.looks.append(look)
+        for picture in in_threads(measure, range(count), threads):
+            self.pictures.append(picture)
             yield 1
 
     @property
-    def good(self) -> list[int]:
+    def readable(self) -> list[int]:
         """Indices of what could be decoded."""
-        return [index for index, look in enumerate(self.looks) if not look.error]
+        return [index for index, picture in enumerate(self.pictures) if not picture.error]
 
     @property
     def paired(self) -> bool:
-        return "source" in self.thumbs
+        return "source" in self.thumbnails
 
     @property
-    def deciding(self) -> str:
+    def deciding_side(self) -> str:
         """The side that tells which pairs show the same: the target, but the photo where that is a drawing."""
-        drawn = [look.drawn for look in self.looks]
+        drawn = [picture.drawn for picture in self.pictures]
         return "source" if self.paired and drawn.count(-1) > 0.5 * len(drawn) else "target"
 
 
-def _measure(
-    seen: Seen, index: int, count: int, sides: dict[str, Pixels], synthesis: str, lock: threading.Lock
-) -> Look:
+def _measured(
+    measured: MeasuredPart, index: int, count: int, sides: dict[str, Pixels], synthesis: str, lock: threading.Lock
+) -> MeasuredPicture:
     small = {name: thumbnail(pixels).astype(np.uint8) for name, pixels in sides.items()}
     # block means spread less than their pixels: where they do, the picture is not blank
     blank = tuple(name for name, pixels in sides.items() if _spread(small[name]) < BLANK and _spread(pixels) < BLANK)
@@ -124,11 +126,11 @@ def _measure(
         colours.append(distinct(sample))
         palette = _palette(sample[sampled(calm)])
         with lock:
-            if name not in seen.thumbs:
-                seen.thumbs[name] = np.zeros((count, THUMB, THUMB, 3), np.uint8)
-                seen.palettes[name] = np.zeros(BINS**3, np.int64)
-            seen.thumbs[name][index] = small[name]
-            seen.palettes[name] += palette
+            if name not in measured.thumbnails:
+                measured.thumbnails[name] = np.zeros((count, THUMB, THUMB, 3), np.uint8)
+                measured.palettes[name] = np.zeros(BINS**3, np.int64)
+            measured.thumbnails[name][index] = small[name]
+            measured.palettes[name] += palette
     known: dict[str, Any] = {
         "digests": tuple(digest(pixels) for pixels in sides.values()),
         "blank": blank,
@@ -136,7 +138,7 @@ def _measure(
         "colours": tuple(colours),
     }
     if len(sides) < 2 or sides["source"].shape != sides["target"].shape:
-        return Look(**known)
+        return MeasuredPicture(**known)
     source, target = centres["source"], centres["target"]
     if not blank and min(source.shape[:2]) >= 4 * RANGE:
         one, other = grey(source), grey(target)
@@ -150,13 +152,13 @@ def _measure(
         else:
             plane = surface(strokes(one), strokes(other))
             with lock:
-                seen.plane += plane
-                seen.planes += 1
+                measured.stroke_surface += plane
+                measured.stroke_pairs += 1
     drawn = vote_drawn((flats[0], flats[1]), (colours[0], colours[1]))
     known["drawn"] = drawn
     known["vote"] = drawn if synthesis == "edges" else vote(synthesis, source, target)
     known["alike"] = correlation(small["source"].astype(np.float32), small["target"].astype(np.float32))
-    return Look(**known)
+    return MeasuredPicture(**known)
 
 
 def _spread(pixels: Pixels) -> float:
@@ -174,7 +176,7 @@ def _palette(pixels: Pixels) -> Pixels:
 
 def sample_votes(part: Part, synthesis: str, most: int = 24) -> list[tuple[int, int]]:
     """(index, vote) of a few pairs, evenly through the part; those that cannot be decoded are left out."""
-    if synthesis not in VOTES or part.pictures.opener is open_photo:
+    if synthesis not in VOTES or part.pictures.decoder is decode_photo:
         return []
     count = len(part.pictures)
     votes = []

@@ -15,7 +15,7 @@ from img2img.files import atomic
 from img2img.images import Pixels, as_rgb8, read
 from img2img.metrics import METRICS
 from img2img.reports.figures import metric_plot, save_png, zoomed_grid
-from img2img.reports.pages.evaluation import Measure, Page, Shot, write_page
+from img2img.reports.pages.evaluation import Page, Shot, write_page
 from img2img.reports.table import FORMATS, Table
 
 ROWS_IN_FIGURE = 4
@@ -104,10 +104,7 @@ def _page(evaluation: Evaluation) -> Page:
         title=f"{', '.join(evaluation.results)} on {len(evaluation.targets)} pictures",
         protocol=table.protocol,
         methods=list(evaluation.results),
-        metrics=[
-            Measure(name, metric.title, metric.digits, metric.higher_is_better, metric.unit)
-            for name, metric in metrics.items()
-        ],
+        metrics=list(metrics.values()),
         shots=_shots(evaluation),
         base=INPUT if evaluation.sources else None,
         head=["method", *heads],

@@ -10,7 +10,7 @@ from torch import Tensor
 from img2img.config import options
 from img2img.errors import UserError
 from img2img.losses.pixel import pair
-from img2img.metrics.paired import structural_similarity
+from img2img.metrics.ssim import structural_similarity
 from img2img.metrics.windows import gaussian
 from img2img.types import Scene
 

@@ -1,4 +1,10 @@
-"""Measures of results and the protocols they are taken under, by name."""
+"""Measures of results and the protocols they are taken under, by name.
+
+A measure is a pure function of batched pictures, computed in float64, one a file. All take (N, C, H, W) tensors of any
+real dtype, on any device, whose samples lie in [0, data_range], and give (N,) float64: PSNR and MAE over all samples of
+a picture, the others the mean of its channels' values. The range is always said, never guessed. Definitions, special
+cases and the authors' programs are those of docs/metrics.md.
+"""
 
 from __future__ import annotations
 

@@ -30,6 +30,8 @@ COLOURS: dict[Colour, str] = {
     "y_uint8": "Y of BT.601, 16 to 235, rounded to 8 bits",
     "y_full": "luma 0.299 R + 0.587 G + 0.114 B, not rounded",
 }
+# how the protocol's line goes on after "PSNR", where there are several planes
+PSNR_OF = {"samples": " of one MSE over all samples", "channels": ", mean of channels"}
 RANGE = 255.0
 
 
@@ -99,20 +101,13 @@ class Protocol:
             "no resizing" if self.resize is None else f"resized to {self.resize[0]}x{self.resize[1]} (bicubic)"
         )
         parts.append("no crop" if not self.crop else f"{self.crop} px cropped at each side")
-        about = {
-            "psnr": "PSNR" + {"samples": " of one MSE over all samples", "channels": ", mean of channels"}[self.psnr]
-            if several
-            else "PSNR",
-            "ssim": "SSIM 11x11 Gaussian sigma 1.5, no downsampling",
-            "ssim_auto": "SSIM 11x11 Gaussian sigma 1.5 after ssim.m's automatic downsampling",
-            "uqi": "UQI 8x8 blocks",
-            "vifp": "VIFp pixel domain, 4 scales",
-            "vif": "VIF steerable pyramid",
-            "mae": "MAE on 0 to 255",
-        }
-        text = f"{self.label}: {', '.join(parts)}; {'; '.join(about[name] for name in chosen)}"
-        means = [METRICS[name].title for name in chosen if name not in ("psnr", "mae")]
-        return text + (f"; {', '.join(means)} as the mean of channels" if several and means else "")
+        definitions = [
+            METRICS[name].definition + (PSNR_OF[self.psnr] if several and name == "psnr" else "") for name in chosen
+        ]
+        means = [METRICS[name].title for name in chosen if METRICS[name].mean_of_channels]
+        if several and means:
+            definitions.append(f"{', '.join(means)} as the mean of channels")
+        return f"{self.label}: {', '.join(parts)}; {'; '.join(definitions)}"
 
     def planes(self, pixels: Pixels) -> Tensor:
         """(H, W, 3) uint8 (``depth`` 8) or uint16 RGB as (1, C, H', W') on the scale 0 to 255: uint8 or float64.
@@ -132,8 +127,8 @@ class Protocol:
             if min(height, width) <= 2 * self.crop:
                 raise UserError(f"is {width}x{height}: nothing is left of it by crop={self.crop}")
             pixels = pixels[self.crop : height - self.crop, self.crop : width - self.crop]
-        made = CONVERT[self.colour](pixels, 1 if bits == 8 else 257)
-        return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))[None]
+        converted = CONVERT[self.colour](pixels, 1 if bits == 8 else 257)
+        return torch.from_numpy(np.ascontiguousarray(converted.transpose(2, 0, 1)))[None]
 
 
 def _parts(rgb: Pixels, kind: type[np.int64] | type[np.float64]) -> tuple[Pixels, Pixels, Pixels]:
@@ -142,8 +137,8 @@ def _parts(rgb: Pixels, kind: type[np.int64] | type[np.float64]) -> tuple[Pixels
 
 def _gray(rgb: Pixels, unit: int) -> Pixels:
     red, green, blue = _parts(rgb, np.float64)
-    made: Pixels = np.floor(GRAY[0] * red + GRAY[1] * green + GRAY[2] * blue + 0.5)
-    return made
+    gray: Pixels = np.floor(GRAY[0] * red + GRAY[1] * green + GRAY[2] * blue + 0.5)
+    return gray
 
 
 # Y in whole numbers: colours of the same Y must have the very same Y, or flat pictures are not flat; and doubles round
@@ -153,13 +148,13 @@ def _gray(rgb: Pixels, unit: int) -> Pixels:
 def _limited(rgb: Pixels, unit: int) -> Pixels:
     """255000 times Y (and times ``unit``)."""
     red, green, blue = _parts(rgb, np.int64)
-    made: Pixels = 65481 * red + 128553 * green + 24966 * blue + 16 * 255_000 * unit
-    return made
+    whole: Pixels = 65481 * red + 128553 * green + 24966 * blue + 16 * 255_000 * unit
+    return whole
 
 
 def _y(rgb: Pixels, unit: int) -> Pixels:
-    made: Pixels = _limited(rgb, unit) / (255_000 * unit)
-    return made
+    y: Pixels = _limited(rgb, unit) / (255_000 * unit)
+    return y
 
 
 def _y_uint8(rgb: Pixels, unit: int) -> Pixels:
@@ -168,8 +163,8 @@ def _y_uint8(rgb: Pixels, unit: int) -> Pixels:
 
 def _y_full(rgb: Pixels, unit: int) -> Pixels:
     red, green, blue = _parts(rgb, np.int64)
-    made: Pixels = (299 * red + 587 * green + 114 * blue) / (1000 * unit)
-    return made
+    luma: Pixels = (299 * red + 587 * green + 114 * blue) / (1000 * unit)
+    return luma
 
 
 # of (H, W, 3) whole numbers, 0 to 255 times a unit: planes on the scale 0 to 255
@@ -182,8 +177,8 @@ CONVERT: dict[Colour, Callable[[Pixels, int], Pixels]] = {
 }
 
 PROTOCOLS: dict[str, Protocol] = {
-    made.name: made
-    for made in (
+    protocol.name: protocol
+    for protocol in (
         Protocol(name="rgb", colour="rgb", source="plain RGB, the default"),
         Protocol(name="gray", colour="gray", source="MATLAB's rgb2gray before any measure; as ssim_index.m asks for"),
         Protocol(name="y", colour="y", source="MATLAB's rgb2ycbcr on doubles"),
@@ -277,10 +272,8 @@ def measure(
     if result.shape != target.shape:
         one, other = result.shape, target.shape
         raise UserError(f"sizes differ: result {one[1]}x{one[0]}, target {other[1]}x{other[0]}")
-    made, wanted = (protocol.planes(pixels) for pixels in (result, target))
-    if device is not None:
-        made, wanted = made.to(device), wanted.to(device)
-    return {name: _value(protocol, name, made, wanted) for name in protocol.names(metrics)}
+    planes = [protocol.planes(pixels).to(device) for pixels in (result, target)]
+    return {name: _value(protocol, name, *planes) for name in protocol.names(metrics)}
 
 
 def _value(protocol: Protocol, name: str, result: Tensor, target: Tensor) -> Value:

@@ -1,4 +1,4 @@
-"""Measures by name (one line each)."""
+"""Measures by name (one entry each)."""
 
 from __future__ import annotations
 
@@ -8,29 +8,51 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from img2img.metrics.paired import mae, psnr, ssim, ssim_auto, uqi, vifp
+from img2img.metrics.mae import mae
+from img2img.metrics.psnr import psnr
+from img2img.metrics.ssim import ssim, ssim_auto
+from img2img.metrics.uqi import uqi
 from img2img.metrics.vif import vif
+from img2img.metrics.vifp import vifp
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A paired measure: its function of (result, target, data_range=) and how its figures are shown."""
+    """All that is known of a measure; whoever shows or orders its figures asks here.
 
+    ``name`` is its key here, on command lines and in files. ``measure`` takes (result, target, data_range=) as
+    `img2img.metrics` says. ``title`` and ``unit`` stand in tables, with ``digits`` behind the point; ``definition`` is
+    its part of a protocol's line. ``mean_of_channels``: of several planes it is the mean of their values, and not one
+    value over all samples.
+    """
+
+    name: str
     measure: Callable[..., Tensor]
     title: str
     digits: int
+    definition: str
     higher_is_better: bool = True
     unit: str = ""
+    mean_of_channels: bool = True
 
 
 METRICS: dict[str, Metric] = {
-    "psnr": Metric(psnr, "PSNR", 2, unit="dB"),
-    "ssim": Metric(ssim, "SSIM", 4),
-    "ssim_auto": Metric(ssim_auto, "SSIM auto", 4),
-    "uqi": Metric(uqi, "UQI", 4),
-    "vifp": Metric(vifp, "VIFp", 4),
-    "vif": Metric(vif, "VIF", 4),
-    "mae": Metric(mae, "MAE", 2, higher_is_better=False, unit="of 255"),
+    metric.name: metric
+    for metric in (
+        Metric("psnr", psnr, "PSNR", 2, "PSNR", unit="dB", mean_of_channels=False),
+        Metric("ssim", ssim, "SSIM", 4, "SSIM 11x11 Gaussian sigma 1.5, no downsampling"),
+        Metric(
+            "ssim_auto",
+            ssim_auto,
+            "SSIM auto",
+            4,
+            "SSIM 11x11 Gaussian sigma 1.5 after ssim.m's automatic downsampling",
+        ),
+        Metric("uqi", uqi, "UQI", 4, "UQI 8x8 blocks"),
+        Metric("vifp", vifp, "VIFp", 4, "VIFp pixel domain, 4 scales"),
+        Metric("vif", vif, "VIF", 4, "VIF steerable pyramid"),
+        Metric("mae", mae, "MAE", 2, "MAE on 0 to 255", higher_is_better=False, unit="of 255", mean_of_channels=False),
+    )
 }
 
 

@@ -57,7 +57,7 @@ def _correlate(x: Tensor, taps: Taps, step: int = 1, odd: bool = False) -> Tenso
     half = len(taps[0]) - 1
     height, width = x.shape[-2:]
     x = pad(x, (half, half, half, half), mode="reflect")
-    made = x.new_zeros((*x.shape[:-2], -(-height // step), -(-width // step)))
+    total = x.new_zeros((*x.shape[:-2], -(-height // step), -(-width // step)))
     for i, row in enumerate(taps, start=1 if odd else 0):
         rows = x[..., half + i : half + i + height : step, :]
         if i:
@@ -65,5 +65,5 @@ def _correlate(x: Tensor, taps: Taps, step: int = 1, odd: bool = False) -> Tenso
             rows = torch.add(rows, x[..., half - i : half - i + height : step, :], alpha=-1 if odd else 1)
         for j, tap in enumerate(row):
             for start in {half - j, half + j}:
-                made.add_(rows[..., start : start + width : step], alpha=tap)
-    return made
+                total.add_(rows[..., start : start + width : step], alpha=tap)
+    return total

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor
 
-from img2img.metrics.paired import check, each_plane
+from img2img.metrics.planes import check, each_plane
 from img2img.metrics.steerable import bands
 
 # the channel is estimated in windows of 2**power + 1 samples a side, from the finest level on
@@ -42,7 +42,7 @@ def vif(result: Tensor, target: Tensor, *, data_range: float) -> Tensor:
         (N,) float64: the mean of the channels' values.
 
     Raises:
-        UserError: see `img2img.metrics.paired.check`; a side under 72 px.
+        UserError: see `img2img.metrics.planes.check`; a side under 72 px.
     """
     check("vif", result, target, data_range, SMALLEST, "four levels of a steerable pyramid")
     scale = 255 / data_range

@@ -26,11 +26,11 @@ def _along(x: Tensor, taps: tuple[float, ...], dim: int) -> Tensor:
     """Correlation with symmetric taps along one dimension."""
     count = x.shape[dim] - len(taps) + 1
     half, odd = divmod(len(taps), 2)
-    made = x.narrow(dim, half, count) * (taps[half] if odd else 0.0)
+    total = x.narrow(dim, half, count) * (taps[half] if odd else 0.0)
     for i in range(half):
-        made.add_(x.narrow(dim, i, count), alpha=taps[i])
-        made.add_(x.narrow(dim, len(taps) - 1 - i, count), alpha=taps[i])
-    return made
+        total.add_(x.narrow(dim, i, count), alpha=taps[i])
+        total.add_(x.narrow(dim, len(taps) - 1 - i, count), alpha=taps[i])
+    return total
 
 
 class _Filter(torch.autograd.Function):
@@ -50,8 +50,8 @@ class _Filter(torch.autograd.Function):
 
 def separable(x: Tensor, taps: tuple[float, ...]) -> Tensor:
     """(..., H, W) filtered with symmetric ``taps`` along both sides: (..., H - n + 1, W - n + 1). Differentiable."""
-    made: Tensor = _Filter.apply(x, taps)  # type: ignore[no-untyped-call]
-    return made
+    filtered: Tensor = _Filter.apply(x, taps)  # type: ignore[no-untyped-call]
+    return filtered
 
 
 def box_sums(x: Tensor, power: int) -> Tensor:

@@ -24,47 +24,47 @@ def groups(scenes: Mapping[str, str]) -> set[frozenset[str]]:
     return {frozenset(files) for files in together.values()}
 
 
-def kinds(report: Diagnosis) -> list[str]:
-    return [finding.kind for finding in report.findings]
+def kinds(diagnosis: Diagnosis) -> list[str]:
+    return [finding.kind for finding in diagnosis.findings]
 
 
 def test_rain800_is_as_its_readme_says_and_shares_nothing_with_rain100l(shared):
     data = shared / "data"
-    report = look("derain", data / "rain800/train", "data.crop=256", against=data / "rain100L")
-    assert report.parts[0].pictures == 614
-    assert report.parts[0].scenes == {1: 178, 2: 110, 3: 54, 4: 11, 5: 2}
-    assert sum(report.parts[0].scenes.values()) == 355
+    diagnosis = look("derain", data / "rain800/train", "data.crop=256", against=data / "rain100L")
+    assert diagnosis.parts[0].pictures == 614
+    assert diagnosis.parts[0].scenes == {1: 178, 2: 110, 3: 54, 4: 11, 5: 2}
+    assert sum(diagnosis.parts[0].scenes.values()) == 355
     # no exact copies, no shift, halves not swapped, nothing in common with the other set
-    assert kinds(report) == ["small", "scenes"]
-    small, scenes = report.findings
+    assert kinds(diagnosis) == ["small", "scenes"]
+    small, scenes = diagnosis.findings
     assert [spot.files[0].stem for spot in small.spots] == ["43", "106", "114", "138", "159", "306", "307", "446"]
     assert len(scenes.spots) == 177
     assert sum(len(spot.files) for spot in scenes.spots) == 436
-    assert report.status == 0
+    assert diagnosis.status == 0
     with (data / "rain800/scenes.csv").open(newline="") as file:
         listed = {row["file"]: row["scene"] for row in csv.DictReader(file)}
-    assert groups(report.scenes) == groups(listed)
+    assert groups(diagnosis.scenes) == groups(listed)
 
 
 def test_rain100l_has_26_scenes_and_nothing_of_rain800s_small_ones(shared):
-    report = look("derain", shared / "data/rain100L")
-    assert report.findings == ()
-    assert (report.layout, report.parts[0].pictures, report.parts[0].scenes) == ("two_folders", 26, {1: 26})
+    diagnosis = look("derain", shared / "data/rain100L")
+    assert diagnosis.findings == ()
+    assert (diagnosis.layout, diagnosis.parts[0].pictures, diagnosis.parts[0].scenes) == ("two_folders", 26, {1: 26})
 
 
 def test_facades_have_blurred_label_colours_and_no_common_scene(shared):
-    report = look("edges", shared / "data/facades")
-    assert kinds(report) == ["blurred_labels", "blurred_labels"]
-    assert all("colours of the source" in finding.text for finding in report.findings)
-    assert [part.scenes for part in report.parts] == [{1: 200}, {1: 60}]
-    assert report.status == 0
+    diagnosis = look("edges", shared / "data/facades")
+    assert kinds(diagnosis) == ["blurred_labels", "blurred_labels"]
+    assert all("colours of the source" in finding.text for finding in diagnosis.findings)
+    assert [part.scenes for part in diagnosis.parts] == [{1: 200}, {1: 60}]
+    assert diagnosis.status == 0
 
 
 def test_camvid_has_twins_in_its_test_part_alone(shared):
-    report = look("edges", shared / "data/camvid", "data.source=label", "data.target=photo")
-    assert kinds(report) == ["scenes"]
-    assert " of test show the same scene" in report.findings[0].text
-    assert [part.pictures for part in report.parts] == [123, 43]
+    diagnosis = look("edges", shared / "data/camvid", "data.source=label", "data.target=photo")
+    assert kinds(diagnosis) == ["scenes"]
+    assert " of test show the same scene" in diagnosis.findings[0].text
+    assert [part.pictures for part in diagnosis.parts] == [123, 43]
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_nothing_is_said_of_these(shared, task, folder):
 
 
 def test_real_rain_photos_are_one_grey_and_none_like_those_of_training(shared):
-    report = look("derain", shared / "data/rain800/real", "data.layout=photos")
-    assert kinds(report) == ["modes"]
-    assert [spot.text for spot in report.findings[0].spots] == ["20.jpg: grey, 8 bits"]
+    diagnosis = look("derain", shared / "data/rain800/real", "data.layout=photos")
+    assert kinds(diagnosis) == ["modes"]
+    assert [spot.text for spot in diagnosis.findings[0].spots] == ["20.jpg: grey, 8 bits"]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_real_rain_photos_are_one_grey_and_none_like_those_of_training(shared):
     ],
 )
 def test_a_quick_look_tells_the_wrong_direction_of_real_sets(shared, task, folder, wrong, fix):
-    report = look(task, shared / "data" / folder, *wrong, quick=True)
-    assert set(kinds(report)) == {"direction"}
-    assert all(fix in finding.fix for finding in report.findings)
+    diagnosis = look(task, shared / "data" / folder, *wrong, quick=True)
+    assert set(kinds(diagnosis)) == {"direction"}
+    assert all(fix in finding.fix for finding in diagnosis.findings)
     right = [] if "direction" in wrong[0] else fix.split()
     assert look(task, shared / "data" / folder, *right, quick=True).findings == ()

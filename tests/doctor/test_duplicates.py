@@ -11,8 +11,8 @@ from planted import jpeg, label, made, save, scene
 from img2img.data import DataConfig
 from img2img.data.split import find_scenes, near
 from img2img.doctor.duplicates import copies
-from img2img.doctor.inventory import in_threads, take
-from img2img.doctor.measurements import Seen
+from img2img.doctor.inventory import take_inventory
+from img2img.doctor.measurements import MeasuredPart
 from img2img.doctor.pair_tests import (
     correlation,
     detail,
@@ -25,6 +25,7 @@ from img2img.doctor.pair_tests import (
     vote,
     vote_rain,
 )
+from img2img.doctor.threads import in_threads
 
 
 @pytest.mark.parametrize("block", [3, 256])
@@ -68,11 +69,11 @@ def test_many_copies_of_one_picture_are_one_scene():
     assert set(find_scenes(list(stack))) == {0}
 
 
-def seen(folder) -> Seen:
-    (part,) = take(DataConfig(path=str(folder), layout="images"), 1).parts
-    looks = Seen(part)
-    assert sum(looks.fill("none", 1)) == len(part.pictures)
-    return looks
+def measured(folder) -> MeasuredPart:
+    (part,) = take_inventory(DataConfig(path=str(folder), layout="images"), 1).parts
+    made = MeasuredPart(part)
+    assert sum(made.fill("none", 1)) == len(part.pictures)
+    return made
 
 
 def grain(seed: int) -> np.ndarray:
@@ -87,8 +88,8 @@ def test_thumbnails_propose_and_pixels_decide(tmp_path):
         save(tmp_path / folder / "a.png", np.broadcast_to(120 + grain(seed), (96, 96, 3)).astype(np.uint8))
     save(tmp_path / "one/b.png", scene(1))
     save(tmp_path / "other/b.png", jpeg(scene(1), 30))
-    one, other = seen(tmp_path / "one"), seen(tmp_path / "other")
-    assert np.abs(one.thumbs["target"][0].astype(int) - other.thumbs["target"][0]).max() <= 1
+    one, other = measured(tmp_path / "one"), measured(tmp_path / "other")
+    assert np.abs(one.thumbnails["target"][0].astype(int) - other.thumbnails["target"][0]).max() <= 1
     assert [(copy.first, copy.second, copy.mirrored) for copy in copies(one, other, 1)] == [(1, 1, False)]
 
 
@@ -99,8 +100,8 @@ def test_a_copy_is_found_behind_nearer_others(tmp_path):
         save(tmp_path / f"one/{number}.png", (clean + grain(number)).astype(np.uint8))
     save(tmp_path / "one/copy.png", (clean * 1.05).astype(np.uint8))
     save(tmp_path / "other/x.png", clean)
-    one, other = seen(tmp_path / "one"), seen(tmp_path / "other")
-    distances = np.sqrt(((one.thumbs["target"].astype(float) - other.thumbs["target"]) ** 2).mean((1, 2, 3)))
+    one, other = measured(tmp_path / "one"), measured(tmp_path / "other")
+    distances = np.sqrt(((one.thumbnails["target"].astype(float) - other.thumbnails["target"]) ** 2).mean((1, 2, 3)))
     assert distances[:2].max() < 1 < 4 < distances[2] < 12
     assert [one.part.pictures.names[copy.first] for copy in copies(one, other, 1)] == ["copy.png"]
 

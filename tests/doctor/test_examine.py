@@ -17,7 +17,7 @@ from planted import damaged_png, jpeg, made, photos, save, scene, side_by_side, 
 
 from img2img.data import open_data
 from img2img.doctor import Diagnosis, as_json, as_text, examine, inventory, quick
-from img2img.doctor.measurements import Seen
+from img2img.doctor.measurements import MeasuredPart
 from img2img.errors import UserError
 from img2img.images import Picture, read
 from img2img.recipes.settings import resolve
@@ -65,11 +65,11 @@ CLEAN = {
 @pytest.mark.parametrize("hasty", [False, True], ids=["whole", "quick"])
 def test_nothing_is_said_of_clean_sets(clean, name, hasty):
     task, folder, extra = CLEAN[name]
-    report = look(clean / folder, *extra, task=task, quick=hasty)
-    assert report.findings == ()
-    assert report.status == 0
-    assert report.verdict.startswith("nothing stands against training on these data")
-    assert sum(part.pictures for part in report.parts) >= 10
+    diagnosis = look(clean / folder, *extra, task=task, quick=hasty)
+    assert diagnosis.findings == ()
+    assert diagnosis.status == 0
+    assert diagnosis.verdict.startswith("nothing stands against training on these data")
+    assert sum(part.pictures for part in diagnosis.parts) >= 10
 
 
 def pair(root: Path, name: str, left: np.ndarray, right: np.ndarray, **options: object) -> Path:
@@ -241,15 +241,15 @@ def test_a_planted_fault_is_found_and_nothing_else(clean, tmp_path, name):
     plant, kind, weight, place = FAULTS[name]
     shutil.copytree(clean / "rain", tmp_path / "set")
     plant(tmp_path / "set")
-    report = look(tmp_path / "set", "data.layout=side_by_side")
-    assert [(finding.kind, finding.weight) for finding in report.findings] == [(kind, weight)]
-    (finding,) = report.findings
+    diagnosis = look(tmp_path / "set", "data.layout=side_by_side")
+    assert [(finding.kind, finding.weight) for finding in diagnosis.findings] == [(kind, weight)]
+    (finding,) = diagnosis.findings
     assert any(place in spot.text for spot in finding.spots), finding.spots
     assert len(finding.spots) == {"many same": 4, "some swapped": 5}.get(name, 1)
     assert all(file.exists() for spot in finding.spots for file in spot.files)
-    assert report.status == (0 if weight == "note" else 1)
-    assert f"{weight}: {finding.text}" in as_text(report)
-    assert f"fix: {finding.fix}" in as_text(report)
+    assert diagnosis.status == (0 if weight == "note" else 1)
+    assert f"{weight}: {finding.text}" in as_text(diagnosis)
+    assert f"fix: {finding.fix}" in as_text(diagnosis)
 
 
 QUICK = {"empty": 1, "text": 1, "odd": 1, "some swapped": 1, "small": 1, "stray": 1}
@@ -260,10 +260,10 @@ def test_the_quick_look_sees_names_sizes_counts_and_direction(clean, tmp_path, n
     plant, kind, _, _ = FAULTS[name]
     shutil.copytree(clean / "rain", tmp_path / "set")
     plant(tmp_path / "set")
-    report = look(tmp_path / "set", "data.layout=side_by_side", quick=True)
-    assert [finding.kind for finding in report.findings] == [kind] * QUICK.get(name, 0)
-    assert all(part.scenes is None for part in report.parts)
-    assert "img2img check_data --task derain --data" in as_text(report)
+    diagnosis = look(tmp_path / "set", "data.layout=side_by_side", quick=True)
+    assert [finding.kind for finding in diagnosis.findings] == [kind] * QUICK.get(name, 0)
+    assert all(part.scenes is None for part in diagnosis.parts)
+    assert "img2img check_data --task derain --data" in as_text(diagnosis)
 
 
 def missing(root: Path) -> None:
@@ -317,10 +317,10 @@ def test_a_fault_of_two_folders_is_found(clean, tmp_path, name):
     plant, kinds, place = PAIRS[name]
     shutil.copytree(clean / "two", tmp_path / "set")
     plant(tmp_path / "set")
-    report = look(tmp_path / "set")
-    assert [(finding.kind, finding.weight) for finding in report.findings] == kinds
-    assert any(place in spot.text for finding in report.findings for spot in finding.spots), report.findings
-    assert report.status == 1
+    diagnosis = look(tmp_path / "set")
+    assert [(finding.kind, finding.weight) for finding in diagnosis.findings] == kinds
+    assert any(place in spot.text for finding in diagnosis.findings for spot in finding.spots), diagnosis.findings
+    assert diagnosis.status == 1
 
 
 def test_the_other_parts_are_looked_at_where_one_is_broken(clean, tmp_path):
@@ -328,9 +328,9 @@ def test_the_other_parts_are_looked_at_where_one_is_broken(clean, tmp_path):
     for file in (tmp_path / "set/test").iterdir():
         file.write_bytes(b"")
     shifted(tmp_path / "set")
-    report = look(tmp_path / "set")
-    assert [finding.kind for finding in report.findings] == ["unreadable", "shifted"]
-    assert len(report.findings[0].spots) == len(TEST)
+    diagnosis = look(tmp_path / "set")
+    assert [finding.kind for finding in diagnosis.findings] == ["unreadable", "shifted"]
+    assert len(diagnosis.findings[0].spots) == len(TEST)
 
 
 @pytest.mark.parametrize("hasty", [False, True], ids=["whole", "quick"])
@@ -346,11 +346,11 @@ def test_the_other_parts_are_looked_at_where_one_is_broken(clean, tmp_path):
 )
 def test_the_wrong_direction_is_told_with_the_right_one(clean, name, extra, fix, hasty):
     task, folder, _ = CLEAN[name]
-    report = look(clean / folder, *extra, task=task, quick=hasty)
-    kinds = [(finding.kind, finding.weight) for finding in report.findings]
+    diagnosis = look(clean / folder, *extra, task=task, quick=hasty)
+    kinds = [(finding.kind, finding.weight) for finding in diagnosis.findings]
     assert set(kinds) == {("direction", "wrong")}
-    assert all(f"add {fix} (" in finding.fix for finding in report.findings)
-    assert report.status == 1
+    assert all(f"add {fix} (" in finding.fix for finding in diagnosis.findings)
+    assert diagnosis.status == 1
     corrected = fix.split()
     kept = [one for one in extra if one.partition("=")[0] not in {c.partition("=")[0] for c in corrected}]
     assert look(clean / folder, *kept, *corrected, task=task, quick=hasty).findings == ()
@@ -361,15 +361,15 @@ def test_holes_are_seen_through_jpeg(tmp_path):
         pair(tmp_path, f"{number}.jpg", scene(number), made("hole", scene(number), number), quality=70)
     wanted = ["data.layout=side_by_side", "data.direction=BtoA"]
     assert look(tmp_path, *wanted, task="inpaint").findings == ()
-    report = look(tmp_path, wanted[0], "data.direction=AtoB", task="inpaint")
-    assert [finding.kind for finding in report.findings] == ["direction"]
+    diagnosis = look(tmp_path, wanted[0], "data.direction=AtoB", task="inpaint")
+    assert [finding.kind for finding in diagnosis.findings] == ["direction"]
 
 
 def test_a_hole_is_neither_a_shift_nor_another_picture(clean, tmp_path):
     config = resolve("inpaint", None, str(clean / "holes"), None, CLEAN["holes"][2]).data
-    seen = Seen(inventory.take(config, 1).parts[0])
-    assert sum(seen.fill("hole", 1)) == len(TRAIN)
-    assert {one.shift for one in seen.looks} == {(0, 0)}
+    measured = MeasuredPart(inventory.take_inventory(config, 1).parts[0])
+    assert sum(measured.fill("hole", 1)) == len(TRAIN)
+    assert {one.shift for one in measured.pictures} == {(0, 0)}
     # where the rest is as good as flat, and each side has its own grain, the hole is all there is to see
     shutil.copytree(clean / "holes", tmp_path / "set")
     ground = np.tile(np.linspace(140, 155, 128)[None, :, None], (96, 1, 3))
@@ -396,9 +396,9 @@ def test_a_common_shift_of_drawings_is_found_over_all_pairs(tmp_path, kind):
     for number in TRAIN:
         drawing = made(kind, scene(number), number)
         pair(tmp_path, f"{number}.png", scene(number), np.roll(drawing, (-2, 3), (0, 1)))
-    report = look(tmp_path, task="edges")
-    assert [finding.kind for finding in report.findings] == ["shifted"]
-    assert "3 px right, 2 px up" in report.findings[0].text
+    diagnosis = look(tmp_path, task="edges")
+    assert [finding.kind for finding in diagnosis.findings] == ["shifted"]
+    assert "3 px right, 2 px up" in diagnosis.findings[0].text
 
 
 def test_a_common_shift_is_counted(tmp_path):
@@ -417,9 +417,9 @@ def test_label_colours_blurred_by_jpeg(tmp_path, quality):
     for number in TRAIN:
         save(tmp_path / f"label/{number}.jpg", made("label", scene(number), number), quality=quality)
         save(tmp_path / f"photo/{number}.jpg", scene(number), quality=quality)
-    report = look(tmp_path, "data.source=label", "data.target=photo", task="edges")
-    assert [(finding.kind, finding.weight) for finding in report.findings] == [("blurred_labels", "note")]
-    assert "colours of the source are blurred" in report.findings[0].text
+    diagnosis = look(tmp_path, "data.source=label", "data.target=photo", task="edges")
+    assert [(finding.kind, finding.weight) for finding in diagnosis.findings] == [("blurred_labels", "note")]
+    assert "colours of the source are blurred" in diagnosis.findings[0].text
 
 
 def test_a_drawing_in_jpeg_has_no_label_colours(tmp_path):
@@ -434,9 +434,9 @@ def test_the_photo_decides_where_the_target_is_a_map(tmp_path):
     for number in TRAIN:
         save(tmp_path / f"photo/{number}.png", scene(number))
         save(tmp_path / f"label/{number}.png", flat if number < 3 else made("label", scene(number), number))
-    report = look(tmp_path, "data.source=photo", "data.target=label", "data.synthesis=none", task="derain")
-    assert report.findings == ()
-    assert report.parts[0].scenes == {1: 10}
+    diagnosis = look(tmp_path, "data.source=photo", "data.target=label", "data.synthesis=none", task="derain")
+    assert diagnosis.findings == ()
+    assert diagnosis.parts[0].scenes == {1: 10}
 
 
 def test_leaks_of_unpaired_sets_are_those_of_each_side(clean, tmp_path):
@@ -445,9 +445,9 @@ def test_leaks_of_unpaired_sets_are_those_of_each_side(clean, tmp_path):
     assert look(tmp_path / "set", task="unpaired").findings == ()
     save(tmp_path / "set/testA/leak.png", scene(2)[:, ::-1])
     save(tmp_path / "set/trainB/leak.png", jpeg(scene(21), 50))
-    report = look(tmp_path / "set", task="unpaired")
-    assert [finding.kind for finding in report.findings] == ["leak", "leak"]
-    assert [spot.text for finding in report.findings for spot in finding.spots] == [
+    diagnosis = look(tmp_path / "set", task="unpaired")
+    assert [finding.kind for finding in diagnosis.findings] == ["leak", "leak"]
+    assert [spot.text for finding in diagnosis.findings for spot in finding.spots] == [
         "testA/leak.png: mirrored from trainA/2.png",
         "testB/21.png: a copy of trainB/leak.png",
     ]
@@ -493,10 +493,10 @@ def test_pairs_that_may_as_well_be_photos_are_compared_both_ways(clean, tmp_path
     assert [f.kind for f in look(clean / "rain/train", against=theirs).findings] == []
     leak = scene(4)[:, ::-1]
     save(theirs / "leak.png", np.concatenate([jpeg(leak, 40), made("rain", leak, 7)], 1))
-    report = look(clean / "rain/train", against=theirs)
-    assert [spot.text for finding in report.findings for spot in finding.spots] == ["leak.png: mirrored from 4.png"]
-    assert f"compared with {theirs} (" in as_text(report)
-    assert "side_by_side" in report.against
+    diagnosis = look(clean / "rain/train", against=theirs)
+    assert [spot.text for finding in diagnosis.findings for spot in finding.spots] == ["leak.png: mirrored from 4.png"]
+    assert f"compared with {theirs} (" in as_text(diagnosis)
+    assert "side_by_side" in diagnosis.against
 
 
 def test_a_scenes_file_that_tears_twins_apart(clean, tmp_path):
@@ -505,10 +505,10 @@ def test_a_scenes_file_that_tears_twins_apart(clean, tmp_path):
     names = [*(f"{number}.png" for number in TRAIN), "twin.png"]
     table = tmp_path / "scenes.csv"
     table.write_text("file,scene\n" + "".join(f"{name},{name}\n" for name in names))
-    report = look(tmp_path / "train", f"data.scenes={table}")
-    assert [(finding.kind, finding.weight) for finding in report.findings] == [
+    diagnosis = look(tmp_path / "train", f"data.scenes={table}")
+    assert [(finding.kind, finding.weight) for finding in diagnosis.findings] == [
         ("scenes", "note"), ("scenes_file", "wrong")]  # fmt: skip
-    assert report.findings[1].spots[0].text == "3.png = twin.png"
+    assert diagnosis.findings[1].spots[0].text == "3.png = twin.png"
     table.write_text(table.read_text().replace("twin.png,twin.png", "twin.png,3.png"))
     assert [finding.kind for finding in look(tmp_path / "train", f"data.scenes={table}").findings] == ["scenes"]
     table.write_text("file,scene\n0.png,0\n")
@@ -522,24 +522,24 @@ def test_scenes_are_those_that_training_splits_by(clean, tmp_path):
     for number in range(5):
         pair(tmp_path / "set", f"twin{number}.png", *rainy(number, rain=1))
     pair(tmp_path / "set", "third.png", *rainy(2, scene(2)[:, ::-1]))
-    report = look(tmp_path / "set")
+    diagnosis = look(tmp_path / "set")
     config = resolve("derain", None, str(tmp_path / "set"), None, ["data.crop=64"]).data
     trained = open_data(config, 0).scenes
     groups = [
         {frozenset(name for name in scenes if scenes[name] == scenes[first]) for first in scenes}
-        for scenes in (report.scenes, trained)
+        for scenes in (diagnosis.scenes, trained)
     ]
     assert groups[0] == groups[1]
-    assert report.parts[0].scenes == {1: 5, 2: 4, 3: 1}
-    assert "10 scenes: 5 once, 4 twice, 1 three times" in as_text(report)
+    assert diagnosis.parts[0].scenes == {1: 5, 2: 4, 3: 1}
+    assert "10 scenes: 5 once, 4 twice, 1 three times" in as_text(diagnosis)
 
 
 def test_every_size_down_to_a_pixel_is_looked_at(tmp_path):
     for number, (height, width) in enumerate([(1, 1), (1, 40), (40, 1), (33, 70), (64, 64)]):
         pair(tmp_path, f"{number}.png", scene(number)[:height, :width], scene(number)[:height, :width] // 2)
-    report = look(tmp_path, "data.layout=side_by_side")
-    assert [part.pictures for part in report.parts] == [5]
-    assert {finding.kind for finding in report.findings} <= {"small", "blank"}
+    diagnosis = look(tmp_path, "data.layout=side_by_side")
+    assert [part.pictures for part in diagnosis.parts] == [5]
+    assert {finding.kind for finding in diagnosis.findings} <= {"small", "blank"}
 
 
 @pytest.mark.parametrize("way", ["missing", "file", "empty", "doubtful", "arrays", "none"])
@@ -573,8 +573,8 @@ def test_no_more_pictures_are_held_than_threads(clean, monkeypatch):
         return got
 
     monkeypatch.setattr(inventory, "read", counted)
-    report = look(clean / "two")
-    assert report.parts[0].pictures == len(TRAIN)
+    diagnosis = look(clean / "two")
+    assert diagnosis.parts[0].pictures == len(TRAIN)
     # source and target in each of the two threads, and what is just being let go
     assert 2 <= most[0] <= 6
     assert not alive
@@ -582,14 +582,14 @@ def test_no_more_pictures_are_held_than_threads(clean, monkeypatch):
 
 def test_little_is_kept_of_a_picture(clean):
     config = resolve("derain", None, str(clean / "rain/train"), None, []).data
-    (part,) = inventory.take(config, 1).parts
-    seen = Seen(part)
-    assert sum(seen.fill("rain", 1)) == len(TRAIN)
-    assert {side: thumbs.nbytes for side, thumbs in seen.thumbs.items()} == {
+    (part,) = inventory.take_inventory(config, 1).parts
+    measured = MeasuredPart(part)
+    assert sum(measured.fill("rain", 1)) == len(TRAIN)
+    assert {side: thumbs.nbytes for side, thumbs in measured.thumbnails.items()} == {
         side: len(TRAIN) * 24 * 24 * 3 for side in ("source", "target")
     }
     assert not part.reader.pictures
-    assert not any(isinstance(getattr(one, name), np.ndarray) for one in seen.looks for name in one.__slots__)
+    assert not any(isinstance(getattr(one, name), np.ndarray) for one in measured.pictures for name in one.__slots__)
 
 
 def test_the_doctor_reports_its_progress(clean):
@@ -621,8 +621,8 @@ def test_json_has_a_fixed_form(clean, tmp_path, hasty):
     shutil.copytree(clean / "rain", tmp_path / "set")
     for plant in (empty, twin, stray):
         plant(tmp_path / "set")
-    report = look(tmp_path / "set", quick=hasty)
-    tree = json.loads(as_json(report))
+    diagnosis = look(tmp_path / "set", quick=hasty)
+    tree = json.loads(as_json(diagnosis))
     assert fits(tree, SCHEMA)
     assert [finding["weight"] for finding in tree["findings"]] == (
         ["stops", "note"] if hasty else ["stops", "note", "note"]
@@ -656,9 +656,9 @@ def test_names_that_are_no_text(clean, tmp_path):
         (tmp_path / "set/train" / os.fsdecode(b"\xff.png")).write_bytes(b"")
     except OSError:
         pytest.skip("this file system takes text alone")
-    report = look(tmp_path / "set")
-    as_text(report).encode()
-    as_json(report).encode()
+    diagnosis = look(tmp_path / "set")
+    as_text(diagnosis).encode()
+    as_json(diagnosis).encode()
 
 
 def test_training_is_told_what_a_quick_look_finds(clean, tmp_path):

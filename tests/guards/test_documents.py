@@ -1,4 +1,4 @@
-"""Each command, path, link and key in the README and docs exists; each public name has a docstring."""
+"""Each command, path, link and key in README, CONTRIBUTING and docs exists; each public name has a docstring."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from img2img.recipes.settings import resolve
 from img2img.recipes.train_config import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [path for path in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / "datasets/README.md")
+DOCUMENTS = [path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md")),
+                               ROOT / "datasets/README.md")
              if path.exists()]  # fmt: skip
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -30,7 +31,7 @@ CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 SHELL = {"sh", "bash", "shell", "console"}
 TOOLS = {"make", "torchrun", "img2img", "python", "python3"}
-TOP = ("img2img/", "configs/", "tools/", "docs/", "tests/", "datasets/", ".ci/")
+TOP = ("img2img/", "configs/", "benchmarks/", "tools/", "docs/", "tests/", "datasets/", ".ci/")
 
 
 def commands(text: str) -> Iterator[list[str]]:

@@ -12,7 +12,9 @@ from photos import batch, noise, pair
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from img2img.metrics import PROTOCOLS
-from img2img.metrics.paired import psnr, ssim, vifp
+from img2img.metrics.psnr import psnr
+from img2img.metrics.ssim import ssim
+from img2img.metrics.vifp import vifp
 
 PHOTOS = ("p01", "p02", "p12", "p16", "p17", "p18")
 

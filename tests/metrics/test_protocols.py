@@ -17,8 +17,9 @@ from PIL import Image
 from conftest import picture
 from img2img.errors import UserError
 from img2img.metrics import METRICS, PROTOCOLS, Protocol, measure, read_protocol
-from img2img.metrics.paired import psnr, ssim, ssim_auto
 from img2img.metrics.protocols import COLOURS, GRAY
+from img2img.metrics.psnr import psnr
+from img2img.metrics.ssim import ssim, ssim_auto
 
 ALL = tuple(METRICS)
 CHEAP = ("psnr", "ssim", "uqi", "vifp", "mae")

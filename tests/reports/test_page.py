@@ -14,6 +14,7 @@ import select
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ import pytest
 from PIL import Image
 
 from img2img.errors import UserError
-from img2img.reports.pages.evaluation import Measure, Page, Shot, with_pictures, write_page
+from img2img.metrics import METRICS, Metric
+from img2img.reports.pages.evaluation import Page, Shot, with_pictures, write_page
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -37,7 +39,7 @@ FLAGS = (
     "--window-size=1000,900",
 )
 RED, GREEN, BLUE, GREY = (220, 0, 0), (0, 160, 0), (0, 0, 220), (90, 90, 90)
-PSNR, MAE = Measure("psnr", "PSNR", 2, unit="dB"), Measure("mae", "MAE", 1, higher_is_better=False)
+PSNR, MAE = METRICS["psnr"], replace(METRICS["mae"], digits=1, unit="")
 BASE = "input (untouched)"
 HOSTILE = "</script><img src=x onerror=window.hacked=1>\"'&.png"
 
@@ -406,7 +408,7 @@ def test_figures_stand_under_each_picture(browser, small):
 
 
 def test_of_many_figures_the_sorted_one_comes_first_under_a_picture(browser, tmp_path):
-    metrics = [Measure(name, name.upper(), 1) for name in "abc"]
+    metrics = [replace(PSNR, name=name, title=name.upper(), digits=1, unit="") for name in "abc"]
     target = flat(tmp_path / "target.png", BLUE)
     values = {row: {name: shift + place for place, name in enumerate("abc")} for row, shift in ((BASE, 0), ("new", 5))}
     shot = Shot(name="one", target=target, source=target, results={"new": target}, values=values)
@@ -618,12 +620,12 @@ def test_a_thousand_images(browser, tmp_path):
     assert browser.complaints() == []
 
 
-def listed(values: list[float], measure: Measure = PSNR) -> Page:
+def listed(values: list[float], metric: Metric = PSNR) -> Page:
     shots = [
-        Shot(name=str(i), target=Path("t"), results={"m": Path("m")}, values={"m": {measure.name: value}})
+        Shot(name=str(i), target=Path("t"), results={"m": Path("m")}, values={"m": {metric.name: value}})
         for i, value in enumerate(values)
     ]
-    return Page(title="t", protocol="p", methods=["m"], metrics=[measure], shots=shots)
+    return Page(title="t", protocol="p", methods=["m"], metrics=[metric], shots=shots)
 
 
 def test_which_images_have_their_pictures_shown():

@@ -41,20 +41,20 @@ img { display: block; border: 1px solid #ccc } .broken { padding: 2em; border: 1
 """
 
 
-def page(report: Diagnosis) -> str:
+def page(diagnosis: Diagnosis) -> str:
     """The page's HTML. Pictures are read again, small, and kept in it; names are escaped."""
-    findings = [_finding(report, finding) for weight in WEIGHTS for finding in report.of(weight)]
-    sheet = [_contact(report, part, files) for part, files in report.shown]
-    total = sum(part.pictures for part in report.parts)
-    name = escape(report.path.resolve().name)
+    findings = [_finding(diagnosis, finding) for weight in WEIGHTS for finding in diagnosis.of(weight)]
+    sheet = [_contact(diagnosis, part, files) for part, files in diagnosis.shown]
+    total = sum(part.pictures for part in diagnosis.parts)
+    name = escape(diagnosis.path.resolve().name)
     return "\n".join(
         [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
             f"<title>{name}: data checked</title><style>{STYLE}</style></head><body>",
             f"<h1>{name}</h1>",
-            f'<p class="verdict{" bad" if report.status else ""}">{escape(report.verdict)}</p>',
-            f"<p>{escape(data_line(report))}; task {escape(report.task)}</p>",
+            f'<p class="verdict{" bad" if diagnosis.status else ""}">{escape(diagnosis.verdict)}</p>',
+            f"<p>{escape(data_line(diagnosis))}; task {escape(diagnosis.task)}</p>",
             "<h2>Findings</h2>",
             *(findings or ["<p>None.</p>"]),
             f"<h2>Contact sheet</h2><p>{len(sheet)} of {total}, evenly through the set.</p>",
@@ -66,7 +66,7 @@ def page(report: Diagnosis) -> str:
     )
 
 
-def write_page(report: Diagnosis, folder: Path) -> Path:
+def write_page(diagnosis: Diagnosis, folder: Path) -> Path:
     """Write the page as ``index.html`` into ``folder``.
 
     Raises:
@@ -74,12 +74,12 @@ def write_page(report: Diagnosis, folder: Path) -> Path:
     """
     path = folder / "index.html"
     # a name that is no valid text cannot be written, and is nothing to stop for
-    atomic_write_bytes(path, page(report).encode("utf-8", "replace"))
+    atomic_write_bytes(path, page(diagnosis).encode("utf-8", "replace"))
     return path
 
 
-def _finding(report: Diagnosis, finding: Finding) -> str:
-    shown = [_spot(report, spot) for spot in finding.spots[:SHOWN]]
+def _finding(diagnosis: Diagnosis, finding: Finding) -> str:
+    shown = [_spot(diagnosis, spot) for spot in finding.spots[:SHOWN]]
     rest = [f"<li>{escape(spot.text)}</li>" for spot in finding.spots[SHOWN:]]
     more = [f"<details><summary>{len(rest)} more</summary><ul>", *rest, "</ul></details>"] if rest else []
     return "\n".join(
@@ -95,22 +95,22 @@ def _finding(report: Diagnosis, finding: Finding) -> str:
     )
 
 
-def _spot(report: Diagnosis, spot: Spot) -> str:
+def _spot(diagnosis: Diagnosis, spot: Spot) -> str:
     figures = [
-        f"<figure>{_image(file)}<figcaption>{escape(_label(report, file))}</figcaption></figure>"
+        f"<figure>{_image(file)}<figcaption>{escape(_label(diagnosis, file))}</figcaption></figure>"
         for file in spot.files[:FILES]
     ]
     return "\n".join(['<div class="row">', f"<p>{escape(spot.text)}</p>", *figures, "</div>"])
 
 
-def _contact(report: Diagnosis, part: str, files: Sequence[Path]) -> str:
+def _contact(diagnosis: Diagnosis, part: str, files: Sequence[Path]) -> str:
     images = "".join(_image(file) for file in files)
     inner = f'<div class="pair">{images}</div>' if len(files) > 1 else images
-    return f"<figure>{inner}<figcaption>{escape(_label(report, files[0]))}</figcaption></figure>"
+    return f"<figure>{inner}<figcaption>{escape(_label(diagnosis, files[0]))}</figcaption></figure>"
 
 
-def _label(report: Diagnosis, file: Path) -> str:
-    return str(file.relative_to(report.path)) if file.is_relative_to(report.path) else str(file)
+def _label(diagnosis: Diagnosis, file: Path) -> str:
+    return str(file.relative_to(diagnosis.path)) if file.is_relative_to(diagnosis.path) else str(file)
 
 
 def _image(file: Path) -> str:

@@ -21,23 +21,13 @@ from PIL import Image
 
 from img2img.files import atomic
 from img2img.images import Pixels, as_rgb8, read
+from img2img.metrics import Metric
 
 MOST = 24
 LONGEST = 1024
 # of picture data, a third more as base64: such a file still opens at once and can be passed on
 BUDGET = 16 * 2**20
 SOURCE, TARGET = ":source", ":target"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A metric: its key in `Shot.values` and how its figures are shown."""
-
-    name: str
-    title: str
-    digits: int
-    higher_is_better: bool = True
-    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +59,7 @@ class Page:
     title: str
     protocol: str
     methods: Sequence[str]
-    metrics: Sequence[Measure]
+    metrics: Sequence[Metric]
     shots: Sequence[Shot]
     base: str | None = None
     head: Sequence[str] = ()

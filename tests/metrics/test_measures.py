@@ -17,7 +17,11 @@ from torch.autograd import gradcheck
 from conftest import picture
 from img2img.errors import UserError
 from img2img.metrics import METRICS, mean
-from img2img.metrics.paired import mae, psnr, ssim, ssim_auto, uqi, vifp
+from img2img.metrics.mae import mae
+from img2img.metrics.psnr import psnr
+from img2img.metrics.ssim import ssim, ssim_auto
+from img2img.metrics.uqi import uqi
+from img2img.metrics.vifp import vifp
 
 MEASURES = {"psnr": psnr, "ssim": ssim, "ssim_auto": ssim_auto, "uqi": uqi, "vifp": vifp, "mae": mae}
 SYMMETRIC = [name for name in MEASURES if name != "vifp"]
