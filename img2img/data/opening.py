@@ -163,26 +163,31 @@ def _smaller_than_crop(pictures: Pictures) -> tuple[str, ...]:
     )
 
 
+def _pass_of_the_larger(sources: Pictures, targets: Pictures, config: DataConfig) -> Unpaired:
+    return Unpaired(sources, targets, config, max(len(sources), len(targets)))
+
+
 def _unpaired(path: Path, config: DataConfig, seed: int) -> Data:
     """Two folders whose pictures do not belong together; where there are none to test on, sources are split off."""
     cache = Cache(config.cache_mb)
     folders = unpaired(path, config)
     sides = [open_images(folder, config, cache) for folder in folders["train"]]
-    train = Unpaired(sides[0], sides[1], config)
+    train = _pass_of_the_larger(sides[0], sides[1], config)
     validation: Unpaired | None = None
     scenes: dict[str, str] = {}
     held_out: list[Pictures] = []
     if "test" in folders:
         held_out = [open_images(folder, config, cache) for folder in folders["test"]]
-        validation = Unpaired(held_out[0], held_out[1], config)
+        validation = Unpaired(held_out[0], held_out[1], config, len(held_out[0]))
     elif config.validation:
         scene_of_each = _scenes(sides[0], config)
         scenes = _by_name(sides[0], scene_of_each)
         kept, held = split(scene_of_each, config.validation, seed)
         if held:
-            train, validation = (Unpaired(sides[0].select(which), sides[1], config) for which in (kept, held))
+            train = _pass_of_the_larger(sides[0].select(kept), sides[1], config)
+            validation = Unpaired(sides[0].select(held), sides[1], config, len(held))
     note = (
-        f"data {path}: unpaired, {folders['train'][0].name} to {folders['train'][1].name}; {len(train)} sources and "
+        f"data {path}: unpaired, {folders['train'][0].name} to {folders['train'][1].name}; {len(train.sources)} sources and "
         f"{len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
     )
     files = manifest(path, files_of(*sides, *held_out))
@@ -248,7 +253,8 @@ def _builtin_photos(config: DataConfig) -> Data:
         return Data(train, validation, files, (note,))
     half = len(train) // 2
     sources, targets = train.select(range(half)), train.select(range(half, len(train)))
-    return Data(Unpaired(sources, targets, config), Unpaired(validation, validation, config), files, (note,))
+    held_out = Unpaired(validation, validation, config, len(validation))
+    return Data(_pass_of_the_larger(sources, targets, config), held_out, files, (note,))
 
 
 def _photographs(names: Sequence[str], config: DataConfig) -> Pictures:

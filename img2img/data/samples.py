@@ -198,34 +198,40 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Unpaired:
-    """Sources and targets that do not belong together: the target is drawn for each sample and epoch."""
+    """Sources and targets that do not belong together: the target is drawn for each sample and epoch.
+
+    ``count`` samples are a pass (sources come round again); CycleGAN's program takes as many as the larger side has.
+    """
 
     sources: Pictures
     targets: Pictures
     config: DataConfig
+    count: int
 
     @property
     def names(self) -> Sequence[str]:
-        return self.sources.names
+        names = self.sources.names
+        return [names[index % len(names)] for index in range(self.count)]
 
     @property
     def kind(self) -> Kind:
         return "unpaired"
 
     def __len__(self) -> int:
-        return len(self.sources)
+        return self.count
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
+        own = index % len(self.sources)
         other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
         sample = {}
-        for name, side, number in (("source", self.sources, index), ("target", self.targets, other)):
+        for name, side, number in (("source", self.sources, own), ("target", self.targets, other)):
             picture = resized({"target": side.decode(number)["target"]}, self.config.load)
             rng = generator(seed, f"jitter {name}", epoch, index)
             sample[name] = to_training(random_cut(picture, self.config.crop, self.config.flip, rng)["target"], name)
         return sample
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        source, target = self.sources.whole(index), self.targets.whole(index % len(self.targets))
+        source, target = self.sources.whole(index % len(self.sources)), self.targets.whole(index % len(self.targets))
         return {"source": source["target"], "target": target["target"]}
 
     def digest(self, index: int) -> str:

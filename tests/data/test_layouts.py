@@ -149,6 +149,24 @@ def test_unpaired_partners_are_drawn_anew_in_each_epoch(tmp_path):
     assert {value for epoch in drawn for value in epoch} <= {100, 101, 102, 103}
 
 
+def test_an_unpaired_pass_is_as_long_as_the_larger_side(tmp_path):
+    for number in range(7):
+        save(tmp_path / "trainB" / f"{number}.png", np.full((8, 8, 3), 100 + number, np.uint8))
+    for number in range(3):
+        save(tmp_path / "trainA" / f"{number}.png", np.full((8, 8, 3), number, np.uint8))
+    for number in range(2):
+        save(tmp_path / "testA" / f"{number}.png", picture(number))
+        save(tmp_path / "testB" / f"{number}.png", picture(number))
+    data = open_data(config(tmp_path, crop=8), 0)
+    assert len(data.train) == 7
+    assert "3 sources and 7 targets" in data.notes[0]
+    sources = [round(float(data.train.sample(0, i, 0)["source"][0, 0, 0]) * 127.5 + 127.5) for i in range(7)]
+    assert sources == [0, 1, 2, 0, 1, 2, 0]
+    assert len(open_data(config(tmp_path, crop=8, direction="BtoA"), 0).train) == 7
+    # each source is translated once in validation
+    assert list(data.validation.names) == ["0.png", "1.png"]
+
+
 def test_small_pictures_are_told(pairs):
     notes = open_data(config(pairs, crop=50), 0).notes
     assert notes[1] == (
