@@ -187,8 +187,8 @@ def _unpaired(path: Path, config: DataConfig, seed: int) -> Data:
             train = _pass_of_the_larger(sides[0].select(kept), sides[1], config)
             validation = Unpaired(sides[0].select(held), sides[1], config, len(held))
     note = (
-        f"data {path}: unpaired, {folders['train'][0].name} to {folders['train'][1].name}; {len(train.sources)} sources and "
-        f"{len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
+        f"data {path}: unpaired, {folders['train'][0].name} to {folders['train'][1].name}; "
+        f"{len(train.sources)} sources and {len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
     )
     files = manifest(path, files_of(*sides, *held_out))
     return Data(train, validation, files, (note, *_smaller_than_crop(sides[0])), scenes)
