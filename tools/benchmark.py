@@ -42,7 +42,7 @@ from img2img.inference import load as load_weights
 from img2img.inference.tiles import whole
 from img2img.metrics import METRICS, PROTOCOLS, measure
 from img2img.recipes.settings import Settings, resolve
-from img2img.training.train import build_engine
+from img2img.training.build import build_engine
 from img2img.types import Batch
 from img2img.weights.file import save_weights
 
@@ -135,7 +135,9 @@ PLAIN = {"pix2pix": plain_pix2pix, "pan": plain_pan}
 
 def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precision: str) -> Callable[[], None]:
     world = World()
-    engine = build_engine(settings, Shape(source=3, target=3, size=size), world, Precision(precision, world.device))
+    engine = build_engine(
+        settings.method, settings.train, Shape(source=3, target=3, size=size), world, Precision(precision, world.device)
+    )
     batch = Batch(source=source, target=target, index=torch.arange(len(source)))
     count = 0
 
