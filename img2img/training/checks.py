@@ -70,8 +70,11 @@ def check_shapes(engine: Engine, samples: Samples, count: int) -> None:
         UserError: as `check_training_shape`, or data without what the flow needs.
     """
     rules, critics = engine.rules, engine.critics
-    batch = _without_data(rules.flow, samples, count)
     generators = {name: _StandIn(network) for name, network in engine.parents[0].networks.items()}
+    if critics is not None and len(engine.parents) > 1:
+        # what the critics learn from is made by all parents, a share each
+        rules.flow.images(generators, _without_data(rules.flow, samples, max(1, count // len(engine.parents))))
+    batch = _without_data(rules.flow, samples, count)
     images = rules.flow.images(generators, batch)
     if critics is None:
         return
