@@ -19,7 +19,7 @@ from img2img.compute.memory import keep_freed_memory, peak_bytes
 from img2img.compute.precision import Precision
 from img2img.inference import Shape
 from img2img.recipes.settings import Settings, resolve
-from img2img.training.train import build_engine
+from img2img.training.build import build_engine
 from img2img.types import Batch, Verdict
 
 SETTINGS = {
@@ -119,7 +119,8 @@ def settings_for(name: str) -> Settings:
 def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precision: str) -> Step:
     """The engine's step of one batch (N, 3, ``size``, ``size``) in [-1, 1]."""
     world = World()
-    engine = build_engine(settings, Shape(source=3, target=3, size=size), world, Precision(precision, world.device))
+    shape = Shape(source=3, target=3, size=size)
+    engine = build_engine(settings.method, settings.train, shape, world, Precision(precision, world.device))
     batch = Batch(source=source, target=target, index=torch.arange(len(source)))
     count = 0
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,8 +19,24 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+@contextmanager
+def say_if_slow(line: str, *, after_s: float = 3.0, shown: bool = True) -> Iterator[None]:
+    """Within, ``line`` is said once if it takes longer than ``after_s`` seconds, even in the middle of one call."""
+    timer = threading.Timer(after_s, say, (line,))
+    timer.daemon = True
+    if shown:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 class Reporter:
-    """Progress of ``total`` units called ``unit``; quiet where ``shown`` is false (ranks other than 0)."""
+    """Progress of ``total`` units called ``unit``; quiet where ``shown`` is false (ranks other than 0).
+
+    ``total`` may be set anew where it was not known at first.
+    """
 
     def __init__(self, total: int, unit: str, *, done: int = 0, shown: bool = True, every_s: float = 10.0) -> None:
         self.total, self.unit, self.done, self.first = total, unit, done, done
@@ -67,7 +85,7 @@ class Reporter:
         if not self.shown:
             return
         if self.bar is not None:
-            self.bar.update(self.task, completed=done, text=text)
+            self.bar.update(self.task, completed=done, total=self.total, text=text)
             return
         now = time.monotonic()
         if now - self.last >= self.every_s or done == self.total == self.done:

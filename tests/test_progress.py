@@ -7,7 +7,7 @@ import re
 import pytest
 
 from img2img import progress
-from img2img.progress import Reporter, duration
+from img2img.progress import Reporter, duration, say_if_slow
 
 
 @pytest.fixture
@@ -66,3 +66,37 @@ def test_other_processes_are_quiet(clock, capsys):
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(("shown", "slow", "said"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_what_takes_long_is_said_and_what_does_not_is_not(shown, slow, said, monkeypatch, capsys):
+    running = []
+
+    class Timer:
+        def __init__(self, seconds, call, arguments):
+            assert seconds == 2.0
+            self.call = lambda: call(*arguments)
+
+        def start(self):
+            running.append(self.call)
+
+        def cancel(self):
+            running.clear()
+
+    monkeypatch.setattr(progress.threading, "Timer", Timer)
+    with say_if_slow("looking ...", after_s=2.0, shown=shown):
+        if slow:
+            for call in running:
+                call()
+    assert running == []
+    assert lines(capsys) == ["looking ..."] * said
+
+
+def test_a_total_may_become_known_on_the_way(clock, capsys):
+    with Reporter(2, "step") as reporter:
+        clock[0] += 10
+        reporter.advance(1)
+        reporter.total = 5
+        clock[0] += 10
+        reporter.advance(2)
+    assert lines(capsys) == ["step 1/2, 10 s left", "step 2/5, 30 s left"]

@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from multiprocessing import resource_tracker
@@ -72,7 +72,7 @@ class Stream:
             ]
             position += self.batch
 
-    def batches(self, position: int) -> Iterator[Batch]:
+    def batches(self, position: int) -> Generator[Batch, None, None]:
         """Batches from ``position`` on, prepared ahead; close the iterator to stop the preparing.
 
         Time spent in ``next`` is time spent waiting for data.
@@ -82,7 +82,7 @@ class Stream:
         """
         return self._from_workers(position) if self.workers else self._from_thread(position)
 
-    def _from_thread(self, position: int) -> Iterator[Batch]:
+    def _from_thread(self, position: int) -> Generator[Batch, None, None]:
         ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
         stop = threading.Event()
 
@@ -116,7 +116,7 @@ class Stream:
             stop.set()
             thread.join(timeout=10)
 
-    def _from_workers(self, position: int) -> Iterator[Batch]:
+    def _from_workers(self, position: int) -> Generator[Batch, None, None]:
         # a forked copy of a process that has used OpenMP threads may hang in them; the fork server has not
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["__main__", __name__])

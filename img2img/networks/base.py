@@ -61,13 +61,16 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> None:
+def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> Any:
     """Refuse a training batch that would give a normalisation one value per channel.
 
     Found by a forward without data (meta device), whatever the network is made of.
 
     Args:
         shape: of the input batch, (N, C, H, W) or (N, F).
+
+    Returns:
+        What the network makes of it: shapes without values, on the meta device.
 
     Raises:
         UserError: with the layer's place and what to change.
@@ -93,7 +96,7 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> None:
             module.register_forward_pre_hook(watch(name))
     try:
         with torch.no_grad():
-            twin(torch.empty(shape, device="meta"))
+            return twin(torch.empty(shape, device="meta"))
     except _OneValueError:
         size = "x".join(str(side) for side in shape[2:])
         raise UserError(

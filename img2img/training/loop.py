@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import copy
-import csv
 import math
 import signal
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
 import torch
-from torch import nn
 
 from img2img.compute.distributed import World
-from img2img.compute.memory import peak_bytes
-from img2img.compute.precision import Precision
 from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import RunError
-from img2img.files import atomic
 from img2img.metrics import METRICS
 from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
+from img2img.training.build import players_of
 from img2img.training.run_folder import Run
+from img2img.training.tensorboard import ScalarWriter, scalar_writer
+from img2img.training.validation import Validate, Validation
 from img2img.types import Batch
 from img2img.weights.file import save_weights
 
@@ -39,21 +34,9 @@ WON, WON_LINES = 0.02, 5
 class Source(Protocol):
     """Where batches come from: one endless stream, entered at any position (samples of the global batch so far)."""
 
-    def batches(self, position: int) -> Iterator[Batch]:
-        """Batches from a position on, without end."""
+    def batches(self, position: int) -> Generator[Batch, None, None]:
+        """Batches from a position on, without end; closing it stops whatever prepares them."""
         ...
-
-
-@dataclass(frozen=True)
-class Validation:
-    """One validation: means by metric name, per-image rows (image, metric, value, reason), and the protocol's line."""
-
-    metrics: Mapping[str, float]
-    rows: Sequence[tuple[str, str, float, str]] = ()
-    protocol: str = ""
-
-
-Validate = Callable[[nn.ModuleDict, int], Validation]
 
 
 @dataclass
@@ -66,16 +49,33 @@ class Progress:
     finished: bool = False
     last_metrics: dict[str, float] = field(default_factory=dict)
 
+    def judge(self, value: float | None, higher_is_better: bool) -> bool:
+        """Whether a validation's ``value`` (None: not measured) is a new best, which it then becomes."""
+        better = False
+        if value is not None and math.isfinite(value):
+            better = self.best is None or (value > self.best if higher_is_better else value < self.best)
+        elif value == math.inf:
+            # identical pictures give an infinite PSNR: nothing can be better
+            better = self.best != math.inf
+        if better:
+            self.best, self.since_best = value, 0
+        else:
+            self.since_best += 1
+        return better
 
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """A short measurement before step 0: seconds a step and a validation, peak memory in bytes, precision chosen."""
 
-    precision: str
-    seconds_per_step: float
-    seconds_per_validation: float
-    memory_bytes: int
-    measured: Mapping[str, float]
+@dataclass
+class Interval:
+    """The time since the last log line: when it began, seconds waited for data, steps made."""
+
+    began: float = field(default_factory=time.monotonic)
+    waited: float = 0.0
+    steps: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return max(1e-9, time.monotonic() - self.began)
 
 
 class Stop:
@@ -109,11 +109,13 @@ class Trainer:
     """Trains ``engine`` on ``source`` for ``total`` steps.
 
     Args:
+        plan: batch, intervals and patience.
         run: the run directory, or None to keep nothing on disk.
         validate: called with the networks results are made with.
         selection: the metric that decides which weights are best, or ``none``.
         chosen_on: what identifies the pictures that are validated on, for the header of the best weights.
         header: what weights files carry besides step and metric.
+        stop: where signals are noted (an earlier one counts).
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class Trainer:
         engine: Engine,
         source: Source,
         schedule: Schedule,
-        train: TrainConfig,
+        plan: TrainConfig,
         total: int,
         *,
         world: World,
@@ -130,74 +132,76 @@ class Trainer:
         selection: str = "none",
         chosen_on: Sequence[str] = (),
         header: Mapping[str, Any] | None = None,
-        tensorboard: Any = None,
+        stop: Stop | None = None,
     ) -> None:
-        self.engine, self.source, self.schedule, self.train, self.total = engine, source, schedule, train, total
+        self.engine, self.source, self.schedule, self.plan, self.total = engine, source, schedule, plan, total
         self.world = world
         self.run = run
         self.validate = validate
         self.selection = selection
         self.chosen_on = list(chosen_on)
         self.header = dict(header or {})
+        self.stop = stop or Stop()
         self.progress = Progress()
-        self.stop = Stop()
-        self.tensorboard = tensorboard
-        self._waited = self._since = 0.0
-        self._steps = self._won = 0
+        self._interval = Interval()
+        self._lines_won = 0
+        self._scalars: ScalarWriter | None = None
 
     @property
     def images_per_step(self) -> int:
         """Samples of the data set that one step takes."""
-        return self.train.batch * self.engine.rules.batches
+        return self.plan.batch * self.engine.rules.batches
 
     def loop(self) -> Progress:
         """Train to the end, or until stopped; the state is on disk afterwards."""
-        state = self.progress
-        batches = self.source.batches(state.step * self.images_per_step)
-        self._since, self._waited, self._steps = time.monotonic(), 0.0, 0
-        shown = self.world.is_main
-        with self.stop.watching(), Reporter(self.total, "step", done=state.step, shown=shown) as reporter:
+        state, plan, main = self.progress, self.plan, self.world.is_main
+        with (
+            self.stop.watching(),
+            scalar_writer(self.run.events if self.run and main and plan.tensorboard else None) as self._scalars,
+            closing(self.source.batches(state.step * self.images_per_step)) as batches,
+            Reporter(self.total, "step", done=state.step, shown=main) as reporter,
+        ):
+            self._interval = Interval()
             while state.step < self.total:
-                began = time.monotonic()
-                taken = [next(batches).map(self._to_device) for _ in range(self.engine.rules.batches)]
-                self._waited += time.monotonic() - began
-                self.engine.step(state.step, taken, self.schedule.factor(state.step, self.total))
-                state.step += 1
-                self._steps += 1
+                self._step(batches)
                 last = state.step == self.total
-                if last or state.step % self.train.log_every == 0:
+                if last or state.step % plan.log_every == 0:
                     self._log(reporter)
                 else:
                     reporter.advance(state.step)
                 stopping = self.world.any(self.stop.signal is not None)
-                early = False
-                if last or state.step % self.train.validate_every == 0:
-                    early = self._validate(reporter)
-                if last or stopping or early or state.step % self.train.checkpoint_every == 0:
+                early = (last or state.step % plan.validate_every == 0) and self._validate(reporter)
+                if last or stopping or early or state.step % plan.checkpoint_every == 0:
                     state.finished = last or early
                     self.save()
-                if stopping and not last:
-                    reporter.note(f"stopped at step {state.step} of {self.total}; the same command goes on from here")
+                if (stopping or early) and not last:
+                    reporter.note(self._reason_to_end(stopping))
                     break
-                if early and not last:
-                    reporter.note(
-                        f"no better {self.selection} in {self.train.patience} validations: stopped at step {state.step}"
-                    )
-                    break
-        close = getattr(batches, "close", None)
-        if close is not None:
-            close()
         return state
+
+    def _step(self, batches: Iterator[Batch]) -> None:
+        state, began = self.progress, time.monotonic()
+        taken = [next(batches).map(self._to_device) for _ in range(self.engine.rules.batches)]
+        self._interval.waited += time.monotonic() - began
+        self.engine.step(state.step, taken, self.schedule.factor(state.step, self.total))
+        state.step += 1
+        self._interval.steps += 1
 
     def _to_device(self, values: torch.Tensor) -> torch.Tensor:
         return values.to(self.world.device, non_blocking=True)
+
+    def _reason_to_end(self, stopping: bool) -> str:
+        step = self.progress.step
+        if stopping:
+            return f"stopped at step {step} of {self.total}; the same command goes on from here"
+        return f"no better {self.selection} in {self.plan.patience} validations: stopped at step {step}"
 
     def _watch_critic(self, values: Mapping[str, float], reporter: Reporter) -> None:
         """Say so, once, when the critic has won for good: the generator then learns little from it."""
         loss = values.get("critic/adversarial")
         sure = loss is not None and self.engine.rules.critic_game.cross_entropy and loss < WON
-        self._won = self._won + 1 if sure else 0
-        if self._won == WON_LINES:
+        self._lines_won = self._lines_won + 1 if sure else 0
+        if self._lines_won == WON_LINES:
             reporter.note(
                 f"the critic tells every fake (its loss is below {WON} since {WON_LINES} log lines): "
                 f"lower optimizers.critic.lr or critic_steps, or give the generator more to go by"
@@ -214,37 +218,46 @@ class Trainer:
 
     def _log(self, reporter: Reporter) -> None:
         self.check_finite()
-        notes, state = self.engine.notes, self.progress
-        means = notes.means()
-        names = list(means)
-        flat = self.world.all_reduce_mean(torch.stack([means[name] for name in names]))
-        values = dict(zip(names, flat.tolist(), strict=True))
-        notes.clear()
-        now = time.monotonic()
-        elapsed = max(1e-9, now - self._since)
+        step, interval = self.progress.step, self._interval
+        values = self._means()
+        seconds = interval.seconds
+        speed = interval.steps * self.plan.batch / seconds
+        record = {
+            "step": step,
+            "images": step * self.images_per_step,
+            "time": time.time(),
+            **values,
+            "lr": self._rates(),
+            "images_per_s": speed,
+            "waiting_for_data": interval.waited / seconds,
+            "critic_forwards": self.engine.notes.critic_forwards,
+        }
+        self._interval = Interval()
+        if self.run and self.world.is_main:
+            self.run.append("log.jsonl", record)
+        self._draw(values)
+        self._watch_critic(values, reporter)
+        shown = {name.removeprefix("generator/"): value for name, value in values.items() if name.count("/") == 1}
+        reporter.advance(step, {**shown, "images/s": speed})
+
+    def _means(self) -> dict[str, float]:
+        """The mean of everything noted since the last log line, over all processes; the notes begin anew."""
+        means = self.engine.notes.means()
+        flat = self.world.all_reduce_mean(torch.stack(list(means.values())))
+        self.engine.notes.clear()
+        return dict(zip(means, flat.tolist(), strict=True))
+
+    def _rates(self) -> dict[str, float]:
+        """Learning rates of the step that was just made."""
         rates = {"generator": self.engine.parents[0].optimizer.param_groups[0]["lr"]}
         if self.engine.critics is not None:
             rates["critic"] = self.engine.critics.optimizer.param_groups[0]["lr"]
-        speed = self._steps * self.train.batch / elapsed
-        record = {
-            "step": state.step,
-            "images": state.step * self.images_per_step,
-            "time": time.time(),
-            **values,
-            "lr": rates,
-            "images_per_s": speed,
-            "waiting_for_data": self._waited / elapsed,
-            "critic_forwards": notes.critic_forwards,
-        }
-        self._since, self._waited, self._steps = now, 0.0, 0
-        if self.run and self.world.is_main:
-            self.run.append("log.jsonl", record)
-        if self.tensorboard is not None:
+        return rates
+
+    def _draw(self, values: Mapping[str, float], prefix: str = "") -> None:
+        if self._scalars is not None:
             for name, value in values.items():
-                self.tensorboard.add_scalar(name, value, state.step)
-        self._watch_critic(values, reporter)
-        shown = {name.removeprefix("generator/"): value for name, value in values.items() if name.count("/") == 1}
-        reporter.advance(state.step, {**shown, "images/s": speed})
+                self._scalars.add_scalar(f"{prefix}{name}", value, self.progress.step)
 
     def _validate(self, reporter: Reporter) -> bool:
         """One validation; True when training should stop early."""
@@ -253,50 +266,38 @@ class Trainer:
             return False
         state = self.progress
         began = time.monotonic()
-        report = self.validate(self.engine.parents[0].shadow(), state.step)
-        self._since += time.monotonic() - began
-        state.last_metrics = dict(report.metrics)
-        if not report.metrics:
+        validation = self.validate(self.engine.parents[0].shadow(), state.step)
+        self._interval.began += time.monotonic() - began
+        state.last_metrics = dict(validation.metrics)
+        if not validation.metrics:
             return False
-        value = report.metrics.get(self.selection)
-        better = False
-        if value is not None and math.isfinite(value):
-            higher = METRICS[self.selection].higher_is_better
-            better = state.best is None or (value > state.best if higher else value < state.best)
-        elif value == math.inf:
-            # identical pictures give an infinite PSNR: nothing can be better
-            better = state.best != math.inf
+        value = validation.metrics.get(self.selection)
+        better = state.judge(value, value is not None and METRICS[self.selection].higher_is_better)
         if better:
-            state.best, state.since_best = value, 0
             self._write_weights("best")
-        else:
-            state.since_best += 1
-        text = "  ".join(f"{name} {number:.4f}" for name, number in report.metrics.items())
+        text = "  ".join(f"{name} {number:.4f}" for name, number in validation.metrics.items())
         reporter.note(f"validation at step {state.step}: {text}{'  (best)' if better else ''}")
         if self.run and self.world.is_main:
-            record = {"step": state.step, "best": better, **report.metrics, "protocol": report.protocol}
-            self.run.append("validation.jsonl", record)
-            self._write_rows(report)
-        if self.tensorboard is not None:
-            for name, number in report.metrics.items():
-                self.tensorboard.add_scalar(f"validation/{name}", number, state.step)
+            self._record(self.run, validation, better)
+        self._draw(validation.metrics, "validation/")
         return self.exhausted()
+
+    def _record(self, run: Run, validation: Validation, better: bool) -> None:
+        step = self.progress.step
+        record = {"step": step, "best": better, **validation.metrics, "protocol": validation.protocol}
+        run.append("validation.jsonl", record)
+        if validation.rows:
+            run.write_rows(step, validation.rows)
 
     def exhausted(self) -> bool:
         """Whether ``train.patience`` is used up."""
-        patience = self.train.patience
+        patience = self.plan.patience
         return patience is not None and self.progress.since_best >= patience
 
-    def _write_rows(self, report: Validation) -> None:
-        if not self.run or not report.rows:
-            return
-        path = self.run.folder / "validation" / f"step-{self.progress.step}.csv"
-        rows = [
-            ("image", "metric", "value", "reason"),
-            *((name, metric, repr(value), reason) for name, metric, value, reason in report.rows),
-        ]
-        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do: all steps made, or stopped early with no more patience now."""
+        return self.progress.finished and (self.exhausted() or self.progress.step >= self.total)
 
     def _write_weights(self, which: str) -> None:
         if self.run and self.world.is_main:
@@ -313,12 +314,15 @@ class Trainer:
             save_weights(self.run.weights(which), self.engine.parents[0].shadow(), header)
 
     def save(self) -> None:
-        """Weights and the whole state, if everything in it is finite."""
-        engine = self.engine
-        for player in (*engine.parents, *([engine.critics] if engine.critics else [])):
+        """Weights and the whole state, if everything in it is finite.
+
+        Raises:
+            RunError: something is not, or the disk refuses; what was saved before is still there.
+        """
+        for player in players_of(self.engine):
             # a finite loss may have an infinite gradient, whose update no objective has seen yet
             for parameter in player.parameters:
-                engine.notes.check(parameter.sum())
+                self.engine.notes.check(parameter.sum())
         self.check_finite()
         if not self.run:
             return
@@ -337,7 +341,11 @@ class Trainer:
             )
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Go on from a checkpoint's state (logs are cut back to it)."""
+        """Go on from a checkpoint's state (logs are cut back to it).
+
+        Raises:
+            KeyError, ValueError, RuntimeError, IndexError: the state is another engine's, or of other processes.
+        """
         if len(state["processes"]) != self.world.size:
             raise ValueError(f"saved by {len(state['processes'])} processes, these are {self.world.size}")
         self.engine.load_state_dict(state["engine"])
@@ -345,69 +353,3 @@ class Trainer:
         self.progress = Progress(**state["progress"])
         if self.run and self.world.is_main:
             self.run.cut_logs(state["logs"])
-
-    def measure(self, precisions: Sequence[str], seconds: float = 6.0) -> Forecast:
-        """Time a few steps on copies of the state, which is put back bit for bit; nothing is logged.
-
-        With several precisions the fastest is chosen; all processes get the chief's answer.
-        """
-        engine = self.engine
-        before = copy.deepcopy(engine.state_dict()), copy.deepcopy(engine.local_state())
-        random = torch.get_rng_state()
-        batches = self.source.batches(self.progress.step * self.images_per_step)
-        taken = [next(batches).map(self._to_device) for _ in range(engine.rules.batches)]
-        times: dict[str, list[float]] = {name: [] for name in precisions}
-        chosen = engine.precision
-        for name in precisions:
-            engine.precision = Precision(name, self.world.device)
-            engine.step(0, taken)
-            self._wait()
-        # by turns, so that a change of the machine's speed meets all precisions alike
-        began = time.monotonic()
-        rounds = 0
-        while self.world.broadcast(rounds < 2 or (time.monotonic() - began < seconds and rounds < 50)):
-            for name in precisions:
-                engine.precision = Precision(name, self.world.device)
-                start = time.monotonic()
-                engine.step(0, taken)
-                self._wait()
-                times[name].append(time.monotonic() - start)
-            rounds += 1
-        engine.precision = chosen
-        engine.load_state_dict(before[0])
-        engine.load_local_state(before[1])
-        torch.set_rng_state(random)
-        engine.notes.clear()
-        engine.notes.bad = torch.zeros_like(engine.notes.bad)
-        close = getattr(batches, "close", None)
-        if close is not None:
-            close()
-        medians = {name: statistics.median(values) for name, values in times.items()}
-        medians = self.world.broadcast(medians)
-        best = min(medians, key=lambda name: medians[name])
-        start = time.monotonic()
-        if self.validate is not None:
-            self.validate(engine.parents[0].shadow(), -1)
-        validation = self.world.broadcast(time.monotonic() - start) if self.validate is not None else 0.0
-        return Forecast(
-            precision=best,
-            seconds_per_step=medians[best],
-            seconds_per_validation=validation,
-            memory_bytes=self._peak(),
-            measured=medians,
-        )
-
-    def _wait(self) -> None:
-        if self.world.device.type == "cuda":
-            torch.cuda.synchronize(self.world.device)
-
-    def _peak(self) -> int:
-        if self.world.device.type == "cuda":
-            return int(torch.cuda.max_memory_allocated(self.world.device))
-        return peak_bytes()
-
-
-def remove_stale(folder: Path) -> None:
-    """Remove half-written temporary files that a kill left behind."""
-    for path in folder.glob("**/.*.tmp"):
-        path.unlink(missing_ok=True)

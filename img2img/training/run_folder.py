@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,16 @@ class Run:
         return self.folder / "checkpoint.pt"
 
     @property
-    def samples(self) -> Path:
-        return self.folder / "samples"
+    def pairs(self) -> Path:
+        return self.folder / "pairs.png"
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "tensorboard"
+
+    def sample_sheet(self, step: int) -> Path:
+        """The sheet of results after a step."""
+        return self.folder / "samples" / f"step-{step}.png"
 
     def weights(self, which: str) -> Path:
         """The weights file ``last`` or ``best``."""
@@ -61,6 +70,11 @@ class Run:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--output {self.folder}: cannot be made: {error.strerror}") from error
+
+    def remove_stale(self) -> None:
+        """Remove half-written temporary files that a kill left behind."""
+        for path in self.folder.glob("**/.*.tmp"):
+            path.unlink(missing_ok=True)
 
     def write_json(self, path: Path, value: Any) -> None:
         """Replace a JSON file, whole."""
@@ -91,6 +105,16 @@ class Run:
                 file.write(json.dumps(record) + "\n")
         except OSError as error:
             raise RunError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def write_rows(self, step: int, rows: Sequence[tuple[str, str, float, str]]) -> None:
+        """The values of a validation as CSV: image, metric, value in full precision, reason where there is none."""
+        lines = [
+            ("image", "metric", "value", "reason"),
+            *((name, metric, repr(value), reason) for name, metric, value, reason in rows),
+        ]
+        path = self.folder / "validation" / f"step-{step}.csv"
+        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
 
     def log_lengths(self) -> dict[str, int]:
         """Bytes of each log, for the checkpoint."""

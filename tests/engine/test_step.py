@@ -14,7 +14,8 @@ from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.inference import Shape
 from img2img.recipes.checks import accumulation_obstacle
-from img2img.training.train import build_engine, train
+from img2img.training.build import build_engine
+from img2img.training.train import train
 from img2img.types import Batch
 
 PICTURES = Shape(source=3, target=3, size=32)
@@ -25,7 +26,8 @@ CYCLE = {"generator.blocks": 1, "data.crop": 32}
 
 def engine_of(method: str, shape: Shape = PICTURES, **extra: object) -> Engine:
     world = World()
-    return build_engine(small(method, **extra), shape, world, Precision("fp32", world.device))
+    settings = small(method, **extra)
+    return build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
 
 
 def pictures(count: int, seed: int = 0) -> Batch:

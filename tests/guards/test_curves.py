@@ -18,7 +18,7 @@ from conftest import CROPS, METHODS, TASKS, small
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
 from img2img.inference import Shape
-from img2img.training.train import build_engine
+from img2img.training.build import build_engine
 from img2img.types import Batch
 
 FILE = Path(__file__).with_name("curves.json")
@@ -35,7 +35,7 @@ def curve(method: str) -> dict[str, list[float]]:
     settings = small(method, **{"train.batch": count, "train.seed": 7, **EXTRA.get(method, {})})
     side = None if toy else 32 if method == "cyclegan" else CROPS.get(method, 64)
     shape = Shape(source=2, target=2, size=None) if toy else Shape(source=3, target=3, size=side)
-    engine = build_engine(settings, shape, world, Precision("fp32", world.device))
+    engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
     seen: dict[str, list[float]] = {}
     for step in range(STEPS):
         generator = torch.Generator().manual_seed(step)

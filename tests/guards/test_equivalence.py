@@ -16,13 +16,14 @@ from img2img.compute.precision import Precision
 from img2img.engine import step as step_module
 from img2img.inference import Shape
 from img2img.losses.games import GAMES
-from img2img.training.train import build_engine
+from img2img.training.build import build_engine
 from img2img.types import Batch
 
 
 def engine_of(method: str, shape: Shape, **extra):
     world = World()
-    return build_engine(small(method, **extra), shape, world, Precision("fp32", world.device))
+    settings = small(method, **extra)
+    return build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
 
 
 def vectors(count: int, seed: int = 0) -> Batch:

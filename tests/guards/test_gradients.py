@@ -19,7 +19,7 @@ from img2img.engine.player import Player
 from img2img.engine.step import Engine
 from img2img.inference import Shape
 from img2img.losses import CRITIC_LOSSES, GENERATOR_LOSSES
-from img2img.training.train import build_engine
+from img2img.training.build import build_engine
 from img2img.types import Batch
 
 Margin, Adversary = CRITIC_LOSSES["perceptual_margin"], GENERATOR_LOSSES["perceptual_adversarial"]
@@ -43,7 +43,7 @@ def engine_of(method: str, task: str, **extra: object) -> tuple[Engine, Batch]:
     side = None if task == "toy" else 32 if task in ("images", "unpaired") else CROPS.get(method, 64)
     channels = 2 if side is None else 3
     shape = Shape(source=channels, target=channels, size=side)
-    engine = build_engine(settings, shape, world, Precision("fp32", world.device))
+    engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
     torch.manual_seed(0)
     size = (8, 2) if side is None else (2, 3, side, side)
     source, target = torch.rand(size) * 2 - 1, torch.rand(size) * 2 - 1

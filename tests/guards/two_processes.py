@@ -23,7 +23,7 @@ from img2img.config import dump_yaml
 from img2img.engine.player import Player
 from img2img.engine.step import Engine
 from img2img.inference import Shape
-from img2img.training.train import build_engine
+from img2img.training.build import build_engine
 from img2img.types import Batch
 
 STEPS = 5
@@ -64,7 +64,7 @@ def run_equal(name: str, world: World) -> dict[str, torch.Tensor]:
     toy = settings.task_name == "toy"
     torch.set_default_dtype(torch.float64 if double else torch.float32)
     shape = Shape(source=2, target=2, size=None) if toy else Shape(source=3, target=3, size=32)
-    engine: Engine = build_engine(settings, shape, world, Precision("fp32", world.device))
+    engine: Engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
     share = GLOBAL // world.size
     mine = slice(world.rank * share, (world.rank + 1) * share)
     for step in range(STEPS):

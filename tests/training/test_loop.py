@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 import os
@@ -20,9 +19,12 @@ from img2img.engine.schedule import SCHEDULES
 from img2img.errors import RunError, UserError
 from img2img.inference import Shape
 from img2img.recipes.train_config import TrainConfig
-from img2img.training.loop import Stop, Trainer, Validation
+from img2img.training import forecast
+from img2img.training.build import build_engine
+from img2img.training.loop import Stop, Trainer
 from img2img.training.run_folder import Run
-from img2img.training.train import build_engine, train
+from img2img.training.train import train
+from img2img.training.validation import Validation
 from img2img.types import Batch
 from img2img.weights.file import load_weights
 
@@ -60,7 +62,7 @@ def trainer(
     world = World()
     settings = small(method, **{"train.batch": keys["batch"], **(extra or {})})
     shape = Shape(source=2, target=2, size=None) if side is None else Shape(source=3, target=3, size=side)
-    engine = build_engine(settings, shape, world, Precision("fp32", world.device))
+    engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
     options = {name: keys.pop(name) for name in ("validate", "selection") if name in keys}
     if folder is not None:
         folder.mkdir(exist_ok=True)
@@ -187,13 +189,13 @@ def test_a_signal_in_the_last_step_leaves_a_finished_run(tmp_path):
 
 
 def test_a_signal_while_the_run_is_still_measuring_is_not_lost(tmp_path, monkeypatch):
-    measure = Trainer.measure
+    measure = forecast.measure
 
-    def told_to_stop(self, *args):
+    def told_to_stop(*args, **options):
         os.kill(os.getpid(), signal.SIGTERM)
-        return measure(self, *args)
+        return measure(*args, **options)
 
-    monkeypatch.setattr(Trainer, "measure", told_to_stop)
+    monkeypatch.setattr(forecast, "measure", told_to_stop)
     outcome = train(small("nsgan", **{"train.steps": 9}), World(), tmp_path / "run")
     assert (outcome.progress.step, outcome.signal) == (1, signal.SIGTERM)
     assert torch.load(tmp_path / "run/checkpoint.pt", weights_only=True)["progress"]["step"] == 1
@@ -207,29 +209,6 @@ def test_a_second_interrupt_does_not_wait():
         assert stop.signal == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize(("method", "side", "extra"), [("egan", None, {"parents": 2}), ("cyclegan", 32, {"pool": 2})])
-def test_measuring_leaves_no_trace(method, side, extra):
-    one = trainer(
-        None, method, side=side, extra={**extra, **({"data.crop": 32, "generator.blocks": 1} if side else {})}
-    )
-    engine = one.engine
-    for step in range(2):
-        engine.step(step, [next(one.source.batches(step))])
-
-    def everything():
-        return engine.state_dict(), engine.local_state()["pools"], torch.get_rng_state()
-
-    before = copy.deepcopy(everything())
-    forecast = one.measure(["fp32", "bf16"], seconds=0.0)
-    assert same(everything(), before)
-    assert engine.notes.means() == {}
-    assert not engine.notes.bad
-    assert engine.precision.name == "fp32"
-    assert set(forecast.measured) == {"fp32", "bf16"}
-    assert forecast.precision == min(forecast.measured, key=forecast.measured.get)
-    assert forecast.seconds_per_step == min(forecast.measured.values())
 
 
 def test_a_log_line(tmp_path):

@@ -79,3 +79,19 @@ def test_compiled_networks_cannot_have_children():
 def test_patience_without_a_metric_is_refused():
     with pytest.raises(UserError, match=r"train\.patience"):
         small("nsgan", **{"train.patience": 2})
+
+
+def test_a_damaged_picture_to_validate_on_is_refused_before_anything_is_written(tmp_path):
+    for part, numbers in (("train", range(3)), ("val", range(3, 5))):
+        (tmp_path / "data" / part).mkdir(parents=True)
+        for number in numbers:
+            clean = picture(number)
+            Image.fromarray(np.concatenate([clean, clean // 2], 1)).save(tmp_path / f"data/{part}/{number}.png")
+    damaged = tmp_path / "data/val/4.png"
+    damaged.write_bytes(damaged.read_bytes()[:-200])
+    settings = small("l1", **{"data.path": tmp_path / "data", "data.layout": "side_by_side", "data.crop": 32,
+                              "train.validation_images": 2})  # fmt: skip
+    with pytest.raises(UserError, match=r"val/4\.png") as error:
+        train(settings, World(), tmp_path / "run")
+    assert error.value.exit_status == 2
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,193 @@
+"""The measurement before step 0: which precision, how many steps, how long, how much memory."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+import torch
+from torch import nn
+
+from img2img.compute.memory import peak_bytes
+from img2img.compute.precision import Precision
+from img2img.engine.step import Engine
+from img2img.errors import UserError
+from img2img.progress import Reporter, duration, say, say_if_slow
+from img2img.recipes.train_config import TrainConfig
+from img2img.training.build import state_bytes
+from img2img.training.loop import Source
+from img2img.types import Batch
+
+# seconds that steps are timed for after one of each precision to warm up, and again those for a validation
+BUDGET_S = 6.0
+# rounds of steps at most: where the answer decides something, and where it is only told
+ROUNDS, FEW_ROUNDS = 50, 2
+
+Clock = Callable[[], float]
+# seconds a validation takes, found within a budget in seconds
+Rehearse = Callable[[nn.ModuleDict, float], float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Seconds a step (of the precision chosen) and a validation take, memory in bytes, seconds a step by precision."""
+
+    precision: str
+    seconds_per_step: float = 0.0
+    seconds_per_validation: float = 0.0
+    memory_bytes: int = 0
+    measured: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved(Forecast):
+    """What is decided once and holds for the whole run, with the figures that decided it."""
+
+    steps: int
+
+    def for_steps(self, asked: int | None, done: int = 0) -> Self:
+        """The same with the steps that are ``asked`` for now, where they are a number.
+
+        Raises:
+            UserError: more are ``done`` already.
+        """
+        total = asked or self.steps
+        if total < done:
+            raise UserError(f"train.steps={total}, but this run has already done {done} steps; ask for at least {done}")
+        return replace(self, steps=total)
+
+
+def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, rehearse: Rehearse | None) -> Resolved:
+    """Precision and steps of a training on ``samples`` samples, by a short measurement; all processes agree."""
+    world = engine.world
+    auto = plan.precision == "auto"
+    with closing(source.batches(0)) as stream:
+        batches = [next(stream).map(lambda t: t.to(world.device)) for _ in range(engine.rules.batches)]
+    forecast = measure(
+        engine,
+        batches,
+        ["fp32", "bf16"] if auto else [plan.precision],
+        # a longer look where the answer decides something
+        rounds=ROUNDS if auto or plan.minutes is not None else FEW_ROUNDS,
+        rehearse=rehearse,
+    )
+    per_step = forecast.seconds_per_step + forecast.seconds_per_validation / plan.validate_every
+    steps = world.broadcast(plan.total_steps(samples, engine.rules.batches, per_step))
+    if world.is_main:
+        if auto:
+            figures = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in forecast.measured.items())
+            say(f"precision {forecast.precision} (a step takes {figures})")
+        passes = steps * plan.batch * engine.rules.batches / samples
+        say(
+            f"{steps} steps of {plan.batch} images ({passes:.1f} passes), "
+            f"about {duration(steps * per_step)}; memory about {forecast.memory_bytes / 2**30:.1f} GB; "
+            f"checkpoint about {state_bytes(engine) / 2**20:.0f} MB"
+        )
+    return Resolved(steps=steps, **vars(forecast))
+
+
+def measure(
+    engine: Engine,
+    batches: Sequence[Batch],
+    precisions: Sequence[str],
+    *,
+    rounds: int,
+    rehearse: Rehearse | None = None,
+    budget_s: float = BUDGET_S,
+    clock: Clock = time.monotonic,
+) -> Forecast:
+    """Time a few steps on ``batches`` (those of one step), and a validation; the fastest precision is chosen.
+
+    One step of each precision warms up; then as many rounds of one step each as fit into ``budget_s`` seconds, at least
+    one and at most ``rounds``. The engine's state is put back bit for bit; all processes get the main one's answer.
+    """
+    world = engine.world
+    # one more than there are steps: a validation, or what stays undone, since no line is wanted at the end
+    count = 2 * len(precisions) + 1
+    line = "measuring before the start: time and memory of a step" + (
+        ", the faster precision" if precisions[1:] else ""
+    )
+    with (
+        say_if_slow(f"{line} ...", shown=world.is_main),
+        Reporter(count, "measurement", shown=world.is_main) as reporter,
+    ):
+        with untouched(engine):
+            timer = _StepTimer(engine, batches, clock, reporter)
+            for name in precisions:
+                timer(name)
+            times = _by_turns(timer, precisions, rounds, budget_s)
+        medians: dict[str, float] = world.broadcast({name: statistics.median(found) for name, found in times.items()})
+        validation = 0.0
+        if rehearse is not None:
+            validation = world.broadcast(rehearse(engine.parents[0].shadow(), budget_s))
+    best = min(medians, key=lambda name: medians[name])
+    return Forecast(
+        precision=best,
+        seconds_per_step=medians[best],
+        seconds_per_validation=validation,
+        memory_bytes=_most_memory(world.device),
+        measured=medians,
+    )
+
+
+@dataclass
+class _StepTimer:
+    """Steps the engine in a precision and says how many seconds that took."""
+
+    engine: Engine
+    batches: Sequence[Batch]
+    clock: Clock
+    reporter: Reporter
+    done: int = 0
+
+    def __call__(self, precision: str) -> float:
+        device = self.engine.world.device
+        self.engine.precision = Precision(precision, device)
+        began = self.clock()
+        self.engine.step(0, self.batches)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds = self.clock() - began
+        self.done += 1
+        self.reporter.advance(self.done)
+        return seconds
+
+
+def _by_turns(timer: _StepTimer, precisions: Sequence[str], rounds: int, budget_s: float) -> dict[str, list[float]]:
+    """Seconds of each step by precision; in turns, so that a change of the machine's speed meets all alike."""
+    times: dict[str, list[float]] = {name: [] for name in precisions}
+    spent, passed, fitting = 0.0, 0, 1
+    while timer.engine.world.broadcast(passed < fitting):
+        for name in precisions:
+            times[name].append(timer(name))
+            spent += times[name][-1]
+        passed += 1
+        fitting = min(rounds, int(budget_s * passed / max(spent, 1e-9)))
+        timer.reporter.total += len(precisions) * (passed < fitting)
+    return times
+
+
+@contextmanager
+def untouched(engine: Engine) -> Iterator[None]:
+    """Within, the engine may be stepped; afterwards its state and the global generator's are as before, bit for bit."""
+    state, local = copy.deepcopy(engine.state_dict()), copy.deepcopy(engine.local_state())
+    random, precision = torch.get_rng_state(), engine.precision
+    yield
+    engine.precision = precision
+    engine.load_state_dict(state)
+    engine.load_local_state(local)
+    torch.set_rng_state(random)
+    # nothing of this is logged
+    engine.notes.clear()
+    engine.notes.bad = torch.zeros_like(engine.notes.bad)
+
+
+def _most_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return peak_bytes()

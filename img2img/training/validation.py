@@ -1,0 +1,179 @@
+"""What a training shows of itself: metrics on fixed pictures, made as inference makes them, and sheets to look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from img2img.compute.distributed import World
+from img2img.data import Samples
+from img2img.inference import Shape, Translator, translator_of
+from img2img.metrics import Protocol, mean, measure
+from img2img.progress import say
+from img2img.recipes.method import Method
+from img2img.recipes.train_config import TrainConfig
+from img2img.reports.figures import grid, save_png, scatter, vectors_side_by_side
+from img2img.training.run_folder import Run
+
+Pixels = np.ndarray[Any, Any]
+# (image, metric, value, why there is none)
+Row = tuple[str, str, float, str]
+
+# spread of made samples over that of real ones below which a generator has collapsed
+COLLAPSED = 0.05
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One validation: means by metric name, a row for each image and metric, and the protocol's line."""
+
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    rows: Sequence[Row] = ()
+    protocol: str = ""
+
+
+# the networks results are made with, and the step
+Validate = Callable[[nn.ModuleDict, int], Validation]
+
+
+class Validator:
+    """Validates a method's networks on the first ``plan.validation_images`` of ``samples``, shared among processes.
+
+    Args:
+        metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
+        run: where sample sheets go, or None for no sheets.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        method: Method,
+        plan: TrainConfig,
+        shape: Shape,
+        *,
+        metrics: Sequence[str],
+        protocol: Protocol,
+        world: World,
+        run: Run | None,
+    ) -> None:
+        self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
+        self.metrics, self.protocol = tuple(metrics), protocol
+        self.world, self.run = world, run
+        self.count = min(len(samples), plan.validation_images)
+
+    def digests(self) -> tuple[str, ...]:
+        """What identifies the pictures that are validated on, wherever and under whatever name they lie."""
+        return tuple(self.samples.digest(index) for index in range(self.count))
+
+    def __call__(self, networks: nn.ModuleDict, step: int) -> Validation:
+        """Measure, and leave the sheet of this step in the run directory."""
+        if self.count == 0:
+            return Validation()
+        translator = self._translator(networks)
+        if translator.flow.from_noise:
+            self._save_noise_sheet(translator, step)
+            return Validation()
+        rows: list[Row] = []
+        sheet: list[list[Pixels]] = []
+        for index in self._mine():
+            pictures, measured = self._translate(translator, index)
+            rows += measured
+            if index < self.plan.samples:
+                sheet.append(pictures)
+        self._save_sheet(sheet, step)
+        return self._summed(rows)
+
+    def rehearse(self, networks: nn.ModuleDict, budget_s: float, clock: Callable[[], float] = time.monotonic) -> float:
+        """About how many seconds a validation takes: of as many pictures as fit into ``budget_s``, at least one."""
+        translator = self._translator(networks)
+        mine = self._mine()
+        if translator.flow.from_noise or not mine:
+            return 0.0
+        began, seconds, done = clock(), 0.0, 0
+        while done < len(mine) and seconds * (done + 1) <= budget_s * done:
+            self._translate(translator, mine[done])
+            done += 1
+            seconds = clock() - began
+        return seconds / done * len(mine)
+
+    def _translator(self, networks: nn.ModuleDict) -> Translator:
+        return translator_of(networks, self.method, self.shape, self.world.device, "fp32", self.plan.seed)
+
+    def _mine(self) -> range:
+        """This process's share of the pictures."""
+        return range(self.world.rank, self.count, self.world.size)
+
+    def _translate(self, translator: Translator, index: int) -> tuple[list[Pixels], list[Row]]:
+        """Source, result and target of one picture, and what is measured on them."""
+        pair = self.samples.whole(index)
+        result = translator.pixels(pair["source"], pair.get("mask"))
+        rows: list[Row] = []
+        if self.metrics:
+            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device)
+            rows = [(self.samples.names[index], metric, *value) for metric, value in values.items()]
+        return [pair["source"], result, pair["target"]], rows
+
+    def _summed(self, rows: Sequence[Row]) -> Validation:
+        """The means over all processes' rows."""
+        everyones = [row for part in self.world.all_gather(rows) for row in part]
+        if not self.metrics:
+            return Validation()
+        metrics = {
+            metric: mean([value for _, name, value, _ in everyones if name == metric])[0]
+            for metric in self.protocol.names(self.metrics)
+        }
+        return Validation(metrics, sorted(everyones), self.protocol.line(self.metrics))
+
+    def _save_sheet(self, rows: list[list[Pixels]], step: int) -> None:
+        """The same pictures at every step, all processes' under each other: source, result, target."""
+        if self.run is None:
+            return
+        everyones = [row for part in self.world.all_gather(rows) for row in part]
+        if self.world.is_main and everyones:
+            save_png(self.run.sample_sheet(step), grid(everyones, ["source", "result", "target"]))
+
+    def _save_noise_sheet(self, translator: Translator, step: int) -> None:
+        """What the generator makes of fixed noise beside (or over) real samples; a collapse is said."""
+        if self.run is None or not self.world.is_main:
+            return
+        vectors = self.shape.size is None
+        count = 1000 if vectors else 16
+        made = translator.samples(count).numpy()
+        real = np.stack([self.samples.sample(0, i % len(self.samples), 0)["target"].numpy() for i in range(count)])
+        path = self.run.sample_sheet(step)
+        if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
+            say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
+        save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+
+def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
+    """Training samples as the networks will see them, labelled, so that a wrong direction is seen at once.
+
+    (H, W, 3) uint8; None where the samples are no pictures (vectors).
+    """
+    rows: list[list[Pixels]] = []
+    labels: list[str] = []
+    for index in range(min(count, len(samples))):
+        sample = samples.sample(0, index, seed)
+        pictures = {name: value for name, value in sample.items() if value.ndim == 3}
+        if not pictures:
+            return None
+        labels = list(pictures)
+        rows.append([_for_eyes(value) for value in pictures.values()])
+    names = {"source": "source (what goes in)", "target": "target (what should come out)"}
+    return grid(rows, [names.get(label, label) for label in labels])
+
+
+def _for_eyes(values: torch.Tensor) -> Pixels:
+    """(C, H, W) in [-1, 1], or a mask (1, H, W) of 0 and 1, as (H, W, 3) uint8."""
+    pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().byte()
+    if pixels.shape[0] == 1:
+        pixels = (values * 255).byte().expand(3, -1, -1)
+    array: Pixels = pixels[:3].permute(1, 2, 0).contiguous().numpy()
+    return array

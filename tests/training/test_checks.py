@@ -1,0 +1,126 @@
+"""What is refused before a training begins; the shapes that are checked are those that a step really gives."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+from conftest import small
+from img2img.compute.distributed import World
+from img2img.compute.precision import Precision
+from img2img.data import open_data
+from img2img.data.loader import Stream
+from img2img.errors import UserError
+from img2img.training import checks
+from img2img.training.build import build_engine, players_of, shape_of
+from img2img.training.run_folder import Run
+from img2img.training.train import train
+
+
+def prepared(method: str, task: str | None = None, **extra: object):
+    """(engine, training samples, settings) of a small method on its task's built-in data."""
+    settings = small(method, task, **{"train.batch": 2, **extra})
+    data = open_data(settings.data, 0)
+    world = World()
+    shape = shape_of(data.train, 0)
+    engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
+    return engine, data.train, settings
+
+
+# every flow, conditions, masks beside the picture, two networks a side, several parents
+SHAPES = [
+    ("pix2pix", "derain", {}),
+    ("pix2pix", "inpaint", {"flow": "{name: inpaint, see_mask: true}"}),
+    ("pan", "inpaint", {}),
+    ("cyclegan", "unpaired", {"data.crop": 32, "generator.blocks": 1}),
+    ("nsgan", "toy", {}),
+    ("nsgan", "images", {}),
+    ("egan", "toy", {"parents": 2, "train.batch": 4}),
+    ("l1", "derain", {}),
+]
+
+
+@pytest.mark.parametrize(("method", "task", "extra"), SHAPES)
+def test_every_network_is_asked_about_what_a_step_gives_it(method, task, extra, monkeypatch):
+    engine, samples, settings = prepared(method, task, **extra)
+    networks = {
+        f"{side}/{name}": network
+        for side, player in zip(("generator", "critic"), players_of(engine)[:: len(engine.parents)], strict=False)
+        for name, network in player.networks.items()
+    }
+    asked: dict[str, set[tuple[int, ...]]] = {name: set() for name in networks}
+    check = checks.check_training_shape
+
+    def note(network, shape):
+        asked[next(name for name, known in networks.items() if known is network)].add(shape)
+        return check(network, shape)
+
+    monkeypatch.setattr(checks, "check_training_shape", note)
+    checks.check_batches(engine, settings.method, settings.train, samples)
+
+    given: dict[str, set[tuple[int, ...]]] = {name: set() for name in networks}
+    for name, network in networks.items():
+        network.register_forward_pre_hook(lambda _, inputs, name=name: given[name].add(tuple(inputs[0].shape)))
+    stream = Stream(samples, batch=settings.train.batch, seed=0).batches(0)
+    engine.step(0, [next(stream) for _ in range(engine.rules.batches)])
+    stream.close()
+    assert asked == given
+    assert all(asked.values())
+
+
+@pytest.mark.parametrize(
+    ("method", "task", "extra", "message"),
+    [
+        ("l1", "derain", {"generator": "pan", "data.crop": 64, "train.batch": 1}, "a batch of 1 at 64x64 px"),
+        # instance statistics are each picture's own, whatever the batch
+        ("cyclegan", "unpaired", {"data.crop": 4, "generator.blocks": 1}, "layers.8 sees 1x1"),
+        # each of two parents makes one of the two pictures that the critics learn from
+        (
+            "pix2pix", "derain",
+            {"generator": "pan", "generator.width": 8, "games": "[minimax, non_saturating]", "parents": 2, "pool": 0,
+             "fitness": "{name: quality_diversity, gamma: 0.1}", "critic_game": "minimax"},
+            "a batch of 1 at 64x64 px",
+        ),
+        # the generator takes any size, the critic does not
+        (
+            "l1", "inpaint",
+            {"generator": "residual", "generator.width": 8, "critic": "{name: patchgan, width: 8, layers: 5}",
+             "critic_losses": "{adversarial: 1}", "data.crop": 32},
+            "cannot take batches of shape 2x3x32x32",
+        ),
+    ],
+)  # fmt: skip
+def test_batches_that_no_network_takes_are_refused(method, task, extra, message):
+    engine, samples, settings = prepared(method, task, **extra)
+    with pytest.raises(UserError, match=message):
+        checks.check_batches(engine, settings.method, settings.train, samples)
+
+
+def test_data_without_what_the_flow_needs_are_refused_before_anything_is_written(tmp_path):
+    settings = small("pix2pix", "derain", flow="inpaint")
+    with pytest.raises(UserError, match="flow 'inpaint' needs data with a mask") as error:
+        train(settings, World(), tmp_path / "run")
+    assert error.value.exit_status == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_checking_leaves_the_networks_as_they_are():
+    engine, samples, settings = prepared("pix2pix")
+    before = [{key: value.clone() for key, value in p.networks.state_dict().items()} for p in players_of(engine)]
+    checks.check_batches(engine, settings.method, settings.train, samples)
+    for player, kept in zip(players_of(engine), before, strict=True):
+        assert all(torch.equal(kept[key], value) for key, value in player.networks.state_dict().items())
+
+
+@pytest.mark.parametrize(("free", "refused"), [(1000, True), (0, False), (10**9, False)])
+def test_a_disk_too_full_for_two_checkpoints_is_refused(free, refused, tmp_path, monkeypatch):
+    engine, _, _ = prepared("l1")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9 - free, free))
+    run = Run(tmp_path / "deep" / "run")
+    if refused:
+        with pytest.raises(UserError, match="the disk is too full"):
+            checks.check_space(run, engine)
+    else:
+        checks.check_space(run, engine)
