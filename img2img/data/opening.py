@@ -188,7 +188,8 @@ def _unpaired(path: Path, config: DataConfig, seed: int) -> Data:
             validation = Unpaired(sides[0].select(held), sides[1], config, len(held))
     note = (
         f"data {path}: unpaired, {folders['train'][0].name} to {folders['train'][1].name}; "
-        f"{len(train.sources)} sources and {len(sides[1])} targets for training, {len(validation) if validation else 0} sources for validation"
+        f"{len(train.sources)} sources and {len(sides[1])} targets for training, "
+        f"{len(validation) if validation else 0} sources for validation"
     )
     files = manifest(path, files_of(*sides, *held_out))
     return Data(train, validation, files, (note, *_smaller_than_crop(sides[0])), scenes)
