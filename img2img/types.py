@@ -58,6 +58,7 @@ class Game(Protocol):
 
     needs_real: bool
     cross_entropy: bool
+    needs_fp32: bool
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
         """What the critic minimises."""

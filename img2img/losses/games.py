@@ -37,6 +37,7 @@ class Minimax:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = True
+    needs_fp32: ClassVar[bool] = False
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
     real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
@@ -53,6 +54,7 @@ class NonSaturating:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = True
+    needs_fp32: ClassVar[bool] = False
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
     real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
@@ -69,6 +71,7 @@ class LeastSquares:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
+    needs_fp32: ClassVar[bool] = False
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
     real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
@@ -88,6 +91,7 @@ class LeastSquaresProbability:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
+    needs_fp32: ClassVar[bool] = False
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
     real_label: Annotated[Label, Field(description="what the critic should say to real; below 1: smoothed")] = 1.0
 
@@ -101,10 +105,14 @@ class LeastSquaresProbability:
 
 @options
 class Wasserstein:
-    """f - r and -f (Arjovsky et al. 2017); the critic must be kept Lipschitz by a penalty or clipped weights."""
+    """f - r and -f (Arjovsky et al. 2017); the critic must be kept Lipschitz by a penalty or clipped weights.
+
+    Its loss is a small difference of unbounded values, of which half precision keeps three digits.
+    """
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
+    needs_fp32: ClassVar[bool] = True
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
@@ -120,6 +128,7 @@ class Hinge:
 
     needs_real: ClassVar[bool] = False
     cross_entropy: ClassVar[bool] = False
+    needs_fp32: ClassVar[bool] = False
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:
@@ -135,6 +144,7 @@ class RelativisticAverage:
 
     needs_real: ClassVar[bool] = True
     cross_entropy: ClassVar[bool] = False
+    needs_fp32: ClassVar[bool] = False
     scale: Annotated[Scale, Field(description="factor on the generator's loss")] = 1.0
 
     def critic(self, real: Tensor, fake: Tensor, mean: Mean) -> Tensor:

@@ -15,7 +15,7 @@ from torch import nn
 
 from img2img.compute.memory import peak_bytes
 from img2img.compute.precision import Precision
-from img2img.engine.step import Engine
+from img2img.engine.step import Engine, Rules
 from img2img.errors import UserError
 from img2img.progress import Reporter, duration, say, say_if_slow
 from img2img.recipes.train_config import TrainConfig
@@ -25,6 +25,9 @@ from img2img.types import Batch
 
 # seconds that steps are timed for after one of each precision to warm up, and again those for a validation
 BUDGET_S = 6.0
+# auto takes half precision only where a step in it takes less than this share of the time in fp32: two precisions that
+# are about as fast must not be chosen between by the noise of a measurement, or seeds of one table would differ in it
+WORTH = 0.9
 # rounds of steps at most: where the answer decides something, and where it is only told
 ROUNDS, FEW_ROUNDS = 50, 2
 
@@ -65,13 +68,14 @@ class Resolved(Forecast):
 def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, rehearse: Rehearse | None) -> Resolved:
     """Precision and steps of a training on ``samples`` samples, by a short measurement; all processes agree."""
     world = engine.world
-    auto = plan.precision == "auto"
+    precisions = candidates(engine.rules) if plan.precision == "auto" else [plan.precision]
+    auto = plan.precision == "auto" and len(precisions) > 1
     with closing(source.batches(0)) as stream:
         batches = [next(stream).map(lambda t: t.to(world.device)) for _ in range(engine.rules.batches)]
     forecast = measure(
         engine,
         batches,
-        ["fp32", "bf16"] if auto else [plan.precision],
+        precisions,
         # a longer look where the answer decides something
         rounds=ROUNDS if auto or plan.minutes is not None else FEW_ROUNDS,
         rehearse=rehearse,
@@ -91,6 +95,15 @@ def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, reh
     return Resolved(steps=steps, **vars(forecast))
 
 
+def candidates(rules: Rules) -> list[str]:
+    """Precisions that ``auto`` chooses among, the safest first.
+
+    fp32 alone where a fitness orders children that differ by one step, and where a game's values are unbounded.
+    """
+    exact = rules.fitness is not None or any(game.needs_fp32 for _, game in (*rules.games, ("", rules.critic_game)))
+    return ["fp32"] if exact else ["fp32", "bf16"]
+
+
 def measure(
     engine: Engine,
     batches: Sequence[Batch],
@@ -101,7 +114,9 @@ def measure(
     budget_s: float = BUDGET_S,
     clock: Clock = time.monotonic,
 ) -> Forecast:
-    """Time a few steps on ``batches`` (those of one step), and a validation; the fastest precision is chosen.
+    """Time a few steps on ``batches`` (those of one step), and a validation; a precision is chosen.
+
+    That is the first one, or the fastest of the others where that is faster by a tenth at least.
 
     One step of each precision warms up; then as many rounds of one step each as fit into ``budget_s`` seconds, at least
     one and at most ``rounds``. The engine's state is put back bit for bit; all processes get the main one's answer.
@@ -126,6 +141,8 @@ def measure(
         if rehearse is not None:
             validation = world.broadcast(rehearse(engine.parents[0].shadow(), budget_s))
     best = min(medians, key=lambda name: medians[name])
+    if medians[best] > WORTH * medians[precisions[0]]:
+        best = precisions[0]
     return Forecast(
         precision=best,
         seconds_per_step=medians[best],

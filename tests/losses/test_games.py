@@ -158,6 +158,10 @@ def test_the_real_label_smooths_the_critic_alone(name):
     assert torch.equal(smooth.generator(None, fake, mean), GAMES[name]().generator(None, fake, mean))
 
 
+def test_only_wasserstein_needs_fp32():
+    assert [name for name in NAMES if GAMES[name].needs_fp32] == ["wasserstein"]
+
+
 def test_only_the_relativistic_game_needs_real():
     assert [name for name in NAMES if GAMES[name].needs_real] == ["relativistic_average"]
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 from test_loop import trainer
 
-from conftest import same
+from conftest import same, small
 from img2img import progress
 from img2img.errors import UserError
+from img2img.recipes.build import rules
 from img2img.recipes.train_config import TrainConfig
 from img2img.training import forecast
-from img2img.training.forecast import Forecast, Resolved, measure, resolve
+from img2img.training.forecast import Forecast, Resolved, candidates, measure, resolve
 
 
 def batches(one):
@@ -42,8 +43,7 @@ def test_measuring_leaves_no_trace(method, side, extra):
     assert not engine.notes.bad
     assert engine.precision.name == "fp32"
     assert set(found.measured) == {"fp32", "bf16"}
-    assert found.precision == min(found.measured, key=found.measured.get)
-    assert found.seconds_per_step == min(found.measured.values())
+    assert found.seconds_per_step == found.measured[found.precision]
     assert found.memory_bytes > 0
 
 
@@ -64,6 +64,30 @@ class Slow:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [
+        ({"fp32": 1.0, "bf16": 0.95}, "fp32"),
+        ({"fp32": 1.0, "bf16": 0.85}, "bf16"),
+        ({"fp32": 1.0, "bf16": 1.2}, "fp32"),
+        ({"bf16": 1.0}, "bf16"),
+    ],
+)
+def test_a_precision_must_be_worth_it(seconds, chosen):
+    one = trainer(None)
+    clock = Slow(one, seconds)
+    found = measure(one.engine, batches(one), list(seconds), rounds=3, clock=clock)
+    assert (found.precision, found.seconds_per_step) == (chosen, pytest.approx(seconds[chosen]))
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [("nsgan", ["fp32", "bf16"]), ("wgan_gp", ["fp32"]), ("egan", ["fp32"]), ("pix2pix", ["fp32", "bf16"])],
+)
+def test_fitness_and_wasserstein_are_trained_in_fp32(method, expected):
+    assert candidates(rules(small(method).method)) == expected
 
 
 @pytest.mark.parametrize(
