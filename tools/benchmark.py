@@ -37,7 +37,7 @@ from img2img.compute.memory import keep_freed_memory, keep_memory_small, peak_by
 from img2img.compute.precision import Precision
 from img2img.config import plain
 from img2img.images import as_rgb8, read, to_tensor
-from img2img.inference import Shape, Translator, as_results_are_made, header_for, plan, translate_folder
+from img2img.inference import Shape, Translator, as_results_are_made, header_for, list_jobs, translate_folder
 from img2img.inference import load as load_weights
 from img2img.inference.tiles import whole
 from img2img.metrics import METRICS, PROTOCOLS, measure
@@ -578,7 +578,7 @@ def mosaic(pixels: Pixels, width: int, height: int, shift: int = 0) -> Pixels:
 
 def folder_against_compute(translator: Translator, photos: Path, output: Path, rounds: int) -> float:
     """How many times the network's forwards the whole takes: reading, forwards and writing, by turns."""
-    jobs = plan(translator, photos, output, None, None, 1)
+    jobs = list_jobs(translator, photos, output, None, None, 1)
     network: Any = translator.network
     tensors = [to_tensor(as_rgb8(read(job.source))) for job in jobs]
     whole_folder, compute = [], []
@@ -601,7 +601,7 @@ def folder_against_compute(translator: Translator, photos: Path, output: Path, r
 
 def batch_gain(translator: Translator, photos: Path, output: Path, rounds: int) -> float:
     """How many times faster many small pictures go by 16 than one by one, by turns."""
-    jobs = plan(translator, photos, output, None, None, 1)
+    jobs = list_jobs(translator, photos, output, None, None, 1)
     times: dict[int, list[float]] = {1: [], 16: []}
     for _ in range(rounds + 1):
         for batch, seconds in times.items():

@@ -13,7 +13,8 @@ from torch import nn
 from img2img.compute.precision import DTYPES
 from img2img.config import build
 from img2img.errors import UserError, unknown
-from img2img.inference.tiles import Tile, parse_amount, parse_tile
+from img2img.inference.budget import parse_amount
+from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Shape, Translator
 from img2img.recipes.method import Method
 from img2img.weights.file import load_weights
@@ -82,23 +83,11 @@ def load(
     tile = parse_tile(str(tile))
     if precision not in DTYPES:
         raise unknown("precision", precision, DTYPES)
-    path = weights_path(str(weights))
-    header, tensors = load_weights(path)
-    try:
-        method = build(Method, header["method"], str(path))
-        shape = Shape(**header["shape"])
-        networks = method.build_generators(shape.source, shape.target, shape.size)
-        networks.load_state_dict(tensors)
-        data = header.get("config", {}).get("data", {})
-        holes = method.build_flow().needs_mask or data.get("synthesis") == "hole"
-        fill = data["hole"]["fill"] if holes else ()
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{path}: its header and its tensors do not fit together ({type(error).__name__})") from error
+    network, method, shape, fill, seed = _read(weights_path(str(weights)))
     chosen = pick_device(device)
-    network = networks[method.build_flow().networks[0]].to(chosen)
+    network = network.to(chosen)
     if getattr(network, "channels_last", False):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    seed = int(header.get("seed", 0))
     return Translator(
         network,
         method,
@@ -108,8 +97,27 @@ def load(
         tile=tile,
         memory=allowed,
         seed=seed,
-        fill=fill if shape.source == len(fill) else (),
+        fill=fill,
     )
+
+
+def _read(path: Path) -> tuple[nn.Module, Method, Shape, tuple[int, ...], int]:
+    """The generator that translates, its method and shape, the levels that holes had in training, and its seed."""
+    header, tensors = load_weights(path)
+    try:
+        method = build(Method, header["method"], str(path))
+        shape = Shape(**header["shape"])
+        networks = method.build_generators(shape.source, shape.target, shape.size)
+        networks.load_state_dict(tensors)
+        flow = method.build_flow()
+        data = header.get("config", {}).get("data", {})
+        holes = flow.needs_mask or data.get("synthesis") == "hole"
+        fill = tuple(data["hole"]["fill"]) if holes else ()
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise UserError(f"{path}: its header and its tensors do not fit together ({type(error).__name__})") from error
+    # levels for other channels than the network takes fill nothing
+    fill = fill if len(fill) == shape.source else ()
+    return networks[flow.networks[0]], method, shape, fill, int(header.get("seed", 0))
 
 
 def weights_header(weights: str | Path) -> dict[str, Any]:
