@@ -14,7 +14,7 @@ from translators import translator
 
 from img2img.errors import UserError
 from img2img.images import find, joined, read, size
-from img2img.inference import output_names, list_jobs, translate_folder
+from img2img.inference import list_jobs, output_names, translate_folder
 
 ODD = odd_files()
 READABLE = [odd for odd in ODD if odd.samples is not None]
