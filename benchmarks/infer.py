@@ -26,8 +26,8 @@ from img2img.inference import (
     Translator,
     as_results_are_made,
     header_for,
+    list_jobs,
     load,
-    plan,
     translate_folder,
 )
 from img2img.inference.tiles import whole
@@ -87,7 +87,7 @@ def mosaic(pixels: Pixels, width: int, height: int, shift: int = 0) -> Pixels:
 
 def folder_against_compute(translator: Translator, photos: Path, output: Path, rounds: int) -> float:
     """How many times the network's forwards the whole takes: reading, forwards and writing, by turns."""
-    jobs = plan(translator, photos, output, None, None, 1)
+    jobs = list_jobs(translator, photos, output, None, None, 1)
     network: Any = translator.network
     tensors = [to_tensor(as_rgb8(read(job.source))) for job in jobs]
     whole_folder, compute = [], []
@@ -110,7 +110,7 @@ def folder_against_compute(translator: Translator, photos: Path, output: Path, r
 
 def batch_gain(translator: Translator, photos: Path, output: Path, rounds: int) -> float:
     """How many times faster many small pictures go by 16 than one by one, by turns."""
-    jobs = plan(translator, photos, output, None, None, 1)
+    jobs = list_jobs(translator, photos, output, None, None, 1)
     times: dict[int, list[float]] = {1: [], BATCH: []}
     for _ in range(rounds + 1):
         for batch, seconds in times.items():

@@ -191,7 +191,7 @@ class Flow(Protocol):
         ...
 
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
-        """All images one generator forward makes: always ``"fake"``."""
+        """All images one forward makes: always ``"fake"``, for which the first of ``networks`` is enough."""
         ...
 
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:

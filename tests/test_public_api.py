@@ -223,6 +223,17 @@ def test_translate_a_folder(quick, tmp_path):
     assert img2img.translate(quick, tmp_path / "photos/a.png", tmp_path / "dry", overwrite=True).done == 1
 
 
+def test_translate_a_picture_to_a_file(quick, tmp_path):
+    Image.fromarray(picture(0)).save(tmp_path / "lies.webp", "PNG")
+    summary = img2img.translate(quick, tmp_path / "lies.webp", tmp_path / "new/dry.webp")
+    assert (summary.done, summary.unchanged, summary.notes) == (
+        1,
+        1,
+        {"named .webp but PNG inside": [str(tmp_path / "lies.webp")]},
+    )
+    assert Image.open(tmp_path / "new/dry.webp").format == "WEBP"
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,16 +12,18 @@ from img2img.compute.distributed import World, join
 from img2img.compute.memory import keep_memory_small
 from img2img.errors import UserError
 from img2img.files import check_folder, inside, listed
-from img2img.inference.tiles import parse_amount, parse_tile
+from img2img.inference.budget import parse_amount
+from img2img.inference.tiles import parse_tile
 from img2img.progress import Reporter, duration, say
 
 if TYPE_CHECKING:
     from img2img.images import Picture
-    from img2img.inference import Job, Summary
+    from img2img.inference import Job, Summary, Translator
 
 EXAMPLES = """\
   img2img infer --weights runs/derain --input photos --output dry
   img2img infer --weights runs/derain/weights/last.safetensors --input one.jpg --output dry --tile 512
+  img2img infer --weights runs/derain --input one.jpg --output one_dry.png
   img2img infer --weights runs/derain --input photos --output dry --compare --memory 3G
   img2img infer --weights runs/gan --samples 16 --output made
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
@@ -29,48 +32,53 @@ Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done 
 
 def arguments() -> Parser:
     """What the command takes."""
-    made = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
-    made.add_argument("--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file")
-    made.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
-    made.add_argument("--output", type=Path, required=True, metavar="DIR", help="where results go")
-    made.add_argument("--masks", type=Path, metavar="DIR", help="in-painting: a mask for each picture, white = hole")
-    made.add_argument("--tile", default="auto", help="auto (by --memory), off, or a side in px")
-    made.add_argument("--memory", metavar="SIZE", help="what the process may take: 800M, 2G (default 1.5G)")
-    made.add_argument("--batch", type=count, default=1, metavar="N", help="take N pictures of one size together")
-    made.add_argument("--max-pixels", metavar="N", help="refuse larger pictures undecoded: 50M (default 200M)")
-    made.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
-    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    made.add_argument("--samples", type=count, default=1, help="results a picture (dropout), or pictures from noise")
-    made.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
-    made.add_argument("--compare", action="store_true", help="also write before and after side by side, to compare/")
-    made.add_argument("--overwrite", action="store_true", help="replace existing outputs")
-    return made
+    command = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
+    command.add_argument("--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file")
+    command.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
+    command.add_argument("--output", type=Path, required=True, metavar="DIR|FILE", help="where results go")
+    command.add_argument("--masks", type=Path, metavar="DIR", help="in-painting: a mask for each picture, white = hole")
+    command.add_argument("--tile", default="auto", help="auto (by --memory), off, or a side in px")
+    command.add_argument("--memory", metavar="SIZE", help="what the process may take: 800M, 2G (default 1.5G)")
+    command.add_argument("--batch", type=count, default=1, metavar="N", help="take N pictures of one size together")
+    command.add_argument("--max-pixels", metavar="N", help="refuse larger pictures undecoded: 50M (default 200M)")
+    command.add_argument("--precision", default="fp32", choices=("fp32", "bf16", "fp16"))
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--samples", type=count, default=1, help="results a picture (dropout), or pictures from noise")
+    command.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
+    command.add_argument("--compare", action="store_true", help="also write before and after side by side, to compare/")
+    command.add_argument("--overwrite", action="store_true", help="replace existing outputs")
+    return command
 
 
 def run(words: Sequence[str]) -> int:
     """Translate; 0 all done or skipped, 1 some files failed (named on stderr)."""
     given = arguments().parse_args(list(words))
     from img2img import inference
-    from img2img.images import MAX_PIXELS, left_aside, read
 
-    suffix = inference.ending(given.format)
-    max_pixels = MAX_PIXELS if given.max_pixels is None else parse_amount("--max-pixels", given.max_pixels)
+    given.suffix = inference.ending(given.format)
+    if given.max_pixels is not None:
+        given.max_pixels = parse_amount("--max-pixels", given.max_pixels)
     # one process may have the larger pictures: the others wait for days if need be
     world = join(given.device, timeout_s=7 * 24 * 3600)
     keep_memory_small()
     translator = inference.load(given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory)
-    check_folder(given.output, "--output")
     if translator.flow.from_noise:
-        for flag in ("input", "masks", "format"):
-            if getattr(given, flag) is not None:
-                raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
-        if given.compare:
-            raise UserError("--compare: these weights make pictures from noise; there is nothing before them")
-        return _from_noise(translator, given.output, given.samples, given.overwrite, world)
+        return _from_noise(translator, given, world)
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
-    jobs = inference.plan(translator, given.input, given.output, given.masks, suffix, given.samples)
-    compared = comparisons(jobs, given.input, given.masks, given.output) if given.compare else {}
+    return _from_pictures(translator, given, world)
+
+
+def _from_pictures(translator: Translator, given: Namespace, world: World) -> int:
+    from img2img import inference
+    from img2img.images import MAX_PIXELS, left_aside
+
+    to_file = inference.goes_to_a_file(given.input, given.output, given.suffix)
+    max_pixels = given.max_pixels or MAX_PIXELS
+    folder = given.output.parent if to_file else given.output
+    check_folder(folder, "--output")
+    jobs = inference.list_jobs(translator, given.input, given.output, given.masks, given.suffix, given.samples)
+    compared = comparisons(jobs, given.input, given.masks, folder) if given.compare else {}
     share = jobs[world.rank :: world.size]
     there = 0 if given.overwrite else sum(inference.is_there(job.result) for job in share)
     with Reporter(len(share), "picture", done=there, shown=world.is_main) as reporter:
@@ -81,32 +89,27 @@ def run(words: Sequence[str]) -> int:
             overwrite=given.overwrite,
             batch=given.batch,
             max_pixels=max_pixels,
-            keep_format=suffix is None,
+            keep_format=given.suffix is None and not to_file,
             on_done=lambda done, _: reporter.advance(done),
-            on_made=(lambda job, before, after: compare(compared[job.result], before, after)) if compared else None,
+            on_result=(lambda job, before, after: compare(compared[job.result], before, after)) if compared else None,
         )
         took = reporter.elapsed()
-    for job in share:
-        # those of results that were there before
-        place = compared.get(job.result)
-        if place is not None and inference.is_there(job.result) and not inference.is_there(place):
-            try:
-                compare(place, read(job.source, max_pixels), read(job.result, max_pixels))
-            except UserError as error:
-                summary.failed[str(job.source)] = inference.reason(error)
+    if compared:
+        summary.failed |= compare_what_is_there(share, compared, max_pixels)
     total = inference.summed(world.all_gather(summary))
     world.close()
     if world.is_main:
         if given.input.is_dir() and (others := left_aside(given.input)):
             kinds = ", ".join(f"{number} {ending or 'without an ending'}" for ending, number in others.items())
             say(f"left aside as no pictures, or of a kind that cannot be read: {kinds}")
-        for line in told(total, given.output, took):
+        target = listed([str(job.result) for job in jobs]) if to_file else str(given.output)
+        for line in told(total, target, took):
             say(line)
     return 1 if total.failed else 0
 
 
-def told(summary: Summary, output: Path, took: float) -> list[str]:
-    """What a person is told at the end: what failed and why, what to know of the results, how many there are."""
+def told(summary: Summary, output: str, took: float) -> list[str]:
+    """What a person is told at the end: what failed and why, what to know of the results, how many there are where."""
     lines = [f"failed: {reason if name in reason else f'{name}: {reason}'}" for name, reason in summary.failed.items()]
     lines += [f"note: {note}: {listed(files, 3)}" for note, files in summary.notes.items()]
     if summary.tiled:
@@ -116,6 +119,11 @@ def told(summary: Summary, output: Path, took: float) -> list[str]:
             f"from results of the whole (a larger --memory makes larger tiles, --tile off none)"
         )
         lines.append(f"{counted(summary.tiled)} taken in tiles, {differ if summary.differing else same}")
+    if summary.done and summary.unchanged == summary.done:
+        results = (
+            "the result equals its input" if summary.done == 1 else f"all {summary.done} results equal their inputs"
+        )
+        lines.append(f"{results} in every pixel: these weights change nothing (an untrained network, or an identity)")
     kept = f", {summary.skipped} already there (--overwrite makes them again)" if summary.skipped else ""
     lines.append(f"{counted(summary.done)} written to {output} in {duration(took)}{kept}, {len(summary.failed)} failed")
     return lines
@@ -136,36 +144,53 @@ def comparisons(jobs: Sequence[Job], given: Path, masks: Path | None, output: Pa
 
     folder = output / "compare"
     results = [job.result for job in jobs]
-    for place in results:
-        if inside(place, folder):
-            raise UserError(f"--compare: would write among the results in {folder}; name another --output")
-    compared = {place: folder / name for place, name in output_names(results, output, ".png").items()}
+    if any(inside(result, folder) for result in results):
+        raise UserError(f"--compare: would write among the results in {folder}; name another --output")
+    compared = {result: folder / name for result, name in output_names(results, output, ".png").items()}
     keep_apart({compared[job.result]: job.source for job in jobs}, given, masks, "--compare")
     return compared
 
 
-def compare(place: Path, before: Picture, after: Picture) -> None:
+def compare(comparison: Path, before: Picture, after: Picture) -> None:
     """Write both side by side, large ones made smaller."""
     from img2img.images import as_rgb8
     from img2img.reports.figures import grid, save_png
 
-    save_png(place, grid([[as_rgb8(before), as_rgb8(after)]], ["before", "after"], cell=1024))
+    save_png(comparison, grid([[as_rgb8(before), as_rgb8(after)]], ["before", "after"], cell=1024))
 
 
-def _from_noise(translator: object, output: Path, count: int, overwrite: bool, world: World) -> int:
-    from img2img import inference
+def compare_what_is_there(jobs: Sequence[Job], compared: Mapping[Path, Path], max_pixels: int) -> dict[str, str]:
+    """Write the comparisons that are missing of results that were there before; failures by file, with a reason."""
+    from img2img.images import read
+    from img2img.inference import is_there, reason
 
-    written = inference.write_samples(
-        translator,  # type: ignore[arg-type]
-        output,
-        count,
-        overwrite,
-        rank=world.rank,
-        world=world.size,
-    )
+    failed: dict[str, str] = {}
+    for job in jobs:
+        comparison = compared[job.result]
+        if is_there(job.result) and not is_there(comparison):
+            try:
+                compare(comparison, read(job.source, max_pixels), read(job.result, max_pixels))
+            except UserError as error:
+                failed[str(job.source)] = reason(error)
+    return failed
+
+
+def _from_noise(translator: Translator, given: Namespace, world: World) -> int:
+    from img2img.images import READABLE
+    from img2img.inference import write_samples
+
+    for flag in ("input", "masks", "format"):
+        if getattr(given, flag) is not None:
+            raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
+    if given.compare:
+        raise UserError("--compare: these weights make pictures from noise; there is nothing before them")
+    check_folder(given.output, "--output")
+    if given.output.suffix.lower() in READABLE and not given.output.exists():
+        raise UserError(f"--output {given.output}: names a file; results from noise go to a folder")
+    written = write_samples(translator, given.output, given.samples, given.overwrite, rank=world.rank, world=world.size)
     parts = world.all_gather(written)
     world.close()
     if world.is_main:
         done, skipped = (sum(counts) for counts in zip(*parts, strict=True))
-        say(f"{done} written to {output}{f', {skipped} already there' if skipped else ''}")
+        say(f"{done} written to {given.output}{f', {skipped} already there' if skipped else ''}")
     return 0

@@ -40,6 +40,9 @@ class Cycle(OneGenerator):
 
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         source = needed(batch.source, "source", "cycle")
+        if "to_source" not in generators:
+            # results alone are asked for, which need no way back
+            return {"fake": generators["to_target"](source)}
         target = needed(batch.target, "target", "cycle")
         to_target, to_source = generators["to_target"], generators["to_source"]
         images = {"fake": to_target(source), "fake_source": to_source(target)}

@@ -1,10 +1,12 @@
 """Weights + pictures -> pictures."""
 
-from img2img.inference.folder import Summary, reason, summed, translate, translate_folder
-from img2img.inference.jobs import Job, ending, is_there, keep_apart, output_names, plan
+from img2img.inference.folder import translate, translate_folder
+from img2img.inference.jobs import Job, ending, goes_to_a_file, is_there, keep_apart, list_jobs, output_names
 from img2img.inference.load import header_for, load, translator_of, weights_header
 from img2img.inference.noise import write_samples
-from img2img.inference.translator import Translator, as_results_are_made
+from img2img.inference.statistics import as_results_are_made
+from img2img.inference.summary import Summary, reason, summed
+from img2img.inference.translator import Translator
 from img2img.weights.file import weights_path
 from img2img.weights.header import Shape
 
@@ -15,12 +17,13 @@ __all__ = [
     "Translator",
     "as_results_are_made",
     "ending",
+    "goes_to_a_file",
     "header_for",
     "is_there",
     "keep_apart",
+    "list_jobs",
     "load",
     "output_names",
-    "plan",
     "reason",
     "summed",
     "translate",

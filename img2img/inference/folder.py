@@ -1,4 +1,4 @@
-"""A folder of pictures translated: read ahead, made, written behind."""
+"""A folder of pictures translated: read ahead, translated, written behind."""
 
 from __future__ import annotations
 
@@ -8,59 +8,32 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from img2img.compute.memory import is_out_of_memory
+import numpy as np
+
 from img2img.errors import RunError, UserError
 from img2img.images import (
     MAX_PIXELS,
     Picture,
-    is_deep,
+    Pixels,
     kept_format,
     read,
     size,
     write,
 )
-from img2img.inference.jobs import Job, ending, is_there, plan
+from img2img.inference.budget import codec_bytes
+from img2img.inference.jobs import Job, ending, goes_to_a_file, is_there, list_jobs
 from img2img.inference.load import load
+from img2img.inference.summary import Summary, reason
 from img2img.inference.tiles import Tile, parse_tile
-from img2img.inference.translator import CODEC, Translator
+from img2img.inference.translator import Translator
 
-# what decoding or encoding takes at most, in bytes a pixel: of 16 bits with alpha, and by libraries that hold much
-DEEP_CODEC, HEAVY_CODEC = 36, 56
-HEAVY = {".webp", ".avif"}
+# rows of a picture that are compared at once
+ROWS = 64
 FAILURES = (UserError, OSError, RuntimeError, MemoryError, ValueError)
 
 
-@dataclass
-class Summary:
-    """What became of a folder: results written, results that were there before, and failures by file with a reason.
-
-    ``tiled`` counts pictures that were taken in tiles, ``differing`` those of them where the network looks at the whole
-    picture, whose results therefore differ from those of the whole. ``notes`` says what reading or writing changed, and
-    in which files.
-    """
-
-    done: int = 0
-    skipped: int = 0
-    failed: dict[str, str] = field(default_factory=dict)
-    tiled: int = 0
-    differing: int = 0
-    notes: dict[str, list[str]] = field(default_factory=dict)
-
-
 OnDone = Callable[[int, Summary], None]
-OnMade = Callable[[Job, Picture, Picture], None]
-
-
-def summed(parts: Sequence[Summary]) -> Summary:
-    """The summary of several processes that shared a folder."""
-    total = Summary()
-    for part in parts:
-        total.failed |= part.failed
-        for note, files in part.notes.items():
-            total.notes.setdefault(note, []).extend(files)
-        for name in ("done", "skipped", "tiled", "differing"):
-            setattr(total, name, getattr(total, name) + getattr(part, name))
-    return total
+OnResult = Callable[[Job, Picture, Picture], None]
 
 
 def translate(
@@ -87,7 +60,8 @@ def translate(
     Args:
         weights: a run directory (its best weights) or a ``.safetensors`` file.
         input: a picture or a folder; it is never written to.
-        output: the folder the results go to. Results that are there are kept and counted, unless ``overwrite``.
+        output: the folder the results go to; of one picture also the file, by a picture's ending. Results that are
+            there are kept and counted, unless ``overwrite``.
         masks: in-painting: a folder with a mask for each picture, white where the hole is.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
@@ -108,9 +82,11 @@ def translate(
             raise UserError(f"--{name} {value}: at least 1")
     suffix = ending(format)
     translator = load(weights, device, precision, parse_tile(str(tile)), memory)
-    jobs = plan(translator, Path(input), Path(output), None if masks is None else Path(masks), suffix, samples)
+    given, target = Path(input), Path(output)
+    jobs = list_jobs(translator, given, target, None if masks is None else Path(masks), suffix, samples)
+    keep_format = suffix is None and not goes_to_a_file(given, target, suffix)
     return translate_folder(
-        translator, jobs, overwrite=overwrite, batch=batch, max_pixels=max_pixels, keep_format=format is None
+        translator, jobs, overwrite=overwrite, batch=batch, max_pixels=max_pixels, keep_format=keep_format
     )
 
 
@@ -123,7 +99,7 @@ def translate_folder(
     max_pixels: int = MAX_PIXELS,
     keep_format: bool = False,
     on_done: OnDone | None = None,
-    on_made: OnMade | None = None,
+    on_result: OnResult | None = None,
 ) -> Summary:
     """(input, output, mask, sample) jobs one after the other; decoding runs ahead and writing behind in threads.
 
@@ -135,7 +111,7 @@ def translate_folder(
         max_pixels: larger pictures are refused before they are decoded.
         keep_format: write a result whose ending is its input's in the format of that, also where the ending lies.
         on_done: told how many jobs are done, failed or skipped.
-        on_made: called with each job, its picture and its result when that is written.
+        on_result: called with each job, its picture and its result when that is written.
 
     Raises:
         RunError: the disk is full (further files would fail alike).
@@ -144,15 +120,10 @@ def translate_folder(
         todo = deque(job for job in jobs if overwrite or not is_there(job.result))
         summary = Summary(skipped=len(jobs) - len(todo))
         together = 1 if translator.alone else batch
-        _Folder(translator, todo, together, max_pixels, keep_format, summary, on_done, on_made, readers, writers).run()
+        _Folder(
+            translator, todo, together, max_pixels, keep_format, summary, on_done, on_result, readers, writers
+        ).run()
     return summary
-
-
-def reason(error: BaseException) -> str:
-    """A failure in one line."""
-    if is_out_of_memory(error):
-        return "not enough memory: give a smaller --memory or --tile"
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 @dataclass
@@ -164,8 +135,8 @@ class _Loaded:
 
     def like(self, other: _Loaded) -> bool:
         """Whether both may go through the network together."""
-        one, two = self.picture.pixels, other.picture.pixels
-        return one.shape == two.shape and one.dtype == two.dtype and self.job.sample == other.job.sample
+        mine, its = self.picture.pixels, other.picture.pixels
+        return mine.shape == its.shape and mine.dtype == its.dtype and self.job.sample == other.job.sample
 
 
 @dataclass(frozen=True)
@@ -173,6 +144,7 @@ class _Written:
     """What reading and writing changed, or why there is no result; not the exception, which holds all it saw."""
 
     notes: tuple[str, ...] = ()
+    unchanged: bool = False
     failure: str = ""
     full: bool = False
 
@@ -181,11 +153,18 @@ def _failed(error: BaseException) -> _Written:
     return _Written(failure=reason(error), full="No space left" in str(error))
 
 
+def _same(before: Pixels, after: Pixels) -> bool:
+    """Whether two pictures are equal in every pixel; by rows, for the first that differ end it."""
+    if before.shape != after.shape or before.dtype != after.dtype:
+        return False
+    return all(np.array_equal(before[top : top + ROWS], after[top : top + ROWS]) for top in range(0, len(before), ROWS))
+
+
 @dataclass
 class _Folder:
     """Jobs on their way: ahead (being read), together (read), behind (being written).
 
-    Each has a weight, the bytes it may take. All have at most `Translator.ahead`; a heavier one is alone.
+    Each has a weight, the bytes it may take. All have at most `Budget.ahead`; a heavier one is alone.
     """
 
     translator: Translator
@@ -195,7 +174,7 @@ class _Folder:
     keep_format: bool
     summary: Summary
     on_done: OnDone | None
-    on_made: OnMade | None
+    on_result: OnResult | None
     readers: ThreadPoolExecutor
     writers: ThreadPoolExecutor
     ahead: deque[tuple[Job, int, Future[_Loaded | _Written]]] = field(default_factory=deque)
@@ -225,26 +204,20 @@ class _Folder:
             job = self.coming[0]
             try:
                 width, height = size(job.source)
-                codec = self.bytes_per_pixel(job)
+                codec = codec_bytes(job.source, job.result)
             except UserError:
                 width = height = codec = 0  # reading it says why
             weight = codec * width * height
             used = sum(weight for _, weight, _ in (*self.ahead, *self.behind))
-            used += sum(one.weight for one in self.together)
-            if used and used + weight > self.translator.ahead:
+            used += sum(loaded.weight for loaded in self.together)
+            if used and used + weight > self.translator.budget.ahead:
                 return
             self.coming.popleft()
             self.ahead.append((job, weight, self.readers.submit(self.read, job, width, height, codec)))
 
-    def bytes_per_pixel(self, job: Job) -> int:
-        """What decoding and encoding take at most."""
-        if {job.source.suffix.lower(), job.result.suffix.lower()} & HEAVY:
-            return HEAVY_CODEC
-        return DEEP_CODEC if is_deep(job.source) else CODEC
-
     def read(self, job: Job, width: int, height: int, codec: int) -> _Loaded | _Written:
         try:
-            self.translator.admit(width, height, codec)
+            self.translator.budget.admit(width, height, codec)
             picture = read(job.source, self.max_pixels)
             mask = read(job.mask, self.max_pixels) if job.mask else None
             return _Loaded(job, picture, mask, codec * width * height)
@@ -267,43 +240,45 @@ class _Folder:
 
     def translate(self) -> None:
         """What is together, or one by one where that fails, so that one does not spoil the others."""
-        some, self.together = self.together, []
-        if not some:
+        group, self.together = self.together, []
+        if not group:
             return
-        made = self.made_of(some)
-        if isinstance(made, _Written):
-            if len(some) == 1:
-                self.fail(some[0].job, some[0].weight, made)
+        results = self.results_of(group)
+        if isinstance(results, _Written):
+            if len(group) == 1:
+                self.fail(group[0].job, group[0].weight, results)
                 return
-            for one in some:
-                self.together = [one]
+            for loaded in group:
+                self.together = [loaded]
                 self.translate()
             return
-        for one, result in zip(some, made, strict=True):
-            future = self.writers.submit(self.write, one.job, one.picture if self.on_made else None, result)
-            self.behind.append((one.job, one.weight, future))
+        for loaded, result in zip(group, results, strict=True):
+            unchanged = _same(loaded.picture.pixels, result.pixels)
+            before = loaded.picture if self.on_result else None
+            future = self.writers.submit(self.write, loaded.job, before, result, unchanged)
+            self.behind.append((loaded.job, loaded.weight, future))
 
-    def made_of(self, some: list[_Loaded]) -> list[Picture] | _Written:
-        pictures, masks = [one.picture for one in some], [one.mask for one in some]
+    def results_of(self, group: list[_Loaded]) -> list[Picture] | _Written:
+        pictures, masks = [loaded.picture for loaded in group], [loaded.mask for loaded in group]
         try:
-            return self.translator.pictures(pictures, masks, some[0].job.sample)
+            return self.translator.pictures(pictures, masks, group[0].job.sample)
         except FAILURES as error:
             return _failed(error)
 
-    def write(self, job: Job, before: Picture | None, after: Picture) -> _Written:
+    def write(self, job: Job, before: Picture | None, after: Picture, unchanged: bool) -> _Written:
         kept = self.keep_format and job.source.suffix == job.result.suffix
         notes = after.notes
         if self.keep_format and kept_format(after) != after.format:
             notes += (f"{after.format} cannot be written and became PNG",)
-        if job.result.stem not in (job.source.stem, f"{job.source.stem}_{job.sample}"):
+        if job.renamed:
             notes += ("named otherwise, so that no two results meet",)
         try:
             notes += write(job.result, after, format=kept_format(after) if kept else None)
-            if self.on_made is not None and before is not None:
-                self.on_made(job, before, after)
+            if self.on_result is not None and before is not None:
+                self.on_result(job, before, after)
         except FAILURES as error:
             return _failed(error)
-        return _Written(notes)
+        return _Written(notes, unchanged)
 
     def fail(self, job: Job, weight: int, why: _Written) -> None:
         future: Future[_Written] = Future()
@@ -320,11 +295,15 @@ class _Folder:
             if written.failure:
                 self.summary.failed[str(job.source)] = written.failure
             else:
-                self.summary.done += 1
-                for note in written.notes:
-                    files = self.summary.notes.setdefault(note, [])
-                    if str(job.source) not in files:
-                        files.append(str(job.source))
+                self.count(job, written)
             self.settled += 1
             if self.on_done is not None:
                 self.on_done(self.summary.skipped + self.settled, self.summary)
+
+    def count(self, job: Job, written: _Written) -> None:
+        self.summary.done += 1
+        self.summary.unchanged += written.unchanged
+        for note in written.notes:
+            files = self.summary.notes.setdefault(note, [])
+            if str(job.source) not in files:
+                files.append(str(job.source))

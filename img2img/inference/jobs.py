@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,22 +10,22 @@ from typing import NamedTuple
 
 from img2img.errors import UserError, nearest
 from img2img.files import inside
-from img2img.images import (
-    WRITABLE,
-    find,
-    is_video,
-    video_advice,
-)
+from img2img.images import READABLE, WRITABLE, find, is_video, video_advice
+from img2img.images.folder import FORMATS
 from img2img.inference.translator import Translator
 
 
 class Job(NamedTuple):
-    """One result: of which picture, where it goes, the picture's mask, and which of several results it is."""
+    """One result: of which picture, where it goes, the picture's mask, which of several results it is.
+
+    ``renamed`` says that it could not have its picture's name, for another result has it.
+    """
 
     source: Path
     result: Path
     mask: Path | None = None
     sample: int = 0
+    renamed: bool = False
 
 
 def output_names(files: Sequence[Path], root: Path, suffix: str | None) -> dict[Path, Path]:
@@ -70,54 +71,85 @@ def ending(form: str | None) -> str | None:
     return suffix
 
 
-def plan(
+def goes_to_a_file(given: Path, output: Path, suffix: str | None) -> bool:
+    """Whether ``output`` names a file, the result of the picture ``given``: by its ending, if it is no folder by now.
+
+    Raises:
+        UserError: a folder is given, the ending is of a kind that cannot be written, or ``suffix`` of another format.
+    """
+    ending = output.suffix.lower()
+    if ending not in READABLE or os.path.isdir(output):
+        return False
+    if given.is_dir():
+        raise UserError(f"--output {output}: names a file, but --input {given} is a folder; name a folder")
+    if ending not in WRITABLE:
+        raise UserError(f"--output {output}: cannot write this kind of file (use one of {', '.join(sorted(WRITABLE))})")
+    if suffix is not None and FORMATS[suffix] != FORMATS[ending]:
+        raise UserError(f"--format {suffix[1:]}: --output {output} says {FORMATS[ending]}; leave one of them out")
+    return True
+
+
+def list_jobs(
     translator: Translator, given: Path, output: Path, masks: Path | None, suffix: str | None, samples: int
 ) -> list[Job]:
-    """A job for every result asked for.
+    """A job for every result asked for, in the order of `img2img.images.find`.
 
     Raises:
         UserError: no pictures, masks missing or not wanted, output that is a file or inside the input or the masks, a
-            result that would replace a picture, several samples without dropout.
+            result that would replace a picture, several samples without dropout, and as `goes_to_a_file`.
     """
-    if output.exists() and not output.is_dir():
-        raise UserError(f"--output {output}: is a file, a folder is needed")
-    if translator.flow.from_noise:
-        raise UserError("these weights make pictures from noise, they translate none: ask for samples")
+    _check_weights(translator, masks, samples)
     if not given.exists():
         raise UserError(f"--input {given}: no such file or folder")
-    root = given if given.is_dir() else given.parent
+    to_file = goes_to_a_file(given, output, suffix)
+    if not to_file and output.exists() and not output.is_dir():
+        raise UserError(f"--output {output}: is a file, a folder is needed")
+    files = _pictures(given)
+    _check_folders(given, output, to_file)
+    if to_file:
+        results = {given: output}
+    else:
+        root = given if given.is_dir() else given.parent
+        results = {file: output / name for file, name in output_names(files, root, suffix).items()}
+    holes = _masks_of(files, given, masks) if masks else {}
+    jobs: list[Job] = []
+    for file in files:
+        renamed = not to_file and results[file].stem != file.stem
+        for sample in range(samples):
+            result = results[file]
+            if samples > 1:
+                result = result.with_name(f"{result.stem}_{sample}{result.suffix}")
+            jobs.append(Job(file, result, holes.get(file), sample, renamed))
+    keep_apart({job.result: job.source for job in jobs}, given, masks, f"--output {output}")
+    return jobs
+
+
+def _pictures(given: Path) -> list[Path]:
     # a video among pictures fails with advice when its turn comes
     files = find(given, videos=True) if given.is_dir() else [given]
     if all(is_video(file) for file in files):
         raise UserError(f"--input {files[0]}: {video_advice(files[0])}")
-    if given.is_dir() and inside(output, given):
-        raise UserError(f"--output {output}: lies inside the input {given}; name a folder outside it")
-    if not given.is_dir() and output.resolve() == root.resolve():
-        raise UserError(f"--output {output}: is the folder of the input; name another one")
+    return files
+
+
+def _check_weights(translator: Translator, masks: Path | None, samples: int) -> None:
+    """Refuse what these weights cannot do."""
+    if translator.flow.from_noise:
+        raise UserError("these weights make pictures from noise, they translate none: ask for samples")
     if translator.needs_mask and masks is None:
         raise UserError("these weights fill holes: give --masks, a folder with a mask (white = hole) for each picture")
     if masks is not None and not translator.takes_mask:
         raise UserError("--masks: these weights do not fill holes")
     if samples > 1 and not translator.inference.dropout:
         raise UserError("--samples: these weights make one result a picture (no dropout at inference)")
-    places = output_names(files, root, suffix)
-    holes = _masks(masks) if masks else {}
-    jobs: list[Job] = []
-    still = [file for file in files if not is_video(file)]
-    missing = [str(file) for file in still if masks and str(file.relative_to(root).with_suffix("")) not in holes]
-    if missing:
-        raise UserError(
-            f"--masks {masks}: no mask for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}"
-        )
-    for file in files:
-        mask = holes.get(str(file.relative_to(root).with_suffix(""))) if masks else None
-        for sample in range(samples):
-            place = output / places[file]
-            if samples > 1:
-                place = place.with_name(f"{place.stem}_{sample}{place.suffix}")
-            jobs.append(Job(file, place, mask, sample))
-    keep_apart({job.result: job.source for job in jobs}, given, masks, f"--output {output}")
-    return jobs
+
+
+def _check_folders(given: Path, output: Path, to_file: bool) -> None:
+    """Refuse a folder of results among the pictures."""
+    if given.is_dir() and inside(output, given):
+        raise UserError(f"--output {output}: lies inside the input {given}; name a folder outside it")
+    if not given.is_dir() and not to_file and output.resolve() == given.parent.resolve():
+        raise UserError(f"--output {output}: is the folder of the input; name another one")
 
 
 def is_there(place: Path) -> bool:
@@ -126,6 +158,22 @@ def is_there(place: Path) -> bool:
         return place.is_file()
     except OSError:
         return False
+
+
+def _masks_of(files: Sequence[Path], given: Path, folder: Path) -> dict[Path, Path]:
+    """The mask of each picture: of its name, the ending aside, in the same sub-folder.
+
+    Raises:
+        UserError: a picture has none; two are for one picture.
+    """
+    root = given if given.is_dir() else given.parent
+    masks = _masks(folder)
+    names = {file: str(file.relative_to(root).with_suffix("")) for file in files}
+    missing = [str(file) for file in files if names[file] not in masks and not is_video(file)]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise UserError(f"--masks {folder}: no mask for {missing[0]}{more}")
+    return {file: masks[name] for file, name in names.items() if name in masks}
 
 
 def _masks(folder: Path) -> dict[str, Path]:
@@ -157,4 +205,4 @@ def keep_apart(places: Mapping[Path, Path], given: Path, masks: Path | None, fla
                 raise UserError(f"{flag}: the result of {file} would lie inside the {name}; name another folder")
     for place, source in places.items():
         if is_there(place) and place.samefile(source):
-            raise UserError(f"{flag}: the result of {source} would replace it; name another folder")
+            raise UserError(f"{flag}: the result of {source} would replace it; name another --output")

@@ -12,7 +12,8 @@ from torch import nn
 
 from img2img.compute.precision import DTYPES
 from img2img.errors import UserError, unknown
-from img2img.inference.tiles import Tile, parse_amount, parse_tile
+from img2img.inference.budget import parse_amount
+from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
 from img2img.recipes.method import Method
 from img2img.recipes.saved import load_generators

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
-from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.functional import pad
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from img2img.errors import UserError
 
@@ -22,9 +20,6 @@ BLEND = 8
 # what is discarded at cut sides, and blended, for networks whose every pixel depends on the whole picture: a U-Net's
 # tiles of 512 px were measured at 0.0 levels of 255 from the whole so, at 0.1 with 64 and 128, at 2.2 with 0 and 256
 WIDE_MARGIN, WIDE_BLEND = 96, 64
-# side in pixels of the forward whose memory is counted
-PROBE = 64
-UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 class Network(Protocol):
@@ -50,35 +45,11 @@ def parse_tile(text: str) -> Tile:
     raise UserError(f"--tile {text}: use auto, off, or a side of at least 16 px")
 
 
-def parse_amount(flag: str, text: str | int) -> int:
-    """A number with a decimal unit, such as ``800M`` or ``1.5G``; ``flag`` is what the error names.
-
-    Raises:
-        UserError: anything else, or nothing at all.
-    """
-    word = str(text).strip().upper()
-    unit = word[-1:] if word[-1:] in "KMG" else ""
-    try:
-        value = float(word.removesuffix(unit)) * UNITS[unit]
-        if value >= 1:
-            return int(value)
-    except (ValueError, OverflowError):
-        pass
-    raise UserError(f"{flag} {text}: use a number such as 800M or 1.5G")
-
-
-def amount(size: float) -> str:
-    """Bytes for people, rounded up, as `parse_amount` reads them: ``640M``, ``2.1G``."""
-    if size <= 999e6:
-        return f"{-int(-size // 1e6)}M"
-    return f"{-int(-size // 1e8) / 10:g}G"
-
-
 def padded(x: Tensor, multiple: int, minimum: int) -> Tensor:
     """Pad right and below to a multiple (and a least side): mirrored where that is possible, else the edge repeated."""
     height, width = x.shape[-2:]
-    down = _up(max(height, minimum), multiple) - height
-    right = _up(max(width, minimum), multiple) - width
+    down = round_up(max(height, minimum), multiple) - height
+    right = round_up(max(width, minimum), multiple) - width
     while down or right:
         # reflection can add at most one pixel less than there is; a side of one pixel can only be repeated
         step_down, step_right = min(down, x.shape[-2] - 1), min(right, x.shape[-1] - 1)
@@ -93,7 +64,8 @@ def padded(x: Tensor, multiple: int, minimum: int) -> Tensor:
     return x
 
 
-def _up(value: int, multiple: int) -> int:
+def round_up(value: int, multiple: int) -> int:
+    """The least multiple that is no less than ``value``."""
     return -(-value // multiple) * multiple
 
 
@@ -139,11 +111,13 @@ class _Axis:
         self.length = length
         self.multiple = network.multiple
         self.margin, blend = (WIDE_MARGIN, WIDE_BLEND) if network.radius is None else (network.radius, BLEND)
-        self.overlap = _up(2 * self.margin + blend, network.multiple)
+        self.overlap = round_up(2 * self.margin + blend, network.multiple)
         self.shared = self.overlap - 2 * self.margin
-        self.whole = _up(max(length, network.minimum), network.multiple)
+        self.whole = round_up(max(length, network.minimum), network.multiple)
         # no pixel may belong to three tiles
-        self.smallest = max(_up(network.minimum, network.multiple), _up(self.shared, network.multiple) + self.overlap)
+        self.smallest = max(
+            round_up(network.minimum, network.multiple), round_up(self.shared, network.multiple) + self.overlap
+        )
 
     def count(self, side: int) -> int:
         """How many tiles of this side are needed."""
@@ -153,7 +127,7 @@ class _Axis:
         """The least side of which so many are enough."""
         if count == 1:
             return self.whole
-        return max(self.smallest, _up(-(-(self.length - self.overlap) // count), self.multiple) + self.overlap)
+        return max(self.smallest, round_up(-(-(self.length - self.overlap) // count), self.multiple) + self.overlap)
 
     def spans(self, side: int) -> tuple[Span, ...]:
         """The tiles of this side; the last one ends where the picture does."""
@@ -186,7 +160,7 @@ def lay_out(network: Network, height: int, width: int, *, tile: Tile = "auto", l
         tile: ``auto`` cuts so that the least is computed while a tile has at most ``limit`` pixels; a number cuts into
             tiles of that side (enlarged where overlaps need it); ``off`` does not cut.
         limit: pixels, or None for no limit. Where not even the smallest tile fits, it is taken all the same: look at
-            the plan's ``pixels``.
+            the tiling's ``pixels``.
     """
     down, across = _Axis(height, network), _Axis(width, network)
     if tile == "off" or (tile == "auto" and limit is None):
@@ -194,7 +168,7 @@ def lay_out(network: Network, height: int, width: int, *, tile: Tile = "auto", l
     elif tile == "auto":
         sides = _sides(down, across, limit or 0)
     else:
-        side = _up(tile, network.multiple)
+        side = round_up(tile, network.multiple)
         sides = min(down.whole, max(side, down.smallest)), min(across.whole, max(side, across.smallest))
     return Tiling(down.spans(sides[0]), across.spans(sides[1]), sides[0] * sides[1])
 
@@ -257,59 +231,3 @@ def _joined(made: Tensor, axis: int, span: Span, before: Tensor | None) -> tuple
             axis,
         )
     return made, after
-
-
-def bytes_per_pixel(network: Network, channels: int, device: torch.device | None = None) -> float:
-    """The most memory a forward holds at once, per pixel of its input: a count, the same on every machine.
-
-    Counted over the storages alive after each operation of a small forward, input and output included, weights not. A
-    convolution outside the channels-last layout needs room for reordered copies of its input and output besides.
-    """
-    side = _up(max(PROBE, network.minimum), network.multiple)
-    # not only without gradients: convolutions are then seen as such, not as what they are made of
-    count = _Count()
-    with torch.inference_mode(), count:
-        x = torch.zeros(1, channels, side, side, device=device)
-        made = network(x)
-    # what surrounds the forward: rounding in double precision where the tile is finished
-    return max(count.most / (side * side), 4.0 * channels + 28 * made.shape[1])
-
-
-class _Count(TorchDispatchMode):
-    """Counts the bytes of storages that operations make, while they are alive."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
-        self.most = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Without this the first count would import torch's compiler, 1.4 s and 100 MB for nothing."""
-        return False
-
-    def add(self, value: Tensor) -> None:
-        storage = value.untyped_storage()
-        known = (StorageWeakRef(storage), storage.nbytes())  # type: ignore[no-untyped-call]
-        self.alive.setdefault(storage._cdata, known)
-
-    def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        made = func(*args, **(kwargs or {}))
-        self.alive = {key: value for key, value in self.alive.items() if not value[0].expired()}  # type: ignore[no-untyped-call]
-        for value in made if isinstance(made, list | tuple) else (made,):
-            if isinstance(value, Tensor):
-                self.add(value)
-        total = sum(size for _, size in self.alive.values())
-        if func.__name__.startswith("conv") and args[1].ndim == 4 and args[1].is_contiguous():
-            # measured of oneDNN, operation by operation
-            given, taken = _blocked(args[0]), _blocked(made)
-            total += max(given, 2 * taken) if "transpose" in func.__name__ else given + taken
-        self.most = max(self.most, total)
-        return made
-
-
-def _blocked(x: Tensor) -> int:
-    """Bytes of a copy whose channels come in blocks of 16."""
-    return int(x.numel() // x.shape[1] * _up(x.shape[1], 16) * x.element_size())

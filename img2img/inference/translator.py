@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -15,9 +14,11 @@ from torch import Tensor, nn
 
 from img2img.compute.memory import give_back_freed_memory
 from img2img.compute.precision import Precision
+from img2img.compute.random import NamedRandom
 from img2img.errors import RunError, UserError
 from img2img.images import (
     Picture,
+    Pixels,
     from_array,
     from_pil,
     joined,
@@ -25,60 +26,22 @@ from img2img.images import (
     to_pixels,
     to_tensor,
 )
-from img2img.inference.tiles import Tile, Tiling, amount, bytes_per_pixel, lay_out, stream
+from img2img.inference.budget import SMALL, Budget, bytes_per_pixel
+from img2img.inference.generator import WithinFlow, result_of
+from img2img.inference.statistics import as_results_are_made
+from img2img.inference.tiles import Tile, Tiling, lay_out, stream
 from img2img.randomness import stable_seed
-from img2img.recipes.method import Inference, Method
+from img2img.recipes.method import Method
 from img2img.types import Batch, Flow
 from img2img.weights.header import Shape
 
-# what Python, torch, the libraries and the slack of the allocator take, measured at 260 to 450 MB
-PROGRAM = 400_000_000
-
-MEMORY = 1_500_000_000
-
-# what decoding or encoding takes at most, in bytes a pixel of 8-bit colour
-CODEC = 16
-
-# what is left for a forward must be this at least, in bytes
-LEAST = 50_000_000
-
-# pixels of pictures whose forward may not be looked at before: small enough for any network that is not enormous
-SMALL = 1 << 18
-
-NORMS = (nn.modules.batchnorm._NormBase,)
-
-DROPOUTS = (nn.modules.dropout._DropoutNd,)
+# the scene whose random numbers results are made with
+SCENE = "results"
 
 _Take = Callable[[slice, slice, slice], Tensor]
-
 _Put = Callable[[slice, slice, slice, Tensor], None]
 
 Image_ = TypeVar("Image_", Image.Image, "np.ndarray[Any, Any]", Tensor)
-
-
-@contextmanager
-def as_results_are_made(network: nn.Module, inference: Inference) -> Iterator[None]:
-    """Within, ``network`` normalises and drops out as its config says for results; no buffer moves."""
-    modules = list(network.modules())
-    before = [module.training for module in modules]
-    tracking = [module for module in modules if isinstance(module, NORMS) and module.track_running_stats]
-    network.eval()
-    try:
-        for module in modules:
-            if isinstance(module, DROPOUTS):
-                module.training = inference.dropout
-            elif isinstance(module, NORMS) and inference.norm == "batch":
-                module.training = True
-        if inference.norm == "batch":
-            for module in tracking:
-                module.track_running_stats = False
-        with torch.inference_mode():
-            yield
-    finally:
-        for module in tracking:
-            module.track_running_stats = True
-        for module, training in zip(modules, before, strict=True):
-            module.training = training
 
 
 class Translator:
@@ -91,7 +54,6 @@ class Translator:
         memory: bytes that the whole process may take (on a GPU: the device's bytes for this network), which decide how
             large tiles are. By default 1.5 GB, or more where a picture's own pixels need it; ``tile: off`` and a side
             are then taken as they are. On a GPU three quarters of what is free.
-
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -119,7 +81,6 @@ class Translator:
         self.device = device
         self.precision = Precision(precision, device)
         self.tile: Tile = tile
-        self.memory = memory
         self.seed = seed
         self.fill = tuple(fill)
         self.tiled = 0  # pictures taken in tiles
@@ -132,18 +93,7 @@ class Translator:
                 f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch) and "
                 f"cannot be used in tiles; leave --tile out"
             )
-        values = [*network.parameters(), *network.buffers()]
-        weights = sum(value.numel() * value.element_size() for value in values)
-        self._fixed = weights if device.type == "cuda" else PROGRAM + weights
-        # of the memory; the rest is for pictures read ahead and written behind
-        self._share = 1.0 if device.type == "cuda" else 7 / 8
-        # while weights are loaded they are there twice
-        least = max(self._total(LEAST), self._fixed + weights)
-        if memory is not None and memory < least:
-            raise UserError(
-                f"--memory {amount(memory)}: the program and these weights alone take {amount(self._fixed)}; "
-                f"give at least {amount(least)}"
-            )
+        self.budget = Budget(network, device, memory)
 
     @property
     def needs_mask(self) -> bool:
@@ -176,8 +126,8 @@ class Translator:
         if isinstance(source, Image.Image):
             return to_pil(self.picture(from_pil(source), None if mask is None else from_pil(mask), sample))
         if isinstance(source, np.ndarray):
-            made = self.picture(from_array(source), None if mask is None else from_array(mask), sample)
-            return joined(made).reshape(source.shape)
+            result = self.picture(from_array(source), None if mask is None else from_array(mask), sample)
+            return joined(result).reshape(source.shape)
         if isinstance(source, Tensor):
             return self._values(source, mask, sample)
         raise UserError(f"a PIL image, an array or a tensor is needed, got {type(source).__name__}")
@@ -209,8 +159,8 @@ class Translator:
             raise UserError(f"the mask beside a tensor {shape} must be {wanted}, got {tuple(mask.shape)}")
         batch = source.detach().float().reshape(-1, *shape[-3:])
         hole = None if mask is None else mask.detach().float().reshape(-1, *wanted[-3:])
-        made = finite(self.tensor(batch, hole, sample))
-        return made.reshape(*shape[:-3], *made.shape[1:]).to(source)
+        results = finite(self.tensor(batch, hole, sample))
+        return results.reshape(*shape[:-3], *results.shape[1:]).to(source)
 
     def tensor(self, source: Tensor, mask: Tensor | None = None, sample: int = 0) -> Tensor:
         """(N, C, H, W) in [-1, 1] of any size -> the result of the same size, float32 on the CPU, clipped to [-1, 1].
@@ -223,26 +173,27 @@ class Translator:
             UserError: the mask is missing or not wanted; these weights make pictures from noise.
         """
         self._check_mask(mask is not None)
-        made: Tensor | None = None
+        results: Tensor | None = None
 
-        def take(pictures: slice, rows: slice, columns: slice) -> Tensor:
-            part = source[pictures, :, rows, columns]
-            return part if mask is None else torch.cat([part, mask[pictures, :, rows, columns]], dim=1)
+        def take(part: slice, rows: slice, columns: slice) -> Tensor:
+            pixels = source[part, :, rows, columns]
+            return pixels if mask is None else torch.cat([pixels, mask[part, :, rows, columns]], dim=1)
 
-        def put(pictures: slice, rows: slice, columns: slice, part: Tensor) -> None:
-            nonlocal made
-            if made is None:
+        def put(part: slice, rows: slice, columns: slice, result: Tensor) -> None:
+            nonlocal results
+            if results is None:
                 # a tensor like any other for whoever gets it, also for training
                 with torch.inference_mode(False):
-                    made = torch.empty(len(source), part.shape[1], *source.shape[2:])
-            made[pictures, :, rows, columns] = part.clamp(-1, 1)
+                    results = torch.empty(len(source), result.shape[1], *source.shape[2:])
+            results[part, :, rows, columns] = result.clamp(-1, 1)
 
         channels = source.shape[1] + (0 if mask is None else 1)
         held = 2 * 4 * source[0].numel() if len(source) else 0
-        self._translate((len(source), channels, *source.shape[2:]), held, take, put, sample)
-        if made is None:
+        shape = (len(source), channels, *source.shape[2:])
+        self._translate(shape, held, take, put, sample, masked=mask is not None)
+        if results is None:
             raise UserError(f"there is nothing to translate in a tensor {tuple(source.shape)}")
-        return made
+        return results
 
     def _check_mask(self, given: bool) -> None:
         if self.flow.from_noise:
@@ -252,44 +203,42 @@ class Translator:
         if given and not self.takes_mask:
             raise UserError("these weights do not fill holes: leave the mask out")
 
-    def _translate(self, shape: tuple[int, ...], held: int, take: _Take, put: _Put, sample: int) -> None:
+    def _translate(
+        self, shape: tuple[int, ...], held: int, take: _Take, put: _Put, sample: int, *, masked: bool
+    ) -> None:
         """``shape`` (N, C, H, W) of inputs through the network, in tiles and so many at once as memory allows.
 
-        Beside the forward ``held`` bytes are taken by each picture and its result.
+        With ``masked`` the last of the C channels is the mask. Beside the forward ``held`` bytes are taken by each
+        picture and its result.
         """
-        count, channels, height, width = shape
-        network = _Flowing(self.flow, self.network, self.fill, self.shape.source)
+        count = shape[0]
+        network = WithinFlow(self.flow, self.network, self.fill, masked)
         devices = [self.device] if self.device.type == "cuda" else []
         with (
             torch.random.fork_rng(devices=devices),
             as_results_are_made(self.network, self.inference),
             self.precision.autocast(),
         ):
-            # by what one picture takes: its neighbours must not show in how it is cut
-            cut, limit = self._plan(network, channels, height, width, held)
-            together = 1 if self.alone or cut.tiles > 1 else count
-            if limit is not None and together > 1:
-                others = int((count - 1) * self._beside(held) / self._per_pixel.get(channels, 1.0))
-                together = max(1, (limit - others) // cut.pixels)
+            tiling, together = self._cut(network, shape, held)
             ready = 0
             for first in range(0, count, together):
-                some = slice(first, min(count, first + together))
+                part = slice(first, min(count, first + together))
 
-                def tile(top: int, bottom: int, left: int, right: int, some: slice = some) -> Tensor:
-                    if cut.tiles > 1:
+                def tile(top: int, bottom: int, left: int, right: int, part: slice = part) -> Tensor:
+                    if tiling.tiles > 1:
                         give_back_freed_memory()
-                    return take(some, slice(top, bottom), slice(left, right)).to(self.device)
+                    return take(part, slice(top, bottom), slice(left, right)).to(self.device)
 
-                def finished(top: int, left: int, part: Tensor, some: slice = some) -> None:
+                def finished(top: int, left: int, result: Tensor, part: slice = part) -> None:
                     nonlocal ready
-                    put(some, slice(top, top + part.shape[2]), slice(left, left + part.shape[3]), part)
+                    put(part, slice(top, top + result.shape[2]), slice(left, left + result.shape[3]), result)
                     ready += 1
-                    if self.on_tile is not None and cut.tiles > 1:
-                        self.on_tile(ready, count * cut.tiles)
+                    if self.on_tile is not None and tiling.tiles > 1:
+                        self.on_tile(ready, count * tiling.tiles)
 
-                torch.manual_seed(stable_seed(self.seed, "results", sample))
-                stream(network, cut, tile, finished)
-        if cut.tiles > 1:
+                torch.manual_seed(stable_seed(self.seed, SCENE, sample))
+                stream(network, tiling, tile, finished)
+        if tiling.tiles > 1:
             self.tiled += count
             self.differing += count if network.radius is None else 0
 
@@ -298,74 +247,40 @@ class Translator:
         """Whether pictures must go one by one, for else their neighbours would show in their results."""
         return self.inference.norm == "batch" or self.inference.dropout
 
-    def _plan(self, network: _Flowing, channels: int, height: int, width: int, held: int) -> tuple[Tiling, int | None]:
-        """The tiles of a picture and how many pixels may be in a forward (None: any number)."""
-        whole_only = self.inference.norm == "batch"
-        tile: Tile = "off" if whole_only else self.tile
-        limit: int | None = None
-        if self.memory is not None or self.tile == "auto":
-            limit = SMALL
-            if self.memory is not None or lay_out(network, height, width, tile="off").pixels > SMALL:
-                if channels not in self._per_pixel:
-                    self._per_pixel[channels] = bytes_per_pixel(network, channels, self.device)
-                room = self._allowed(held) * self._share - self._fixed - self._beside(held)
-                limit = max(1, int(room / self._per_pixel[channels]))
-        cut = lay_out(network, height, width, tile=tile, limit=limit)
-        if limit is not None and cut.pixels > limit:
-            need = amount(self._total(self._beside(held) + cut.pixels * self._per_pixel[channels]))
-            raise UserError(f"{width}x{height} px need {need} of memory {self._too_much(need, held)}")
-        return cut, limit
-
-    def _beside(self, held: float) -> float:
-        """What of the memory is taken by pictures and results, which on a GPU lie elsewhere."""
-        return 0.0 if self.device.type == "cuda" else held
-
-    def _too_much(self, need: str, held: float) -> str:
-        """How much that is more than allowed, and the ways out."""
-        default = self.memory is None
-        how, way_out = "even in the smallest tiles", ""
-        if self.inference.norm == "batch":
-            how = "at once: weights that normalise by the whole picture (norm: batch) cannot be used in tiles"
-            way_out = " or --tile off" if default else ""
-        elif self.tile != "auto":
-            how = "at once" if self.tile == "off" else f"in tiles of {self.tile} px"
-            way_out = " or leave --tile out"
-        allowed = f"{amount(self._allowed(held))}{' by default' if default else ''}"
-        return f"{how}; --memory allows {allowed}: give --memory {need}{way_out}"
-
-    def _total(self, used: float) -> float:
-        """The memory to allow so that ``used`` bytes fit."""
-        return (self._fixed + used) / self._share
-
-    def _allowed(self, held: float) -> float:
-        """The memory to keep to for a picture that takes ``held`` bytes with its result."""
-        if self.memory is not None:
-            return self.memory
-        if self.device.type == "cuda":
-            # what torch keeps of what it has freed is free for us, or the second picture would have less than the first
-            kept = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
-            return self._fixed + 0.75 * (torch.cuda.mem_get_info(self.device)[0] + kept)
-        return max(MEMORY, self._total(CODEC / 6 * held))
-
-    @property
-    def ahead(self) -> int:
-        """Bytes that pictures read ahead and written behind may take, beside the one in work."""
-        return (self.memory if self.memory is not None and self.device.type == "cpu" else MEMORY) // 8
-
-    def admit(self, width: int, height: int, codec: int = CODEC) -> None:
-        """Refuse a picture whose reading and writing alone, of ``codec`` bytes a pixel, exceed the memory given.
+    def _cut(self, network: WithinFlow, shape: tuple[int, ...], held: int) -> tuple[Tiling, int]:
+        """The tiles of each picture, and how many pictures may go through the network together.
 
         Raises:
-            UserError: they do.
+            UserError: no tiling keeps to the memory.
         """
-        need = self._total(codec * width * height)
-        if self.memory is not None and self.device.type == "cpu" and need > self.memory:
-            raise UserError(
-                f"{width}x{height} px need {amount(need)} of memory to be read and written; --memory allows "
-                f"{amount(self.memory)}: give --memory {amount(need)}"
-            )
+        count, channels, height, width = shape
+        # by what one picture takes: its neighbours must not show in how it is cut
+        limit = self._limit(network, channels, height, width, held)
+        whole_only = self.inference.norm == "batch"
+        tiling = lay_out(network, height, width, tile="off" if whole_only else self.tile, limit=limit)
+        if limit is not None and tiling.pixels > limit:
+            used = tiling.pixels * self._bytes_per_pixel(network, channels)
+            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=whole_only)
+        together = 1 if self.alone or tiling.tiles > 1 else count
+        if limit is not None and together > 1:
+            others = int((count - 1) * self.budget.beside(held) / self._per_pixel.get(channels, 1.0))
+            together = max(1, (limit - others) // tiling.pixels)
+        return tiling, together
 
-    def pixels(self, source: np.ndarray[Any, Any], mask: np.ndarray[Any, Any] | None = None) -> np.ndarray[Any, Any]:
+    def _limit(self, network: WithinFlow, channels: int, height: int, width: int, held: int) -> int | None:
+        """How many pixels may be in a forward; None: any number."""
+        if self.budget.memory is None and self.tile != "auto":
+            return None
+        if self.budget.memory is None and lay_out(network, height, width, tile="off").pixels <= SMALL:
+            return SMALL
+        return self.budget.pixels(held, self._bytes_per_pixel(network, channels))
+
+    def _bytes_per_pixel(self, network: WithinFlow, channels: int) -> float:
+        if channels not in self._per_pixel:
+            self._per_pixel[channels] = bytes_per_pixel(network, channels, self.device)
+        return self._per_pixel[channels]
+
+    def pixels(self, source: Pixels, mask: Pixels | None = None) -> Pixels:
         """(H, W, 3) uint8 -> (H, W, 3) uint8; ``mask`` (H, W) or (H, W, 1), non-zero inside the hole.
 
         A mask that the flow does not look at is left aside: a set for in-painting has them for every method.
@@ -395,40 +310,45 @@ class Translator:
             UserError: as `picture`, or shapes that differ.
             RunError: the network gave values that are no numbers.
         """
-        shape, depth = pictures[0].pixels.shape, pictures[0].pixels.dtype
-        height, width, channels = shape
         holes = [mask for mask in masks or () if mask is not None]
-        self._check_mask(bool(holes))
-        if any(picture.pixels.shape != shape or picture.pixels.dtype != depth for picture in pictures):
-            raise UserError("pictures that are translated together must have one shape and depth")
-        for hole in holes:
-            if hole.pixels.shape[:2] != shape[:2]:
-                raise UserError(
-                    f"the mask is {hole.pixels.shape[1]}x{hole.pixels.shape[0]}, the picture {width}x{height}"
-                )
+        self._check_pictures(pictures, holes)
+        depth = pictures[0].pixels.dtype
+        height, width, channels = pictures[0].pixels.shape
         grey = channels == 1 and self.shape.source == 3
-        made: list[np.ndarray[Any, Any]] = []
+        results: list[Pixels] = []
 
-        def take(some: slice, rows: slice, columns: slice) -> Tensor:
-            part = torch.cat([to_tensor(picture.pixels[rows, columns]) for picture in pictures[some]])
-            part = part.expand(-1, 3, -1, -1) if grey else part
+        def take(part: slice, rows: slice, columns: slice) -> Tensor:
+            source = torch.cat([to_tensor(picture.pixels[rows, columns]) for picture in pictures[part]])
+            source = source.expand(-1, 3, -1, -1) if grey else source
             if not holes:
-                return part
-            inside = [to_tensor(hole.pixels[rows, columns]).mean(1, keepdim=True) > 0 for hole in holes[some]]
-            return torch.cat([part, torch.cat(inside).float()], dim=1)
+                return source
+            inside = [to_tensor(hole.pixels[rows, columns]).mean(1, keepdim=True) > 0 for hole in holes[part]]
+            return torch.cat([source, torch.cat(inside).float()], dim=1)
 
-        def put(some: slice, rows: slice, columns: slice, part: Tensor) -> None:
-            part = finite(part)
-            part = part.mean(1, keepdim=True) if grey and part.shape[1] == 3 else part
-            while len(made) < len(pictures):
-                made.append(np.empty((height, width, part.shape[1]), depth))
-            for place in range(len(part)):
-                made[some.start + place][rows, columns] = to_pixels(part[place : place + 1], depth)
+        def put(part: slice, rows: slice, columns: slice, result: Tensor) -> None:
+            result = finite(result)
+            result = result.mean(1, keepdim=True) if grey and result.shape[1] == 3 else result
+            while len(results) < len(pictures):
+                results.append(np.empty((height, width, result.shape[1]), depth))
+            for row in range(len(result)):
+                results[part.start + row][rows, columns] = to_pixels(result[row : row + 1], depth)
 
         seen = (3 if grey else channels) + bool(holes)
         held = 2 * pictures[0].pixels.nbytes
-        self._translate((len(pictures), seen, height, width), held, take, put, sample)
-        return [replace(picture, pixels=pixels) for picture, pixels in zip(pictures, made, strict=True)]
+        self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
+        return [replace(picture, pixels=pixels) for picture, pixels in zip(pictures, results, strict=True)]
+
+    def _check_pictures(self, pictures: Sequence[Picture], holes: Sequence[Picture]) -> None:
+        self._check_mask(bool(holes))
+        first = pictures[0].pixels
+        if any(picture.pixels.shape != first.shape or picture.pixels.dtype != first.dtype for picture in pictures):
+            raise UserError("pictures that are translated together must have one shape and depth")
+        height, width, _ = first.shape
+        for hole in holes:
+            if hole.pixels.shape[:2] != (height, width):
+                raise UserError(
+                    f"the mask is {hole.pixels.shape[1]}x{hole.pixels.shape[0]}, the picture {width}x{height}"
+                )
 
     def samples(self, count: int, start: int = 0) -> Tensor:
         """``count`` results from noise (noise flow): a function of the seed and the number of each sample.
@@ -437,15 +357,21 @@ class Translator:
             UserError: the flow does not start from noise.
             RunError: the network gave values that are no numbers.
         """
+        draw = NamedRandom(self.seed, 0, SCENE, start, start + count, torch.device("cpu"))
+        return self.generate(self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw))
+
+    def generate(self, batch: Batch) -> Tensor:
+        """What the flow makes of ``batch`` as it prepared it, in one forward: float32 on the CPU, not clipped.
+
+        Raises:
+            UserError: the flow does not start from noise.
+            RunError: the network gave values that are no numbers.
+        """
         if not self.flow.from_noise:
             raise UserError("these weights translate pictures: give --input")
-        from img2img.compute.random import NamedRandom
-
-        draws = NamedRandom(self.seed, 0, "results", start, start + count, torch.device("cpu"))
-        batch = self.flow.prepare(Batch(index=torch.arange(count)), draws)
         with as_results_are_made(self.network, self.inference), self.precision.autocast():
-            made = self.flow.images({self.flow.networks[0]: self.network}, batch.map(lambda t: t.to(self.device)))
-        return finite(made["fake"]).float().cpu()
+            result = result_of(self.flow, self.network, batch.map(lambda values: values.to(self.device)))
+        return finite(result).float().cpu()
 
 
 def finite(values: Tensor) -> Tensor:
@@ -458,31 +384,3 @@ def finite(values: Tensor) -> Tensor:
     if not bool(torch.isfinite(values.sum(dtype=torch.float32))):
         raise RunError("the network gave values that are no numbers: its training diverged, or --precision is too low")
     return values
-
-
-class _Flowing(nn.Module):
-    """A generator within its flow, as something that maps one tensor (source, mask beside it) to another."""
-
-    def __init__(self, flow: Flow, network: nn.Module, fill: Sequence[int], channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-        self.fill = [level / 127.5 - 1 for level in fill]
-        self.flow = flow
-        self.network = network
-        self.multiple: int = int(getattr(network, "multiple", 1))
-        self.minimum: int = int(getattr(network, "minimum", 1))
-        radius = getattr(network, "radius", None)
-        self.radius: int | None = None if radius is None else int(radius)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.shape[1] == self.channels:
-            made: Tensor = self.network(x)
-            return made
-        source, mask = x[:, :-1], x[:, -1:]
-        if self.fill:
-            source = torch.where(mask > 0, source.new_tensor(self.fill).view(1, -1, 1, 1), source)
-        if not self.flow.needs_mask:
-            made = self.network(source)
-            return made
-        images = self.flow.images({self.flow.networks[0]: self.network}, Batch(source=source, mask=mask))
-        return images["fake"]

@@ -259,7 +259,7 @@ def test_videos_are_refused_with_advice(run, photos, tmp_path, capsys):
     ],
 )  # fmt: skip
 def test_what_is_told_at_the_end(summary, expected):
-    assert told(summary, Path("dry"), 9) == expected
+    assert told(summary, "dry", 9) == expected
 
 
 def test_a_broken_off_batch_goes_on_where_it_was(run, tmp_path, capsys):
@@ -387,3 +387,115 @@ def test_weights_that_may_not_be_read(run, photos, tmp_path, capsys, monkeypatch
     monkeypatch.setattr("img2img.weights.file.safe_open", refused)
     assert infer(run, photos, tmp_path / "dry") == 2
     assert "Permission denied" in capsys.readouterr().err
+
+
+# a file
+
+
+def test_a_picture_becomes_the_file_that_is_named(run, photos, tmp_path, capsys):
+    before = tree(photos)
+    assert infer(run, photos / "a.png", tmp_path / "new/other.jpg") == 0
+    assert sorted(tree(tmp_path / "new")) == ["other.jpg"]
+    assert Image.open(tmp_path / "new/other.jpg").format == "JPEG"
+    said = capsys.readouterr().err
+    assert f"1 picture written to {tmp_path / 'new/other.jpg'} in " in said
+    assert "note:" not in said
+    assert infer(run, photos / "a.png", tmp_path / "folder") == 0
+    assert infer(run, photos / "a.png", tmp_path / "same.png") == 0
+    assert (tmp_path / "same.png").read_bytes() == (tmp_path / "folder/a.png").read_bytes()
+    assert tree(photos) == before
+
+
+def test_a_file_has_the_format_of_its_ending(run, tmp_path, capsys):
+    """Also where the input's ending is the same and lies."""
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(picture(0)).save(tmp_path / "photos/a.jpg", "PNG")
+    assert infer(run, tmp_path / "photos/a.jpg", tmp_path / "b.jpg") == 0
+    assert Image.open(tmp_path / "b.jpg").format == "JPEG"
+    save(tmp_path / "photos/c.gif", picture(1))
+    assert infer(run, tmp_path / "photos/c.gif", tmp_path / "c.png", "--format", "png") == 0
+    assert Image.open(tmp_path / "c.png").format == "PNG"
+    assert "GIF cannot be written" not in capsys.readouterr().err
+    assert infer(run, tmp_path / "photos/c.gif", tmp_path / "d.png", "--format", "webp") == 2
+    assert "--format webp: --output" in capsys.readouterr().err
+    assert infer(run, tmp_path / "photos/c.gif", tmp_path / "c.gif") == 2
+    assert "cannot write this kind of file" in capsys.readouterr().err
+    assert sorted(tree(tmp_path)) == ["b.jpg", "c.png", "photos/a.jpg", "photos/c.gif"]
+
+
+def test_a_file_that_is_there_is_kept_unless_told(run, photos, tmp_path, capsys):
+    (tmp_path / "other.png").write_text("mine")
+    assert infer(run, photos / "a.png", tmp_path / "other.png") == 0
+    assert "1 already there (--overwrite makes them again)" in capsys.readouterr().err
+    assert (tmp_path / "other.png").read_text() == "mine"
+    assert infer(run, photos / "a.png", tmp_path / "other.png", "--overwrite") == 0
+    assert Image.open(tmp_path / "other.png").size == (64, 48)
+
+
+def test_the_input_is_never_the_output(run, photos, capsys):
+    before = tree(photos)
+    for more in ((), ("--overwrite",), ("--overwrite", "--compare")):
+        assert infer(run, photos / "a.png", photos / "a.png", *more) == 2
+        assert "would replace it" in capsys.readouterr().err
+    assert tree(photos) == before
+    assert infer(run, photos / "a.png", photos / "a_dry.png") == 0
+    assert {name: data for name, data in tree(photos).items() if name != "a_dry.png"} == before
+
+
+def test_a_folder_becomes_no_file(run, photos, tmp_path, capsys):
+    assert infer(run, photos, tmp_path / "dry.png") == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f"--input {photos} is a folder; name a folder")
+    assert not (tmp_path / "dry.png").exists()
+    (tmp_path / "dry.png").mkdir()
+    assert infer(run, photos, tmp_path / "dry.png") == 0
+    assert infer(run, photos / "a.png", tmp_path / "dry.png", "--overwrite") == 0
+    assert sorted(tree(tmp_path / "dry.png")) == ["a.png", "c.png", "day/b.jpg", "day/b.png"]
+
+
+def test_a_file_beside_its_comparison(run, photos, tmp_path):
+    assert infer(run, photos / "a.png", tmp_path / "dry/other.jpg", "--compare") == 0
+    assert sorted(tree(tmp_path / "dry")) == ["compare/other.png", "other.jpg"]
+
+
+def test_several_samples_of_a_file(photos, tmp_path, capsys):
+    weights = weights_file(tmp_path / "w.safetensors", "pix2pix")
+    assert infer(weights, photos / "a.png", tmp_path / "dry/other.png", "--samples", "2", "--compare") == 0
+    assert sorted(tree(tmp_path / "dry")) == [
+        "compare/other_0.png", "compare/other_1.png", "other_0.png", "other_1.png"
+    ]  # fmt: skip
+    said = capsys.readouterr().err
+    assert f"2 pictures written to {tmp_path / 'dry/other_0.png'}, {tmp_path / 'dry/other_1.png'} in " in said
+
+
+def test_noise_goes_to_a_folder(tmp_path, capsys):
+    weights = weights_file(tmp_path / "w.safetensors", "nsgan", "images")
+    words = ["infer", "--weights", str(weights), "--output", str(tmp_path / "made.png")]
+    assert main(words) == 2
+    assert "names a file; results from noise go to a folder" in capsys.readouterr().err
+    assert not (tmp_path / "made.png").exists()
+
+
+def test_failures_are_told_in_the_order_in_which_people_count(run, tmp_path, capsys):
+    for number in (10, 9, 2, 1):
+        save(tmp_path / f"photos/{number}.png", picture(number))
+        (tmp_path / f"photos/shot{number}.png").write_bytes(b"")
+    assert infer(run, tmp_path / "photos", tmp_path / "dry") == 1
+    failed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("failed: ")]
+    assert [Path(line.split(": ")[1]).name for line in failed] == [f"shot{number}.png" for number in (1, 2, 9, 10)]
+
+
+@pytest.mark.parametrize(("count", "line"), [
+    (1, "the result equals its input in every pixel: these weights change nothing"),
+    (3, "all 3 results equal their inputs in every pixel: these weights change nothing"),
+])  # fmt: skip
+def test_weights_that_change_nothing_are_said(run, tmp_path, capsys, count, line):
+    untrained = weights_file(tmp_path / "w.safetensors")
+    for number in range(count):
+        save(tmp_path / f"photos/{number}.png", picture(number))
+    assert infer(untrained, tmp_path / "photos", tmp_path / "same", "--format", "jpg") == 0
+    said = capsys.readouterr().err
+    assert said.count("these weights change nothing") == 1
+    assert line in said
+    assert infer(run, tmp_path / "photos", tmp_path / "dry") == 0
+    assert infer(untrained, tmp_path / "photos", tmp_path / "same", "--format", "jpg") == 0
+    assert "change nothing" not in capsys.readouterr().err

@@ -14,7 +14,7 @@ from translators import translator
 
 from img2img.errors import UserError
 from img2img.images import find, joined, read, size
-from img2img.inference import output_names, plan, translate_folder
+from img2img.inference import list_jobs, output_names, translate_folder
 
 ODD = odd_files()
 READABLE = [odd for odd in ODD if odd.samples is not None]
@@ -114,8 +114,8 @@ def test_the_script_makes_the_folder_and_the_table(tmp_path):
 def test_a_video_is_refused_alone_and_fails_among_pictures(folder, tmp_path):
     made = translator({"name": "unet", "width": 4})
     with pytest.raises(UserError, match=r"--input .*clip\.mp4: a video: split it \(mkdir frames; ffmpeg -i "):
-        plan(made, folder / "broken/clip.mp4", tmp_path / "out", None, None, 1)
-    jobs = plan(made, folder / "broken", tmp_path / "out", None, None, 1)
+        list_jobs(made, folder / "broken/clip.mp4", tmp_path / "out", None, None, 1)
+    jobs = list_jobs(made, folder / "broken", tmp_path / "out", None, None, 1)
     assert folder / "broken/clip.mp4" in [job.source for job in jobs]
     summary = translate_folder(made, jobs)
     assert summary.done == 0

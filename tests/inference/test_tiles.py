@@ -7,41 +7,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spies import Spy, randomised
 from torch import Tensor, nn
 
 from img2img.errors import UserError
 from img2img.inference.tiles import (
     BLEND,
-    PROBE,
     WIDE_BLEND,
     WIDE_MARGIN,
     Tiling,
-    amount,
-    bytes_per_pixel,
     lay_out,
     padded,
-    parse_amount,
     parse_tile,
     stream,
     whole,
 )
 from img2img.networks import GENERATORS
-
-
-class Spy(nn.Module):
-    """A network that notes what it is given; by default it gives its input back."""
-
-    def __init__(self, inner: nn.Module | None = None, multiple: int = 1, minimum: int = 1, radius: int | None = 0):
-        super().__init__()
-        self.inner = inner or nn.Identity()
-        self.multiple = getattr(inner, "multiple", multiple)
-        self.minimum = getattr(inner, "minimum", minimum)
-        self.radius = getattr(inner, "radius", radius)
-        self.seen: list[tuple[int, int]] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.seen.append((x.shape[2], x.shape[3]))
-        return self.inner(x)
 
 
 def noise(height: int, width: int, seed: int = 0) -> Tensor:
@@ -252,18 +233,6 @@ FROM_NOISE = {"dcgan", "mlp"}
 CASES = [(name, options) for name, choices in FAMILIES.items() for options in choices]
 
 
-def randomised(name: str, **options) -> nn.Module:
-    torch.manual_seed(0)
-    network = GENERATORS[name](**options).build(in_channels=3, out_channels=3, size=None)
-    for part in network.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.kaiming_normal_(part.weight, a=0.2)
-        if isinstance(part, nn.BatchNorm2d) and part.track_running_stats:
-            part.running_mean.normal_(0, 0.3)
-            part.running_var.uniform_(0.5, 2)
-    return network.eval()
-
-
 def test_every_family_is_here():
     assert set(FAMILIES) | FROM_NOISE == set(GENERATORS)
 
@@ -319,63 +288,6 @@ def test_every_picture_of_a_batch_is_tiled_alike():
     assert torch.allclose(together, alone, atol=1e-5)
 
 
-# memory
-
-
-class Holds(nn.Module):
-    """Holds so many copies of its input at once, that of its caller and what it returns included."""
-
-    multiple = minimum = 1
-
-    def __init__(self, copies: int) -> None:
-        super().__init__()
-        self.copies = copies
-
-    def forward(self, x: Tensor) -> Tensor:
-        held = [x + number for number in range(self.copies - 2)]
-        for _ in range(20):
-            x + 1  # freed at once
-        return held[0] * 2
-
-
-@pytest.mark.parametrize("copies", [20, 40])
-def test_memory_is_counted_while_it_is_alive(copies):
-    assert bytes_per_pixel(Holds(copies), 3) == copies * 3 * 4
-
-
-def test_memory_of_known_networks():
-    """Written out from their forwards: what is alive at the widest place, with the input, 4 bytes a value."""
-    idcgan = GENERATORS["idcgan"](width=64).build(in_channels=3, out_channels=3, size=None)
-    idcgan = idcgan.to(memory_format=torch.channels_last).eval()
-    # input 3, two kept for the mirrored layers, the neck, a layer's input, its convolution and its norm
-    assert bytes_per_pixel(idcgan, 3) == 4 * (3 + 5 * 64 + 1)
-    for part in idcgan.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
-            part.weight.data = part.weight.data.contiguous()
-    # another layout needs reordered copies besides
-    assert bytes_per_pixel(idcgan, 3) > 4 * (3 + 5 * 64 + 1) * 1.15
-
-
-def test_memory_is_a_count_not_a_measurement():
-    network = randomised("pan", width=64)
-    assert len({bytes_per_pixel(network, 3) for _ in range(3)}) == 1
-    half = bytes_per_pixel(randomised("pan", width=32), 3)
-    assert 1.5 * half < bytes_per_pixel(network, 3) < 2 * half
-
-
-def test_half_precision_takes_less():
-    network = randomised("idcgan", width=32)
-    full = bytes_per_pixel(network, 3)
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        assert bytes_per_pixel(network, 3) < 0.6 * full
-
-
-def test_counting_takes_little():
-    spy = Spy(multiple=2, minimum=2)
-    bytes_per_pixel(spy, 3)
-    assert spy.seen == [(PROBE, PROBE)]
-
-
 @pytest.mark.parametrize(("text", "tile"), [("auto", "auto"), ("off", "off"), ("16", 16), ("512", 512)])
 def test_parse_tile(text, tile):
     assert parse_tile(text) == tile
@@ -386,23 +298,3 @@ def test_tiles_that_are_refused(text):
     with pytest.raises(UserError) as caught:
         parse_tile(text)
     assert str(caught.value) == f"--tile {text}: use auto, off, or a side of at least 16 px"
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("800M", 800_000_000), ("1.5G", 1_500_000_000), ("2g", 2_000_000_000), ("64k", 64_000), ("1000", 1000), (7, 7)],
-)
-def test_amounts(text, number):
-    assert parse_amount("--memory", text) == number
-
-
-@pytest.mark.parametrize("text", ["", "G", "2T", "1,5G", "-1G", "0", "nan", "inf", "1e400", "two", "2GB"])
-def test_amounts_that_are_refused(text):
-    with pytest.raises(UserError) as caught:
-        parse_amount("--memory", text)
-    assert str(caught.value) == f"--memory {text}: use a number such as 800M or 1.5G"
-
-
-@given(st.integers(1, 10**12))
-def test_amounts_are_told_as_they_are_read_and_never_too_low(size):
-    assert size <= parse_amount("--memory", amount(size)) <= max(1.1 * size, size + 1e6)

@@ -1,0 +1,70 @@
+"""Results from noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from translators import IDCGAN, sources, translator, weights_file
+
+from img2img.errors import RunError, UserError
+from img2img.images import read, to_pixels
+from img2img.inference import list_jobs, load, write_samples
+from img2img.randomness import torch_generator
+
+
+def test_samples_from_noise_are_functions_of_their_number(tmp_path):
+    made = load(weights_file(tmp_path / "w.safetensors", "nsgan", "toy"))
+    eight = made.samples(8)
+    assert eight.shape == (8, 2)
+    assert len({tuple(row) for row in eight.tolist()}) == 8
+    assert torch.allclose(torch.cat([made.samples(3), made.samples(5, start=3)]), eight, atol=1e-6)
+    with pytest.raises(UserError, match="make pictures from noise"):
+        made.tensor(sources(1))
+    with pytest.raises(UserError, match="make pictures from noise"):
+        list_jobs(made, tmp_path, tmp_path / "out", None, None, 1)
+    with pytest.raises(UserError, match="translate pictures"):
+        translator(IDCGAN).samples(1)
+    for values in made.network.parameters():
+        values.data.fill_(float("nan"))
+    with pytest.raises(RunError, match="no numbers"):
+        made.samples(1)
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal"])
+def test_no_number_is_drawn_twice_and_none_is_another(tmp_path, monkeypatch, distribution):
+    """File i is what the rows of one large draw make of row i."""
+    flow = f"{{name: noise, z: 5, distribution: {distribution}}}"
+    made = load(weights_file(tmp_path / "w.safetensors", "nsgan", "images", flow=flow))
+    made.network = Shows()
+    count = 40
+    generator = torch_generator(made.seed, "z", 0, "results")
+    z = torch.rand((count, 5), generator=generator) * 2 - 1
+    if distribution == "normal":
+        z = torch.erfinv(z.clamp(-1 + 1e-6, 1 - 1e-6)) * 2**0.5
+    drawn: list[int] = []
+    rand = torch.rand
+
+    def noted(shape: tuple[int, ...], **how: object) -> torch.Tensor:
+        drawn.append(shape[0])
+        return rand(shape, **how)
+
+    monkeypatch.setattr(torch, "rand", noted)
+    for rank in (1, 0):
+        assert write_samples(made, tmp_path / "made", count, False, rank=rank, world=2) == (count // 2, 0)
+    assert sum(drawn) == 2 * count
+    for number in range(count):
+        levels = read(tmp_path / f"made/{number:04d}.png").pixels
+        assert np.array_equal(levels, to_pixels(z[number].reshape(1, 1, 1, 5), np.uint8))
+    (tmp_path / "made/0007.png").unlink()
+    assert write_samples(made, tmp_path / "made", count, False) == (1, count - 1)
+    assert np.array_equal(read(tmp_path / "made/0007.png").pixels, to_pixels(z[7].reshape(1, 1, 1, 5), np.uint8))
+    monkeypatch.undo()
+    assert torch.equal(made.samples(1, 7).flatten(), z[7])
+
+
+class Shows(torch.nn.Module):
+    """Shows its numbers as a row of grey pixels."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return z[:, None, None, :]
