@@ -35,13 +35,23 @@ def say_if_slow(line: str, *, after_s: float = 3.0, shown: bool = True) -> Itera
 class Reporter:
     """Progress of ``total`` units called ``unit``; quiet where ``shown`` is false (ranks other than 0).
 
-    ``total`` may be set anew where it was not known at first.
+    ``total`` may be set anew where it was not known at first; a ``transient`` bar is gone afterwards.
     """
 
-    def __init__(self, total: int, unit: str, *, done: int = 0, shown: bool = True, every_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        total: int,
+        unit: str,
+        *,
+        done: int = 0,
+        shown: bool = True,
+        every_s: float = 10.0,
+        transient: bool = False,
+    ) -> None:
         self.total, self.unit, self.done, self.first = total, unit, done, done
         self.shown = shown
         self.every_s = every_s
+        self.transient = transient
         self.began = self.last = time.monotonic()
         self.text = ""
         self.bar: Any = None
@@ -59,6 +69,7 @@ class Reporter:
                 TimeRemainingColumn(),
                 TextColumn("{task.fields[text]}"),
                 console=console,
+                transient=self.transient,
             )
             self.bar.start()
             self.task = self.bar.add_task(self.unit, total=self.total, completed=self.done, text="")

@@ -129,7 +129,7 @@ def check_space(run: Run, engine: Engine) -> None:
         )
 
 
-def warnings(engine: Engine, samples: Samples) -> list[str]:
+def cautions(engine: Engine, samples: Samples) -> list[str]:
     """Lines about what can be trained on, but hardly well."""
     if engine.critics is None or len(samples) >= FEW:
         return []

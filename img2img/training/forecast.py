@@ -124,12 +124,10 @@ def measure(
     world = engine.world
     # one more than there are steps: a validation, or what stays undone, since no line is wanted at the end
     count = 2 * len(precisions) + 1
-    line = "measuring before the start: time and memory of a step" + (
-        ", the faster precision" if precisions[1:] else ""
-    )
+    line = f"measuring before the start: {'precision, ' if precisions[1:] else ''}time and memory of a step ..."
     with (
-        say_if_slow(f"{line} ...", shown=world.is_main),
-        Reporter(count, "measurement", shown=world.is_main) as reporter,
+        say_if_slow(line, shown=world.is_main),
+        Reporter(count, "measurement", shown=world.is_main, transient=True) as reporter,
     ):
         with untouched(engine):
             timer = _StepTimer(engine, batches, clock, reporter)

@@ -19,7 +19,7 @@ from img2img.progress import say
 from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
 from img2img.training.build import build_engine, compile_networks, shape_of
-from img2img.training.checks import check_batches, check_place, check_space, warnings
+from img2img.training.checks import cautions, check_batches, check_place, check_space
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
 from img2img.training.loop import Progress, Stop, Trainer
@@ -144,7 +144,7 @@ def _tell(settings: Settings, parts: _Parts) -> None:
     """What is to be said of the data before the start."""
     if parts.engine.world.is_main:
         looked = quick(settings.data, settings.task_name)
-        for line in (*parts.data.notes, *looked, *warnings(parts.engine, parts.data.train)):
+        for line in (*parts.data.notes, *looked, *cautions(parts.engine, parts.data.train)):
             say(line)
 
 

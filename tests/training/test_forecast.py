@@ -115,7 +115,7 @@ def test_a_slow_step_is_measured_less(seconds, rounds, warm_up, expected):
 
 
 @pytest.fixture
-def words(monkeypatch, capsys):
+def words(capsys):
     """Lines on stderr without their time."""
 
     def lines() -> list[str]:
@@ -151,7 +151,7 @@ def test_a_long_measurement_says_what_goes_on_and_how_far_it_is(words, monkeypat
     found = measure(one.engine, batches(one), ["fp32", "bf16"], rounds=50, rehearse=rehearse, clock=clock)
     assert found.seconds_per_validation == 35.0
     assert words() == [
-        "measuring before the start: time and memory of a step, the faster precision ...",
+        "measuring before the start: precision, time and memory of a step ...",
         "measurement 1/5, 40 s left",
         "measurement 2/5, 45 s left",
         "measurement 3/5, 27 s left",
