@@ -31,6 +31,7 @@ from img2img.inference import (
     translate_folder,
 )
 from img2img.inference.tiles import whole
+from img2img.recipes.blueprint import draw_up
 from img2img.recipes.settings import resolve
 from img2img.weights.file import save_weights
 
@@ -66,7 +67,7 @@ def compare(weights: Path | None, photo: Path | None, megapixels: Sequence[int],
 def save_untrained(path: Path) -> None:
     """Weights of the network that de-raining uses by default, as training writes them."""
     settings = resolve("derain", None, None, None, ["train.steps=1"])
-    generators = settings.method.build_generators(3, 3, settings.data.crop)
+    generators = draw_up(settings.method, Shape(source=3, target=3, size=settings.data.crop)).build_generators()
     shape = Shape(source=3, target=3, size=settings.data.crop)
     save_weights(path, generators, header_for(settings.tree, plain(settings.method), shape, 0))
 

@@ -18,6 +18,7 @@ from img2img.compute.distributed import World
 from img2img.compute.memory import keep_freed_memory, peak_bytes
 from img2img.compute.precision import Precision
 from img2img.inference import Shape
+from img2img.recipes.blueprint import draw_up
 from img2img.recipes.settings import Settings, resolve
 from img2img.training.build import build_engine
 from img2img.types import Batch, Verdict
@@ -135,8 +136,8 @@ def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precisio
 def networks(settings: Settings, size: int) -> tuple[nn.Module, nn.Module]:
     """Generator and critic, of the same weights each time."""
     torch.manual_seed(0)
-    generators = settings.method.build_generators(3, 3, size)
-    critics = settings.method.build_critics(3, 3, size)
+    blueprint = draw_up(settings.method, Shape(source=3, target=3, size=size))
+    generators, critics = blueprint.build_generators(), blueprint.build_critics()
     if critics is None:
         raise SystemExit("a method with a critic is needed")
     return generators["generator"].train(), critics["critic"].train()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Literal, Protocol, Self
 
 from torch import Tensor, nn
 
@@ -145,6 +145,7 @@ class Scene(Protocol):
 
 
 Generators = Mapping[str, nn.Module]
+Side = Literal["source", "target"]
 
 
 class Draw(Protocol):
@@ -157,13 +158,18 @@ class Flow(Protocol):
     """How a batch becomes images, and what each critic is shown."""
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        """Names of the generators; the first is the one that translates source to target."""
+    def sides(self) -> Mapping[str, Side]:
+        """Which side of the data each generator makes, by name; the first translates source to target."""
         ...
 
     @property
-    def critics(self) -> tuple[str, ...]:
-        """Names of the critics."""
+    def networks(self) -> tuple[str, ...]:
+        """Names of the generators, in the order of ``sides``."""
+        ...
+
+    @property
+    def conditions(self) -> bool:
+        """Whether a critic can be shown what a picture was made from."""
         ...
 
     @property
@@ -196,12 +202,4 @@ class Flow(Protocol):
 
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
         """What each critic is shown."""
-        ...
-
-    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
-        """(in, out) channels of each of ``networks`` for data of the given channels."""
-        ...
-
-    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
-        """Input channels of each of ``critics``."""
         ...

@@ -13,6 +13,7 @@ from img2img.config import build, plain
 from img2img.inference import Shape, Translator, header_for, translator_of
 from img2img.networks.init import initialize
 from img2img.randomness import torch_generator
+from img2img.recipes.blueprint import draw_up
 from img2img.recipes.method import Method
 from img2img.weights.file import save_weights
 
@@ -27,7 +28,7 @@ def sources(count: int, height: int = 24, width: int = 36) -> torch.Tensor:
 def translator(generator: dict[str, Any], size: int | None = 64, seed: int = 0, **method: Any) -> Translator:
     """A translator of pictures with three channels; its weights are of this seed."""
     made = build(Method, {"generator": generator, "generator_losses": {"l1": 1}, **method}, "test")
-    networks = made.build_generators(3, 3, size)
+    networks = draw_up(made, Shape(source=3, target=3, size=size)).build_generators()
     for network in networks.values():
         initialize(network, "normal", torch_generator(seed, "test"))
     return translator_of(networks, made, Shape(source=3, target=3, size=size), torch.device("cpu"), "fp32")
@@ -50,9 +51,9 @@ def weights_file(path: Path, method: str = "quick", task: str | None = None, see
     settings = small(method, task, **extra)
     size = None if task == "toy" else settings.data.crop
     channels = 2 if task == "toy" else 3
-    networks = settings.method.build_generators(channels, channels, size)
+    shape = Shape(source=channels, target=channels, size=size)
+    networks = draw_up(settings.method, shape).build_generators()
     for network in networks.values():
         initialize(network, settings.train.init, torch_generator(seed, "test"))
-    shape = Shape(source=channels, target=channels, size=size)
     save_weights(path, networks, header_for(settings.tree, plain(settings.method), shape, settings.train.seed))
     return path

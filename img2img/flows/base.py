@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from img2img.config import options
 from img2img.errors import UserError
-from img2img.types import Batch, Draw
+from img2img.types import Batch, Draw, Side
 
 
 def needed(value: Tensor | None, name: str, flow: str) -> Tensor:
@@ -21,12 +23,16 @@ class OneGenerator:
     """The properties of `img2img.types.Flow` for one generator and one critic; a flow states what differs."""
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        return ("generator",)
+    def sides(self) -> Mapping[str, Side]:
+        return {"generator": "target"}
 
     @property
-    def critics(self) -> tuple[str, ...]:
-        return ("critic",)
+    def networks(self) -> tuple[str, ...]:
+        return tuple(self.sides)
+
+    @property
+    def conditions(self) -> bool:
+        return False
 
     @property
     def makes(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.flows.base import OneGenerator, needed
-from img2img.types import Batch, Generators, Match
+from img2img.types import Batch, Generators, Match, Side
 
 
 @options
@@ -26,12 +26,8 @@ class Cycle(OneGenerator):
     ] = True
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        return ("to_target", "to_source")
-
-    @property
-    def critics(self) -> tuple[str, ...]:
-        return ("critic_target", "critic_source")
+    def sides(self) -> Mapping[str, Side]:
+        return {"to_target": "target", "to_source": "source"}
 
     @property
     def makes(self) -> tuple[str, ...]:
@@ -60,9 +56,3 @@ class Cycle(OneGenerator):
             Match("critic_target", target, images["fake"]),
             Match("critic_source", source, images["fake_source"]),
         )
-
-    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
-        return ((source, target), (target, source))
-
-    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
-        return (target, source)

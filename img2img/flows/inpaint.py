@@ -32,6 +32,10 @@ class Inpaint(OneGenerator):
     def needs_mask(self) -> bool:
         return True
 
+    @property
+    def conditions(self) -> bool:
+        return True
+
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         source = needed(batch.source, "source", "inpaint")
         mask = needed(batch.mask, "mask", "inpaint")
@@ -42,9 +46,3 @@ class Inpaint(OneGenerator):
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
         target = needed(batch.target, "target", "inpaint")
         return (Match("critic", target, images["fake"], batch.source if conditional else None),)
-
-    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
-        return ((source + int(self.see_mask), target),)
-
-    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
-        return (target + (source if conditional else 0),)

@@ -45,9 +45,3 @@ class Noise(OneGenerator):
 
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
         return (Match("critic", needed(batch.target, "target", "noise"), images["fake"]),)
-
-    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
-        return ((self.z, target),)
-
-    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
-        return (target,)

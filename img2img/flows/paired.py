@@ -15,15 +15,13 @@ from img2img.types import Batch, Generators, Match
 class Paired(OneGenerator):
     """One generator; the critic is shown the target against the fake (Isola et al. 2017, eq. 1 and 2)."""
 
+    @property
+    def conditions(self) -> bool:
+        return True
+
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
         return {"fake": generators["generator"](needed(batch.source, "source", "paired"))}
 
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
         target = needed(batch.target, "target", "paired")
         return (Match("critic", target, images["fake"], batch.source if conditional else None),)
-
-    def channels(self, source: int, target: int) -> tuple[tuple[int, int], ...]:
-        return ((source, target),)
-
-    def critic_channels(self, source: int, target: int, conditional: bool) -> tuple[int, ...]:
-        return (target + (source if conditional else 0),)

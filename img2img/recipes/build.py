@@ -14,8 +14,10 @@ from img2img.errors import UserError
 from img2img.losses import FITNESS
 from img2img.networks.init import initialize
 from img2img.randomness import torch_generator
+from img2img.recipes.blueprint import draw_up
 from img2img.recipes.checks import check
 from img2img.recipes.method import Method
+from img2img.weights.header import Shape
 
 
 def rules(method: Method) -> Rules:
@@ -44,9 +46,7 @@ def rules(method: Method) -> Rules:
 def build_players(
     method: Method,
     *,
-    source: int,
-    target: int,
-    size: int | None,
+    shape: Shape,
     seed: int,
     init: str,
     world: World,
@@ -55,8 +55,7 @@ def build_players(
     """Parents, critics and pools of a method, initialised from the seed, on the world's device.
 
     Args:
-        source, target: channels of the data's two sides.
-        size: side of the training crop in px; None: vectors or pictures of any size.
+        shape: what the networks are built for.
         init: name of the weights' initialisation.
         scaled: whether the gradients are those of a scaled loss (fp16).
 
@@ -64,13 +63,14 @@ def build_players(
         UserError: an optimiser that fp16 cannot be trained with; networks that cannot be built for these sizes.
     """
     generator_options, critic_options = _optimizers(method, scaled)
+    blueprint = draw_up(method, shape)
     parents = []
     for number in range(method.parents):
-        generators = method.build_generators(source, target, size)
+        generators = blueprint.build_generators()
         _prepare(generators, "generator", number, seed, init, world)
         half_life = method.ema_half_life_images
         parents.append(Player(generators, generator_options, world, ema_half_life_images=half_life, scaled=scaled))
-    networks = method.build_critics(source, target, size)
+    networks = blueprint.build_critics()
     critics = None
     if networks is not None:
         _prepare(networks, "critic", 0, seed, init, world)

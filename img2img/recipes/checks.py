@@ -9,6 +9,7 @@ from img2img.engine.player import OPTIMIZERS
 from img2img.errors import UserError
 from img2img.losses import FITNESS
 from img2img.networks import CRITICS, GENERATORS
+from img2img.recipes.blueprint import by_name
 from img2img.recipes.method import PENALTY_NEEDS, Method, name_of
 from img2img.recipes.terms import needs
 
@@ -19,11 +20,11 @@ def check(method: Method) -> None:
     Raises:
         UserError: naming the keys.
     """
-    critic = _entries(method)
+    critics = _entries(method)
     _losses_have_a_critic(method)
     _flow_gives_what_is_asked(method)
     # a critic without this key is looked at when it is built
-    if method.penalised() and getattr(critic, "norm", None) == "batch":
+    if method.penalised() and any(getattr(critic, "norm", None) == "batch" for critic in critics):
         raise UserError(PENALTY_NEEDS)
     _simultaneous(method)
     _selection(method)
@@ -31,20 +32,26 @@ def check(method: Method) -> None:
     _parents_and_pool(method)
 
 
-def _entries(method: Method) -> Any:
-    """Every name must be in its register, with options that it has; gives the critic's options, or None."""
-    choose(GENERATORS, method.generator_spec()[0], "generator", "generator")
+def _entries(method: Method) -> list[Any]:
+    """Every name must be in its register, with options that it has; gives the critics' options."""
+    flow = method.build_flow()
+    for _, spec, where in by_name(method.generator_spec()[0], flow.networks, "generator"):
+        choose(GENERATORS, spec, "generator", where)
     for player in ("generator", "critic"):
         choose(OPTIMIZERS, getattr(method.optimizers, player), "optimizer", f"optimizers.{player}")
     method.build_schedule()
     method.generator_terms()
     method.critic_terms()
-    method.build_flow()
-    critic = None if method.critic is None else choose(CRITICS, method.critic, "critic", "critic")
+    critics = []
+    if method.critic is not None:
+        # which critics there are is known when the flow has run: here only what is said of each
+        names = () if isinstance(method.critic, str) or "name" in method.critic else tuple(method.critic)
+        specs = by_name(method.critic, names or ("critic",), "critic")
+        critics = [choose(CRITICS, spec, "critic", where) for _, spec, where in specs]
     method.build_games()
     if method.fitness is not None:
         choose(FITNESS, method.fitness, "fitness", "fitness")
-    return critic
+    return critics
 
 
 def _losses_have_a_critic(method: Method) -> None:
@@ -61,7 +68,7 @@ def _losses_have_a_critic(method: Method) -> None:
 
 def _flow_gives_what_is_asked(method: Method) -> None:
     flow, name = method.build_flow(), name_of(method.flow)
-    if method.conditional and flow.critic_channels(1, 1, True) == flow.critic_channels(1, 1, False):
+    if method.conditional and not flow.conditions:
         raise UserError(f"conditional: true has no meaning in flow {name!r}")
     images = {f"image:{image}" for image in flow.makes}
     for term in method.generator_terms():

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
-from torch import nn
 
 from img2img.config import build, choose, options
 from img2img.engine.schedule import SCHEDULES, Schedule
 from img2img.engine.step import Order, Term
-from img2img.errors import UserError
 from img2img.flows import FLOWS
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
-from img2img.networks import CRITICS, GENERATORS
 from img2img.recipes.terms import Weights, terms
 from img2img.types import Flow, Game
 
@@ -124,40 +121,6 @@ class Method:
         tree: dict[str, Any] = {"name": self.generator} if isinstance(self.generator, str) else dict(self.generator)
         inference: dict[str, Any] = tree.pop("inference", {})
         return tree, build(Inference, inference, "generator.inference")
-
-    def build_generators(self, source: int, target: int, size: int | None) -> nn.ModuleDict:
-        """The generators by name for data of the given channels and training crop (uninitialised)."""
-        spec, _ = self.generator_spec()
-        network = choose(GENERATORS, spec, "generator", "generator")
-        flow = self.build_flow()
-        channels = flow.channels(source, target)
-        return nn.ModuleDict(
-            {
-                name: network.build(in_channels=channels_in, out_channels=channels_out, size=size)
-                for name, (channels_in, channels_out) in zip(flow.networks, channels, strict=True)
-            }
-        )
-
-    def build_critics(self, source: int, target: int, size: int | None) -> nn.ModuleDict | None:
-        """The critics by name, or None where the method has none.
-
-        Raises:
-            UserError: a gradient penalty on a critic with batch normalisation.
-        """
-        if self.critic is None:
-            return None
-        network = choose(CRITICS, self.critic, "critic", "critic")
-        flow = self.build_flow()
-        channels = flow.critic_channels(source, target, self.conditional)
-        critics = nn.ModuleDict(
-            {
-                name: network.build(in_channels=channels_in, size=size)
-                for name, channels_in in zip(flow.critics, channels, strict=True)
-            }
-        )
-        if self.penalised() and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in critics.modules()):
-            raise UserError(PENALTY_NEEDS)
-        return critics
 
 
 def name_of(spec: Spec) -> str:

@@ -10,6 +10,7 @@ from torch import nn
 
 from img2img.config import build
 from img2img.errors import UserError
+from img2img.recipes.blueprint import draw_up
 from img2img.recipes.method import Method
 from img2img.weights.file import MISFIT, check_tensors, load_weights, read_header
 from img2img.weights.header import Shape, WeightsHeader
@@ -39,13 +40,14 @@ def load_generators(path: Path) -> SavedGenerators:
         raise UserError(f"{path}: {MISFIT}: the header has no {'shape' if header.method else 'method'}")
     method, shape = build(Method, header.method, str(path)), header.shape
     try:
+        blueprint = draw_up(method, shape)
         with torch.device("meta"):
-            expected = method.build_generators(shape.source, shape.target, shape.size)
+            expected = blueprint.build_generators()
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path}: {MISFIT} ({type(error).__name__})") from error
     check_tensors(path, expected)
-    networks = method.build_generators(shape.source, shape.target, shape.size)
+    networks = blueprint.build_generators()
     networks.load_state_dict(load_weights(path)[1])
     return SavedGenerators(header, method, shape, networks)

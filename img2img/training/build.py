@@ -38,9 +38,7 @@ def build_engine(method: Method, plan: TrainConfig, shape: Shape, world: World, 
     """
     parents, critics, pools = build_players(
         method,
-        source=shape.source,
-        target=shape.target,
-        size=shape.size,
+        shape=shape,
         seed=plan.seed,
         init=plan.init,
         world=world,

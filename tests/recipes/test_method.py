@@ -6,10 +6,13 @@ import pytest
 
 from img2img.config import build
 from img2img.errors import UserError
+from img2img.recipes.blueprint import draw_up
 from img2img.recipes.method import Inference, Method
 from img2img.recipes.settings import resolve
+from img2img.weights.header import Shape
 
 ADVERSARIAL = {"generator_losses": {"adversarial": 1}, "critic_losses": {"adversarial": 1}}
+SHAPE = Shape(source=3, target=3, size=64)
 PLAIN = {"generator": "unet", "critic": "patchgan", **ADVERSARIAL}
 
 
@@ -17,9 +20,9 @@ def test_a_penalty_looks_at_the_critic_itself():
     # PAN's critic has no key for its norm
     method = build(Method, {**PLAIN, "critic": "pan", "critic_losses": {"adversarial": 1, "r1": 5}}, "own.yaml")
     with pytest.raises(UserError, match="batch normalisation"):
-        method.build_critics(3, 3, 64)
+        draw_up(method, SHAPE)
     other = build(Method, {**PLAIN, "critic": "pan"}, "own.yaml")
-    assert other.build_critics(3, 3, 64) is not None
+    assert list(draw_up(other, SHAPE).critics) == ["critic"]
 
 
 def test_results_are_made_as_published():

@@ -9,6 +9,7 @@ from torch import nn
 from conftest import small
 from img2img.compute.distributed import World
 from img2img.inference import Shape
+from img2img.recipes.blueprint import draw_up
 from img2img.training.run_folder import Run
 from img2img.training.validation import Validator
 
@@ -33,7 +34,7 @@ class Pictures:
 
 def validator(count: int, run: Run | None = None, rank: int = 0, size: int = 1, **plan: object):
     settings = small("l1", generator="{name: residual, width: 8}", **plan)
-    networks = settings.method.build_generators(3, 3, None)
+    networks = draw_up(settings.method, Shape(source=3, target=3, size=16)).build_generators()
     world = World(rank=rank, size=size)
     made = Validator(
         Pictures(count), settings.method, settings.train, Shape(source=3, target=3, size=16),

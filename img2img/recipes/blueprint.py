@@ -1,0 +1,143 @@
+"""Which networks a method needs for data of a shape: found by running its flow once without data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from img2img.config import choose
+from img2img.errors import UserError
+from img2img.networks import CRITICS, GENERATORS
+from img2img.networks.base import check_training_shape
+from img2img.recipes.method import PENALTY_NEEDS, Method, Spec
+from img2img.types import Batch, Flow, Match
+from img2img.weights.header import Shape
+
+# samples of the run without data: a batch norm over one value a channel would refuse a single one
+SAMPLES = 2
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What builds each network, by name; ``critics`` is empty where the method has none."""
+
+    generators: Mapping[str, Callable[[], nn.Module]]
+    critics: Mapping[str, Callable[[], nn.Module]]
+
+    def build_generators(self) -> nn.ModuleDict:
+        """New generators, uninitialised, on torch's default device."""
+        return nn.ModuleDict({name: make() for name, make in self.generators.items()})
+
+    def build_critics(self) -> nn.ModuleDict | None:
+        """New critics, uninitialised; None where the method has none."""
+        return nn.ModuleDict({name: make() for name, make in self.critics.items()}) if self.critics else None
+
+
+def draw_up(method: Method, shape: Shape) -> Blueprint:
+    """The networks of a method for data of a shape.
+
+    The flow runs on the meta device: each generator is built for what it is first given and answers as it would, and
+    each critic for what its match shows it. So the flow alone says what everybody sees.
+
+    Raises:
+        UserError: a network that cannot take what the flow gives it; specs that do not name the flow's networks; a
+            gradient penalty on a critic with batch normalisation.
+    """
+    flow = method.build_flow()
+    spec, _ = method.generator_spec()
+    channels = {"source": shape.source, "target": shape.target}
+    generators = {
+        name: _Newcomer(choose(GENERATORS, own, "generator", where), channels[flow.sides[name]], shape.size)
+        for name, own, where in by_name(spec, tuple(flow.sides), "generator")
+    }
+    batch = _without_data(flow, shape)
+    images = flow.images(generators, batch)
+    critics = _critics(method, flow.matches(batch, images, method.conditional)) if method.critic is not None else {}
+    return Blueprint({name: newcomer.build for name, newcomer in generators.items()}, critics)
+
+
+def _critics(method: Method, matches: Sequence[Match]) -> dict[str, Callable[[], nn.Module]]:
+    """What builds each critic: for the images of its match beside their condition, at their size."""
+    shown = {match.critic: match for match in matches}
+    builders: dict[str, Callable[[], nn.Module]] = {}
+    for name, spec, where in by_name(method.critic or "", tuple(shown), "critic"):
+        network, match = choose(CRITICS, spec, "critic", where), shown[name]
+        channels = match.real.shape[1] + (0 if match.condition is None else match.condition.shape[1])
+        size = int(match.real.shape[-1]) if match.real.ndim == 4 else None
+        builders[name] = _builder(network, in_channels=channels, size=size)
+    if method.penalised():
+        with torch.device("meta"):
+            modules = [module for build in builders.values() for module in build().modules()]
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules):
+            raise UserError(PENALTY_NEEDS)
+    return builders
+
+
+def _builder(network: Any, **sizes: int | None) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        built: nn.Module = network.build(**sizes)
+        return built
+
+    return build
+
+
+def by_name(spec: Spec, names: Sequence[str], key: str) -> list[tuple[str, Spec, str]]:
+    """(name, spec, key) of each network: one spec for all of them, or one each under its name.
+
+    Raises:
+        UserError: specs by name that are not of the flow's networks.
+    """
+    if isinstance(spec, str) or "name" in spec:
+        return [(name, spec, key) for name in names]
+    if set(spec) != set(names):
+        raise UserError(
+            f"{key}: a name, options with a name, or one of both for each of {', '.join(names)} is needed, "
+            f"got {', '.join(sorted(map(str, spec))) or 'nothing'}"
+        )
+    return [(name, spec[name], f"{key}.{name}") for name in names]
+
+
+class _Newcomer(nn.Module):
+    """A generator that is built when it is first given something, for as many channels; on the meta device."""
+
+    def __init__(self, options: Any, out_channels: int, size: int | None) -> None:
+        super().__init__()
+        self.options, self.out_channels, self.size = options, out_channels, size
+        self.in_channels: int | None = None
+        self.network: nn.Module | None = None
+
+    def build(self) -> nn.Module:
+        """The network for what it was given, on torch's default device."""
+        if self.in_channels is None:
+            raise LookupError("the flow gave this generator nothing")
+        built: nn.Module = self.options.build(
+            in_channels=self.in_channels, out_channels=self.out_channels, size=self.size
+        )
+        return built
+
+    def forward(self, x: Tensor) -> Any:
+        if self.network is None:
+            self.in_channels = int(x.shape[1])
+            with torch.device("meta"):
+                self.network = self.build()
+        return check_training_shape(self.network, tuple(x.shape))
+
+
+def _without_data(flow: Flow, data: Shape) -> Batch:
+    """A batch of shapes alone, as the flow prepares it."""
+
+    def empty(name: str, shape: Sequence[int]) -> Tensor:
+        return torch.empty(tuple(shape), device="meta")
+
+    sides = () if data.size is None else (data.size, data.size)
+    batch = Batch(
+        source=empty("source", (SAMPLES, data.source, *sides)),
+        target=empty("target", (SAMPLES, data.target, *sides)),
+        mask=empty("mask", (SAMPLES, 1, *sides)) if flow.needs_mask else None,
+        index=torch.empty(SAMPLES, dtype=torch.int64, device="meta"),
+    )
+    return flow.prepare(batch, empty)
