@@ -106,7 +106,7 @@ def test_a_critic_of_the_hole_alone_is_built_for_its_size(monkeypatch):
     assert critics is not None
     verdict = critics["hole_critic"](torch.zeros(2, 3, 32, 32))
     assert verdict.logits[0].shape == (2, 1)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(UserError, match="built for 32x32 px"):
         critics["hole_critic"](torch.zeros(2, 3, 64, 64))
 
 
