@@ -181,10 +181,10 @@ class Table:
         """The methods with the next best mean."""
         return self._ranked(metric, 1)
 
-    def _ranked(self, metric: str, place: int) -> tuple[str, ...]:
+    def _ranked(self, metric: str, rank: int) -> tuple[str, ...]:
         shown = {method: rounded(self.mean(method, metric)[0], METRICS[metric].digits) for method in self.methods}
         levels = {value for value in shown.values() if not math.isnan(value)}
-        wanted = sorted(levels, reverse=METRICS[metric].higher_is_better)[place : place + 1]
+        wanted = sorted(levels, reverse=METRICS[metric].higher_is_better)[rank : rank + 1]
         return tuple(method for method in self.methods if shown[method] in wanted)
 
     def compare(self) -> list[Comparison]:
