@@ -56,3 +56,8 @@ def comma_separated(rows: Iterable[Sequence[object]]) -> str:
     file = StringIO()
     csv.writer(file, lineterminator="\n").writerows(rows)
     return file.getvalue()
+
+
+def printable(text: str) -> str:
+    """Text that can be encoded: names of files need not be Unicode, what cannot be written is shown as ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8")

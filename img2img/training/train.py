@@ -33,7 +33,8 @@ from img2img.progress import duration, say
 from img2img.recipes.differences import differences, value_at
 from img2img.recipes.method import build_players
 from img2img.recipes.settings import Settings, from_tree
-from img2img.reports.figures import grid, save_png, scatter, vectors_side_by_side
+from img2img.reports.figures import grid, save_png, vectors_side_by_side
+from img2img.reports.plots import scatter
 from img2img.training.loop import Forecast, Progress, Trainer, Validation, remove_stale
 from img2img.training.run_folder import Run
 
