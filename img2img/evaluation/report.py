@@ -14,9 +14,11 @@ from img2img.evaluation.outcome import Evaluation
 from img2img.files import atomic
 from img2img.images import Pixels, as_rgb8, read
 from img2img.metrics import METRICS
-from img2img.reports.figures import metric_plot, save_png, zoomed_grid
+from img2img.reports.figures import save_png, zoomed_grid
+from img2img.reports.formats import FORMATS
 from img2img.reports.pages.evaluation import Page, Shot, write_page
-from img2img.reports.table import FORMATS, Table
+from img2img.reports.plots import metric_plot
+from img2img.reports.table import Table
 
 ROWS_IN_FIGURE = 4
 

@@ -22,6 +22,11 @@ class Quoted:
     data: str = ""
     certainty: str = ""
 
+    @property
+    def origin(self) -> tuple[str, str, str, str]:
+        """All that rows of one published table share."""
+        return self.source, self.protocol, self.data, self.certainty
+
 
 @options
 class Source:

@@ -18,7 +18,8 @@ from img2img.metrics import Protocol, mean, measure
 from img2img.progress import say
 from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
-from img2img.reports.figures import grid, save_png, scatter, vectors_side_by_side
+from img2img.reports.figures import grid, save_png, vectors_side_by_side
+from img2img.reports.plots import scatter
 from img2img.training.run_folder import Run
 
 Pixels = np.ndarray[Any, Any]

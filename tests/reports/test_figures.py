@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
-from scipy import ndimage
+from PIL import Image
 
 from img2img.reports.figures import (
-    COLOURS,
     FRAME,
     GAP,
     HEAD,
     grid,
-    metric_plot,
     save_png,
-    scatter,
     telling_box,
     vectors_side_by_side,
     zoomed_grid,
@@ -52,22 +48,13 @@ def test_large_pictures_are_fitted_and_small_ones_enlarged_by_whole_pixels():
 
 
 @pytest.mark.parametrize(("count", "side"), [(1, 128), (4, 128), (5, 120)])
-def test_made_beside_real(count, side):
+def test_generated_beside_real(count, side):
     # contact sheets of 1, 2 and 3 pictures of 8 px a side, enlarged by 16, 8 and 5
-    made, real = np.full((count, 3, 8, 8), -1.0), np.full((count, 3, 8, 8), 1.0)
-    sheet = vectors_side_by_side(made, real)[HEAD:]
+    generated, real = np.full((count, 3, 8, 8), -1.0), np.full((count, 3, 8, 8), 1.0)
+    sheet = vectors_side_by_side(generated, real)[HEAD:]
     assert area(sheet[:, : GAP + side], (0, 0, 0)) == (GAP, GAP, side, side)
     right = sheet[GAP : GAP + side // 3, GAP * 2 + side :]
     assert (right == 255).all()
-
-
-def test_points_lie_where_they_should():
-    made = np.array([[1.0, 1.0]])
-    sheet = scatter(made, np.array([[-1.0, -1.0]]), side=100)
-    y, x = np.argwhere((sheet == (200, 30, 30)).all(2)).mean(0)
-    assert (x, y) == (pytest.approx(75, abs=1), pytest.approx(25, abs=1))
-    y, x = np.argwhere((sheet == (170, 170, 170)).all(2)).mean(0)
-    assert (x, y) == (pytest.approx(25, abs=1), pytest.approx(75, abs=1))
 
 
 def with_error(places: dict[tuple[int, int], int], height: int = 40, width: int = 60) -> np.ndarray:
@@ -157,92 +144,6 @@ def test_what_a_zoomed_grid_refuses():
             zoomed_grid([[picture, picture]], "ab", [box])
     with pytest.raises(ValueError, match="boxes must be given"):
         zoomed_grid([[picture, picture]], "ab", target=None)
-
-
-@pytest.fixture
-def texts(monkeypatch) -> list[str]:
-    """What is written into pictures."""
-    written = []
-    real = ImageDraw.ImageDraw.text
-
-    def text(self, place, words, *more, **options):
-        written.append(words)
-        return real(self, place, words, *more, **options)
-
-    monkeypatch.setattr(ImageDraw.ImageDraw, "text", text)
-    return written
-
-
-def marks(sheet: np.ndarray, index: int) -> list[tuple[float, float]]:
-    """Middles (x, y) of a method's marks from left to right, without the legend's."""
-    near = (np.abs(sheet.astype(int) - COLOURS[index]) < 60).all(2)
-    labels, count = ndimage.label(near)
-    sizes = ndimage.sum_labels(near, labels, range(1, count + 1))
-    middles = ndimage.center_of_mass(near, labels, [number + 1 for number in range(count) if sizes[number] > 12])
-    return sorted((x, y) for y, x in middles if y > 60)
-
-
-def test_a_plot_has_each_value_in_its_place(texts):
-    first, second = [30.0, 10.0, 20.0], [15.0, 25.0, 20.0]
-    sheet = metric_plot({"first": first, "second": second}, ["p", "q", "r"], "PSNR (dB)", size=(600, 300))
-    assert sheet.shape == (300, 600, 3)
-    assert sheet.dtype == np.uint8
-    # worst to best by the first: q, r, p
-    points = marks(sheet, 1)
-    assert len(points) == 3
-    (x0, y0), (x1, y1), (x2, y2) = points
-    assert x1 - x0 == pytest.approx(x2 - x1, abs=1)
-    # 25, 20, 15: evenly down
-    assert y0 < y1 < y2
-    assert y1 - y0 == pytest.approx(y2 - y1, abs=1)
-    assert [text for text in texts if text in "pqr"] == ["q", "r", "p"]
-    assert "PSNR (dB) of each image (higher is better)" in texts
-    assert {"first", "second", "10", "20", "30"} <= set(texts)
-    # the ticks are where they say: the line of 20 runs through the middle point
-    assert (sheet[round(y1), -40:-20] < 240).all()
-
-
-def test_a_plot_of_a_measure_whose_small_values_are_good(texts):
-    sheet = metric_plot({"a": [1.0, 3.0], "b": [1.0, 3.0]}, ["p", "q"], "MAE", higher_is_better=False)
-    assert [text for text in texts if text in "pq"] == ["q", "p"]
-    assert "MAE of each image (lower is better)" in texts
-    (_, left), (_, right) = marks(sheet, 1)
-    assert left < right
-
-
-def test_a_plot_says_what_it_leaves_out(texts):
-    values = {"a": [2.0, np.inf, 1.0, np.nan], "b": [np.nan, 1.5, np.nan, 1.2]}
-    sheet = metric_plot(values, list("pqrs"), "PSNR")
-    assert "a (2 infinite or undefined left out)" in texts
-    assert "b (2 infinite or undefined left out)" in texts
-    assert [text for text in texts if text in "pqrs"] == ["r", "p", "q", "s"]
-    assert len(marks(sheet, 1)) == 2
-    texts.clear()
-    metric_plot(values, list("pqrs"), "MAE", higher_is_better=False)
-    assert [text for text in texts if text in "pqrs"] == ["p", "r", "q", "s"]
-    texts.clear()
-    metric_plot({"a": [np.nan], "b": [np.inf]}, ["p"], "PSNR")
-    assert "a (1 infinite or undefined left out)" in texts
-
-
-def test_a_plot_of_many_images_counts_them(texts):
-    values = np.random.default_rng(0).normal(25, 3, 1000).tolist()
-    metric_plot({"a": values}, [f"image{number}" for number in range(1000)], "PSNR")
-    assert "1000 images, worst to best by a" in texts
-    assert not any(text.startswith("image") for text in texts)
-
-
-@pytest.mark.parametrize("value", [0.0, -3.0, 1e-9, 1e9])
-def test_a_plot_of_equal_values(value, texts):
-    sheet = metric_plot({"x": [1.0], "a": [value]}, ["p"], "PSNR")
-    assert len(marks(sheet, 1)) == 1
-    metric_plot({"a": [value, value]}, ["p", "q"], "PSNR")
-
-
-def test_what_a_plot_refuses():
-    for values, names in (({}, ["p"]), ({"a": []}, []), ({"a": [1.0]}, ["p", "q"])):
-        with pytest.raises(ValueError, match="one value an image"):
-            metric_plot(values, names, "PSNR")
 
 
 def test_a_sheet_is_written_as_it_is(tmp_path):
