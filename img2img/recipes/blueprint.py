@@ -17,9 +17,6 @@ from img2img.recipes.method import PENALTY_NEEDS, Method, Spec
 from img2img.types import Batch, Flow, Match
 from img2img.weights.header import Shape
 
-# samples of the run without data: a batch norm over one value a channel would refuse a single one
-SAMPLES = 2
-
 
 @dataclass(frozen=True)
 class Blueprint:
@@ -37,8 +34,8 @@ class Blueprint:
         return nn.ModuleDict({name: make() for name, make in self.critics.items()}) if self.critics else None
 
 
-def draw_up(method: Method, shape: Shape) -> Blueprint:
-    """The networks of a method for data of a shape.
+def draw_up(method: Method, shape: Shape, samples: int = 2) -> Blueprint:
+    """The networks of a method for data of a shape, trained on ``samples`` at once.
 
     The flow runs on the meta device: each generator is built for what it is first given and answers as it would, and
     each critic for what its match shows it. So the flow alone says what everybody sees.
@@ -54,7 +51,7 @@ def draw_up(method: Method, shape: Shape) -> Blueprint:
         name: _Newcomer(choose(GENERATORS, own, "generator", where), channels[flow.sides[name]], shape.size)
         for name, own, where in by_name(spec, tuple(flow.sides), "generator")
     }
-    batch = _without_data(flow, shape)
+    batch = _without_data(flow, shape, samples)
     images = flow.images(generators, batch)
     critics = _critics(method, flow.matches(batch, images, method.conditional)) if method.critic is not None else {}
     return Blueprint({name: newcomer.build for name, newcomer in generators.items()}, critics)
@@ -127,7 +124,7 @@ class _Newcomer(nn.Module):
         return check_training_shape(self.network, tuple(x.shape))
 
 
-def _without_data(flow: Flow, data: Shape) -> Batch:
+def _without_data(flow: Flow, data: Shape, samples: int) -> Batch:
     """A batch of shapes alone, as the flow prepares it."""
 
     def empty(name: str, shape: Sequence[int]) -> Tensor:
@@ -135,9 +132,9 @@ def _without_data(flow: Flow, data: Shape) -> Batch:
 
     sides = () if data.size is None else (data.size, data.size)
     batch = Batch(
-        source=empty("source", (SAMPLES, data.source, *sides)),
-        target=empty("target", (SAMPLES, data.target, *sides)),
-        mask=empty("mask", (SAMPLES, 1, *sides)) if flow.needs_mask else None,
-        index=torch.empty(SAMPLES, dtype=torch.int64, device="meta"),
+        source=empty("source", (samples, data.source, *sides)),
+        target=empty("target", (samples, data.target, *sides)),
+        mask=empty("mask", (samples, 1, *sides)) if flow.needs_mask else None,
+        index=torch.empty(samples, dtype=torch.int64, device="meta"),
     )
     return flow.prepare(batch, empty)

@@ -51,6 +51,7 @@ def build_players(
     init: str,
     world: World,
     scaled: bool,
+    samples: int = 2,
 ) -> tuple[list[Player], Player | None, dict[str, ImagePool]]:
     """Parents, critics and pools of a method, initialised from the seed, on the world's device.
 
@@ -58,12 +59,13 @@ def build_players(
         shape: what the networks are built for.
         init: name of the weights' initialisation.
         scaled: whether the gradients are those of a scaled loss (fp16).
+        samples: how many samples a forward of the training takes.
 
     Raises:
         UserError: an optimiser that fp16 cannot be trained with; networks that cannot be built for these sizes.
     """
     generator_options, critic_options = _optimizers(method, scaled)
-    blueprint = draw_up(method, shape)
+    blueprint = draw_up(method, shape, samples)
     parents = []
     for number in range(method.parents):
         generators = blueprint.build_generators()

@@ -41,9 +41,9 @@ def enumerated(words: Sequence[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """A text as a sentence: a capital first, one full stop at its end; nothing of nothing."""
+    """A text as a sentence: a capital first, one full stop (or its question mark) at its end; nothing of nothing."""
     text = text.strip().rstrip(".")
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"{text[0].upper()}{text[1:]}{'' if text.endswith('?') else '.'}" if text else ""
 
 
 def sentences(texts: Iterable[str]) -> str:

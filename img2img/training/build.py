@@ -43,6 +43,7 @@ def build_engine(method: Method, plan: TrainConfig, shape: Shape, world: World, 
         init=plan.init,
         world=world,
         scaled=plan.precision == "fp16",
+        samples=max(1, plan.batch // (world.size * plan.accumulate)),
     )
     return Engine(
         rules(method),
