@@ -34,6 +34,17 @@ class Batch:
         values = {name: getattr(self, name) for name in ("source", "target", "mask", "index")}
         return replace(self, **{name: function(value) for name, value in values.items() if value is not None})
 
+    def rows(self, rows: slice | Tensor) -> Self:
+        """The samples that ``rows`` (a slice, or int64 places) picks out."""
+        return self.map(lambda values: values[rows])
+
+    def chunks(self, count: int) -> list[Self]:
+        """``count`` parts of equal size, in order; samples that are left over are in none."""
+        if count == 1:
+            return [self]
+        size = len(self) // count
+        return [self.rows(slice(number * size, (number + 1) * size)) for number in range(count)]
+
 
 @dataclass(frozen=True)
 class Match:

@@ -200,3 +200,31 @@ class Player:
         if self.scale is not None:
             self.scale.load_state_dict(state["scale"])
         self.version = state["version"]
+
+
+class GradientSum:
+    """A player's gradients summed over the micro-batches of a batch.
+
+    Objectives are means over their micro-batch, of which there are ``parts`` of equal size: the mean of their gradients
+    is the gradient of the mean over the whole batch.
+    """
+
+    def __init__(self, player: Player, parts: int) -> None:
+        self.player = player
+        self.parts = parts
+        self.gradients: list[Tensor] | None = None
+
+    def add(self, objective: Tensor | None, *, retain: bool = False) -> None:
+        """Add the gradients of one micro-batch's objective; None (nothing to minimise) adds nothing."""
+        if objective is None:
+            return
+        gradients = self.player.gradients(objective / self.parts, retain=retain)
+        if self.gradients is None:
+            self.gradients = gradients
+        else:
+            torch._foreach_add_(self.gradients, gradients)
+
+    def apply(self, rate_factor: float, child: Player | None = None) -> None:
+        """Update the player, or a child of it in its place; nothing moves where nothing was added."""
+        if self.gradients is not None:
+            (child or self.player).apply(self.gradients, rate_factor)

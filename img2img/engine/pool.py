@@ -21,12 +21,12 @@ class ImagePool:
         self.size = size
         self.images: list[Tensor] = []
 
-    def query(self, images: Tensor, draws: NamedRandom, name: str) -> Tensor:
+    def query(self, images: Tensor, random: NamedRandom, name: str) -> Tensor:
         """(N, C, H, W) detached images in, as many out, some of them older."""
         if self.size == 0:
             return images
         # drawn where they are read: a step must not wait for the device
-        numbers = replace(draws, device=torch.device("cpu"))(f"pool/{name}", (len(images), 2)).tolist()
+        numbers = replace(random, device=torch.device("cpu"))(f"pool/{name}", (len(images), 2)).tolist()
         result = []
         for image, (swap, place) in zip(images, numbers, strict=True):
             if len(self.images) < self.size:

@@ -13,8 +13,8 @@ from img2img.compute.distributed import World
 from img2img.config import build, choose, options
 from img2img.engine.player import OPTIMIZERS, OptimizerOptions, Player
 from img2img.engine.pool import ImagePool
+from img2img.engine.rules import Order, Rules, Term
 from img2img.engine.schedule import SCHEDULES, Schedule
-from img2img.engine.step import Order, Rules, Term
 from img2img.errors import UserError
 from img2img.flows import FLOWS
 from img2img.losses import CRITIC_LOSSES, FITNESS, GAMES, GENERATOR_LOSSES

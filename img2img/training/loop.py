@@ -205,7 +205,7 @@ class Trainer:
 
     def check_finite(self) -> None:
         """Raise if any objective since the start was not finite (the one place where training waits for it)."""
-        if self.world.any(bool(self.engine.notes.bad.item())):
+        if self.world.any(bool(self.engine.log.bad.item())):
             where = f"the last good checkpoint is {self.run.checkpoint}" if self.run else "nothing is kept"
             raise RunError(
                 f"the loss is not finite any more (noticed at step {self.progress.step}): the run has diverged; "
@@ -214,12 +214,12 @@ class Trainer:
 
     def _log(self, reporter: Reporter) -> None:
         self.check_finite()
-        notes, state = self.engine.notes, self.progress
-        means = notes.means()
+        log, state = self.engine.log, self.progress
+        means = log.means()
         names = list(means)
         flat = self.world.all_reduce_mean(torch.stack([means[name] for name in names]))
         values = dict(zip(names, flat.tolist(), strict=True))
-        notes.clear()
+        log.clear()
         now = time.monotonic()
         elapsed = max(1e-9, now - self._since)
         rates = {"generator": self.engine.parents[0].optimizer.param_groups[0]["lr"]}
@@ -234,7 +234,7 @@ class Trainer:
             "lr": rates,
             "images_per_s": speed,
             "waiting_for_data": self._waited / elapsed,
-            "critic_forwards": notes.critic_forwards,
+            "critic_forwards": log.critic_forwards,
         }
         self._since, self._waited, self._steps = now, 0.0, 0
         if self.run and self.world.is_main:
@@ -318,7 +318,7 @@ class Trainer:
         for player in (*engine.parents, *([engine.critics] if engine.critics else [])):
             # a finite loss may have an infinite gradient, whose update no objective has seen yet
             for parameter in player.parameters:
-                engine.notes.check(parameter.sum())
+                engine.log.check(parameter.sum())
         self.check_finite()
         if not self.run:
             return
@@ -377,8 +377,8 @@ class Trainer:
         engine.load_state_dict(before[0])
         engine.load_local_state(before[1])
         torch.set_rng_state(random)
-        engine.notes.clear()
-        engine.notes.bad = torch.zeros_like(engine.notes.bad)
+        engine.log.clear()
+        engine.log.bad = torch.zeros_like(engine.log.bad)
         close = getattr(batches, "close", None)
         if close is not None:
             close()

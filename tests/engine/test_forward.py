@@ -47,10 +47,10 @@ def stage(*, condition: bool = False, pool: int = 0, joint: bool = False) -> tup
             matches=(Match("critic", real, made, source if condition else None),),
             critics=player,
             pools={"critic": ImagePool(pool)},
-            draws=NamedRandom(0, 0, "step0", 0, 4, CPU),
+            random=NamedRandom(0, 0, "step0", 0, 4, CPU),
             world=World(),
             precision=Precision("fp32", CPU),
-            notes=StepLog(CPU),
+            log=StepLog(CPU),
             joint=joint,
         ),
         critic,
@@ -67,7 +67,7 @@ def test_nothing_is_computed_before_it_is_asked_for_and_nothing_twice():
     view, _ = sides(one)
     assert critic.seen == []
     assert view.real(view.matches[0]) is view.real(view.matches[0])
-    assert len(critic.seen) == one.notes.critic_forwards == 1
+    assert len(critic.seen) == one.log.critic_forwards == 1
 
 
 def test_an_update_of_the_critics_makes_their_verdicts_old():
@@ -105,7 +105,7 @@ def test_the_real_side_of_both_is_one_forward_only_while_the_critic_stands():
     assert one.critics is not None
     one.critics.apply([torch.ones(1)])
     other.fake(match)
-    assert one.notes.critic_forwards == 3
+    assert one.log.critic_forwards == 3
 
 
 def test_joint_stages_use_one_forward_for_both():
@@ -114,7 +114,7 @@ def test_joint_stages_use_one_forward_for_both():
     match = one.matches[0]
     view.real(match), view.fake(match), other.fake(match)
     assert not other.real(match).features[0].requires_grad
-    assert one.notes.critic_forwards == 2
+    assert one.log.critic_forwards == 2
     assert torch.autograd.grad(other.fake(match).logits[0].sum(), fake)[0].abs().min() > 0
 
 

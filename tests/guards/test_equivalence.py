@@ -171,7 +171,7 @@ def test_critic_forwards_are_as_few_as_the_mathematics_allows(method, extra, for
     engine = engine_of(method, VECTORS if noise else PICTURES, **{"train.batch": 4, **extra})
     batch = vectors(4) if noise else images(4)
     engine.step(0, [batch] * engine.rules.batches)
-    assert engine.notes.critic_forwards == forwards
+    assert engine.log.critic_forwards == forwards
 
 
 def test_generator_statistics_move_once_a_step():

@@ -221,10 +221,10 @@ def stage(critic: nn.Module, maker: nn.Module) -> Forward:
         matches=(Match("critic", batch.target, images["fake"]),),
         critics=Player(nn.ModuleDict({"critic": critic}), Adam(), world),
         pools={"critic": ImagePool(0)},
-        draws=NamedRandom(0, 0, "test", 0, 3, world.device),
+        random=NamedRandom(0, 0, "test", 0, 3, world.device),
         world=world,
         precision=Precision("fp32", world.device),
-        notes=StepLog(world.device),
+        log=StepLog(world.device),
     )
 
 
@@ -286,7 +286,7 @@ def test_both_sides_see_the_same_p(players):
     p = Adversary()(scene.seen_by("generator", game, "generator"))
     m_minus_p = Margin(margin=1e3)(scene.seen_by("critic", game, "critic"))
     assert 1e3 - m_minus_p.item() == pytest.approx(p.item(), rel=1e-3)
-    logged = scene.notes.means()
+    logged = scene.log.means()
     shares = sum(logged[f"critic/P/layer{number}"] for number in RELEASED)
     torch.testing.assert_close(shares, logged["critic/P"])
     torch.testing.assert_close(logged["generator/P"], logged["critic/P"])

@@ -154,8 +154,8 @@ def test_a_diverged_run_stops_and_keeps_its_last_good_checkpoint(tmp_path, log_e
 def test_divergence_is_noticed_even_if_later_losses_are_finite():
     one = trainer(None)
     one.check_finite()
-    one.engine.notes.check(torch.tensor(math.inf))
-    one.engine.notes.check(torch.tensor(1.0))
+    one.engine.log.check(torch.tensor(math.inf))
+    one.engine.log.check(torch.tensor(1.0))
     with pytest.raises(RunError, match="nothing is kept"):
         one.check_finite()
 
@@ -224,8 +224,8 @@ def test_measuring_leaves_no_trace(method, side, extra):
     before = copy.deepcopy(everything())
     forecast = one.measure(["fp32", "bf16"], seconds=0.0)
     assert same(everything(), before)
-    assert engine.notes.means() == {}
-    assert not engine.notes.bad
+    assert engine.log.means() == {}
+    assert not engine.log.bad
     assert engine.precision.name == "fp32"
     assert set(forecast.measured) == {"fp32", "bf16"}
     assert forecast.precision == min(forecast.measured, key=forecast.measured.get)
