@@ -85,10 +85,10 @@ class Mean(Protocol):
     def __call__(self, values: Tensor) -> Tensor: ...
 
 
-class Scene(Protocol):
+class ForwardView(Protocol):
     """One generator forward over one batch, as the losses of one player see it.
 
-    The same scene is seen from two sides. For a critic's loss ``fake`` judges detached (and pooled) images with the
+    The same forward is seen from two sides. For a critic's loss ``fake`` judges detached (and pooled) images with the
     critic's graph; for a generator's loss ``real`` is a constant and ``fake`` carries the gradient to the images.
     """
 
@@ -134,7 +134,7 @@ class Scene(Protocol):
         ...
 
     def draw(self, name: str, shape: Sequence[int]) -> Tensor:
-        """Uniform [0, 1) float32 numbers for this scene under a name; row i belongs to sample i of the batch."""
+        """Uniform [0, 1) float32 numbers for this forward under a name; row i belongs to sample i of the batch."""
         ...
 
     def mean(self, values: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class Scene(Protocol):
         ...
 
     def once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        """A value computed once a step and shared by the scenes of one step (E-GAN's real-side gradient)."""
+        """A value computed once a step and shared by all that look at its forwards (E-GAN's real-side gradient)."""
         ...
 
     def reduce(self, values: Tensor) -> Tensor:

@@ -129,7 +129,7 @@ class Forward:
 
 
 class View:
-    """`img2img.types.Scene` for the losses of one side."""
+    """`img2img.types.ForwardView` for the losses of one side."""
 
     def __init__(self, forward: Forward, side: Side, game: Game, prefix: str) -> None:
         self._forward = forward

@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from img2img.types import Flow, Game, Scene
+from img2img.types import Flow, ForwardView, Game
 
 Order = Literal["critics_first", "generator_first", "alternate_batches"]
 
@@ -19,7 +19,7 @@ class Term:
 
     name: str
     weight: float
-    loss: Callable[[Scene], Tensor]
+    loss: Callable[[ForwardView], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Rules:
     critic_game: Game
     generator_losses: tuple[Term, ...]
     critic_losses: tuple[Term, ...]
-    fitness: Callable[[Scene], Tensor] | None
+    fitness: Callable[[ForwardView], Tensor] | None
     parents: int
     critic_steps: int
     order: Order

@@ -11,7 +11,8 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.config import build, choose, options
-from img2img.engine.player import OPTIMIZERS, OptimizerOptions, Player
+from img2img.engine.optimizers import OPTIMIZERS, OptimizerOptions
+from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.engine.rules import Order, Rules, Term
 from img2img.engine.schedule import SCHEDULES, Schedule
@@ -231,7 +232,7 @@ def _name(spec: Spec) -> str:
 
 
 def needs(loss: Any) -> frozenset[str]:
-    """What a loss asks of a scene."""
+    """What a loss asks of a view."""
     wanted: frozenset[str] = getattr(loss, "needs", frozenset())
     return wanted
 

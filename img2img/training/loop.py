@@ -315,7 +315,7 @@ class Trainer:
     def save(self) -> None:
         """Weights and the whole state, if everything in it is finite."""
         engine = self.engine
-        for player in (*engine.parents, *([engine.critics] if engine.critics else [])):
+        for player in engine.players:
             # a finite loss may have an infinite gradient, whose update no objective has seen yet
             for parameter in player.parameters:
                 engine.log.check(parameter.sum())

@@ -245,8 +245,7 @@ def build_engine(settings: Settings, shape: Shape, world: World, precision: Prec
 
 
 def _batch_norm(engine: Engine) -> str | None:
-    players = [*engine.parents, *([engine.critics] if engine.critics else [])]
-    for player in players:
+    for player in engine.players:
         for module in player.networks.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 return "batch normalisation takes its statistics over the whole batch"
@@ -275,7 +274,7 @@ def _check_shapes(engine: Engine, samples: Samples, batch: int) -> None:
 def _compile(engine: Engine) -> None:
     if len(engine.rules.games) > 1:
         raise UserError("train.compile=true: children of several games are copies, which lose what was compiled")
-    for player in (*engine.parents, *([engine.critics] if engine.critics else [])):
+    for player in engine.players:
         for network in player.networks.values():
             network.compile()
 
@@ -380,9 +379,8 @@ def _resolve(settings: Settings, trainer: Trainer, old: Mapping[str, Any] | None
 
 
 def _state_bytes(engine: Engine) -> int:
-    players = [*engine.parents, *([engine.critics] if engine.critics else [])]
     total = 0
-    for player in players:
+    for player in engine.players:
         size = sum(parameter.numel() * parameter.element_size() for parameter in player.parameters)
         total += size * (4 if player.ema else 3)
     return total

@@ -141,7 +141,7 @@ def test_noise_is_drawn_anew_for_the_generator_and_shared_by_siblings():
             lambda module, inputs, place=place: seen.append((place, inputs[0]))
         )
     engine.step(0, [vectors(8)])
-    # the critic's fakes: half of the batch from each parent; then each parent's own scene; then six children's
+    # the critic's fakes: half of the batch from each parent; then each parent's own forward; then six children's
     assert [(place, len(z)) for place, z in seen[:4]] == [(0, 4), (1, 4), (0, 8), (1, 8)]
     critic, generator, fitness = torch.cat([seen[0][1], seen[1][1]]), seen[2][1], [z for _, z in seen[4:]]
     assert len(fitness) == 6

@@ -193,7 +193,7 @@ def test_critics_keep_no_running_statistics():
 def test_a_players_update_touches_nobody_else():
     engine = engine_of("pan", PICTURES, **{"train.batch": 2})
     engine.step(0, [images(2)])
-    for player in (*engine.parents, engine.critics):
+    for player in engine.players:
         assert all(parameter.grad is None for parameter in player.parameters)
         assert all(parameter.requires_grad for parameter in player.parameters)
 
