@@ -99,12 +99,15 @@ class Forward:
         """What the critic of match ``number`` is given."""
         match = self.matches[number]
         images = match.fake if fake else match.real
+        # in the critic's step G(z) is data (Goodfellow et al. 2014, algorithm 1): no gradient goes on to the generator
         if detached:
             images = images.detach()
+        # D(x, y) and D(x, G(x)) (Isola et al. 2017, eq. 1) against D(y) and D(G(x)) (eq. 2; PAN)
         if match.condition is not None:
             images = torch.cat([match.condition, images], dim=1)
         if not pooled:
             return images
+        # asked once a forward, however many steps the critic takes on it: each query changes the pool
         if number not in self._pooled:
             self._pooled[number] = self.pools[match.critic].query(images, self.random, match.critic)
         return self._pooled[number]
@@ -114,6 +117,7 @@ class Forward:
         critics = self.player()
         name = self.matches[number].critic
         key = (name, critics.version, "fake" if fake else "real", number, detached, graph, pooled)
+        # real and fake go through the critic apart, so that neither enters the other's batch statistics
         if key not in self._verdicts:
             images = self.inputs(number, fake, detached, pooled)
             with torch.set_grad_enabled(graph or not detached), self.precision.autocast():
@@ -122,6 +126,7 @@ class Forward:
         return self._verdicts[key]
 
     def judge(self, number: int, images: Tensor) -> Verdict:
+        """The critic's verdict on other images, in fp32: penalties differentiate it twice (Gulrajani et al. 2017, eq. 3)."""
         self.log.critic_forwards += 1
         with self.precision.exact():
             verdict: Verdict = self.player()[self.matches[number].critic](at_least_fp32(images))
@@ -160,6 +165,7 @@ class View:
         return self._side == "critic" and self._forward.pools[match.critic].size > 0
 
     def real(self, match: Match) -> Verdict:
+        # for the generator the features of the real picture are a target, not a variable (PAN, Wang et al. 2018, eq. 3)
         graph = self._side == "critic" or self._forward.joint
         verdict = self._forward.verdict(self._number(match), fake=False, detached=True, graph=graph, pooled=False)
         if self._side == "generator" and self._forward.joint:
@@ -168,6 +174,8 @@ class View:
         return verdict
 
     def fake(self, match: Match) -> Verdict:
+        # the history is for the critic alone (Shrivastava et al. 2017, section 2.3); the generator answers for what it
+        # made now
         number, pooled = self._number(match), self._pooled(match)
         if self._side == "generator" or (self._forward.joint and not pooled):
             return self._forward.verdict(number, fake=True, detached=False, graph=True, pooled=False)

@@ -84,16 +84,19 @@ class Player:
 
     def gradients(self, objective: Tensor, *, retain: bool = False) -> list[Tensor]:
         """Derivatives of ``objective`` with respect to this player's parameters alone (zeros where unreached)."""
+        # grad, not backward: nothing is added to any other player's weights on the way
         scaled = objective if self.scale is None else objective * self.scale.scale
         return list(torch.autograd.grad(scaled, self.parameters, retain_graph=retain, materialize_grads=True))
 
     def apply(self, gradients: list[Tensor], rate_factor: float = 1.0) -> None:
         """One update: all-reduce, clip, optimiser step."""
+        # equal shares: the mean of the processes' gradients is that of the global batch
         self.world.all_reduce_mean_(gradients)
         if self.scale is not None:
             # fused optimisers leave weights, moments and step count alone where found_inf is 1
             cast(SkipsBadSteps, self.optimizer).found_inf = self.scale.unscale_(gradients)
         if self.options.clip_norm is not None:
+            # g <- g c / |g| where |g| > c (Pascanu et al. 2013, algorithm 1), over all weights together
             norm = torch.nn.utils.get_total_norm(gradients)
             torch._foreach_mul_(gradients, (self.options.clip_norm / (norm + 1e-6)).clamp(max=1.0))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
@@ -103,6 +106,7 @@ class Player:
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None
+        # w <- clip(w, -c, c) (WGAN, Arjovsky et al. 2017, algorithm 1, line 7)
         if self.options.clip_weights is not None:
             with torch.no_grad():
                 for parameter in self.parameters:

@@ -89,6 +89,8 @@ class Engine:
         ``batches``: ``rules.batches`` shares of global batches, on the device.
         """
         self.log.critic_forwards = 0
+        # D0 .. Dn, then G (Goodfellow et al. 2014, algorithm 1; Isola et al. 2017, section 3.3: one step of each), or
+        # another order that the method names
         parts = [batch.chunks(self.accumulate) for batch in batches]
         play = turns(self.rules, self.accumulate)
         generators = next(turn for turn in play if turn.side != "critic")
@@ -97,15 +99,17 @@ class Engine:
             if turn.forward not in forwards:
                 graph = turn.forward == generators.forward
                 # critics alone look at a crowd: of their m fakes each of mu parents makes m / mu, without a graph
-                # (E-GAN, Wang et al. 2019, algorithm 1); for its own update a parent makes the whole batch
+                # (E-GAN, Wang et al. 2019, algorithm 1). For its own update a parent makes the whole batch
                 crews = [[parent] for parent in self.parents] if graph else [self.parents]
                 makers = [partial(self.forward, step, turn.forward, crew, graph=graph) for crew in crews]
                 forwards[turn.forward] = [Forwards(make, parts[turn.batch]) for make in makers]
             self._play(turn, forwards[turn.forward], rate_factor)
         if self.rules.selects:
-            # (mu, lambda): parents die, since scores under different critics cannot be compared
+            # the fittest children are the next parents (E-GAN, algorithm 1). The parents die: their scores were given
+            # by older critics, with which no new one can be compared
             fitness = self.fitness(step, parts[generators.batch], self.parents)
             self.parents = select(self.parents, fitness, self.rules.parents)
+        # averaged once a step and after selection, so that it follows one line of descent
         for parent in self.parents:
             if parent.ema is not None:
                 parent.ema.update(parent.networks, self.batch)
@@ -113,8 +117,10 @@ class Engine:
     def _play(self, turn: Turn, crews: Sequence[Forwards], rate_factor: float) -> None:
         """One turn: the gradients of its side on the forwards of each crew, then the update."""
         if turn.side == "critic":
+            # the generators stand still: max over D of V(D, G) (Goodfellow et al. 2014, eq. 1)
             self._critic_gradients(*crews).apply(rate_factor)
         elif turn.side == "generator":
+            # the critics stand still: min over G of V(D, G), or of the game that took its place
             children: list[Player] = []
             for parent, forwards in zip(self.parents, crews, strict=True):
                 children += self._children(self._generator_gradients(parent, forwards), rate_factor)
@@ -134,6 +140,7 @@ class Engine:
         for forward in forwards:
             # where both sides share one forward, its graph is the generator's too
             total.add(self._critic_objective(forward), retain=forward.joint)
+            # the update makes every verdict old
             if not forward.joint:
                 forward.forget()
         return total
@@ -152,8 +159,7 @@ class Engine:
     def _children(self, totals: Sequence[GradientSum], rate_factor: float) -> list[Player]:
         """What becomes of a parent by its gradients in each game: a child a game, chosen later where they are more."""
         parent = totals[0].player
-        # a child is one optimiser step from its parent's weights and moments, the game its mutation (E-GAN, algorithm
-        # 1); with a single game nothing else starts from the parent, which then moves itself
+        # a child is one Adam step from its parent's weights and moments, the game its mutation (E-GAN, algorithm 1); with a single game nothing else starts from the parent, which then moves itself
         children = [parent] if len(totals) == 1 else [parent.fork() for _ in totals]
         for child, total in zip(children, totals, strict=True):
             total.apply(rate_factor, child)
@@ -180,6 +186,7 @@ class Engine:
         for term in terms:
             value = term.loss(view)
             self.log.add(f"{prefix}/{term.name}", value)
+            # a weight of 0 is no product with 0: a loss that is only watched may be infinite
             if term.weight:
                 total = term.weight * value if total is None else total + term.weight * value
         if total is not None:
@@ -208,19 +215,20 @@ class Engine:
         rules = self.rules
         start = self.world.rank * (self.batch // self.world.size) + offset
         random = NamedRandom(self.seed, step, tag, start, self.batch, self.world.device)
+        # z ~ p(z) (Goodfellow et al. 2014, algorithm 1); flows that start from pictures draw nothing
         batch = rules.flow.prepare(batch, random)
         # dropout draws from torch's own generator: seeded anew, it depends on nothing that ran before
         torch.manual_seed(stable_seed(self.seed, "dropout", step, tag, self.world.rank, offset))
-        networks = [player.networks for player in crew]
         with ExitStack() as stack:
             stack.enter_context(torch.set_grad_enabled(graph))
             stack.enter_context(self.precision.autocast())
             if not graph:
-                stack.enter_context(frozen_statistics(networks))
-            if len(networks) == 1:
-                images = rules.flow.images(dict(networks[0].items()), batch)
+                # what a generator shows the critics is no step of its own
+                stack.enter_context(frozen_statistics([player.networks for player in crew]))
+            if len(crew) == 1:
+                images = rules.flow.images(crew[0].mapping(), batch)
             else:
-                images = self._shared_images(networks, batch, start)
+                images = self._shared_images(crew, batch, start)
         # games and losses are computed in fp32, whatever the networks ran in
         images = {name: at_least_fp32(image) for name, image in images.items()}
         return Forward(
@@ -237,14 +245,15 @@ class Engine:
             shared={} if shared is None else shared,
         )
 
-    def _shared_images(self, crew: Sequence[nn.ModuleDict], batch: Batch, start: int) -> dict[str, Tensor]:
+    def _shared_images(self, crew: Sequence[Player], batch: Batch, start: int) -> dict[str, Tensor]:
         """Each generator makes every len(crew)-th sample of the global batch; samples keep their places."""
         rows = torch.arange(len(batch), device=self.world.device)
+        # by the place in the global batch: who makes a sample does not depend on the number of processes
         maker = (rows + start) % len(crew)
         shares = [rows[maker == number] for number in range(len(crew))]
         parts = [
-            self.rules.flow.images(dict(networks.items()), batch.rows(share))
-            for networks, share in zip(crew, shares, strict=True)
+            self.rules.flow.images(player.mapping(), batch.rows(share))
+            for player, share in zip(crew, shares, strict=True)
             if len(share)
         ]
         back = torch.argsort(torch.cat(shares))
@@ -254,7 +263,8 @@ class Engine:
         """(players,) fitness under the critics as they are, all on the same micro-batches and the same numbers."""
         if self.rules.fitness is None:
             return torch.zeros(len(players))
-        # the real side of the critic's gradient is the same for all (E-GAN, eq. 9): computed once
+        # F = Fq + gamma Fd (E-GAN, eq. 8 and 9). In Fd the real side of the critic's gradient is the same for all
+        # children: computed once
         shared: dict[str, Tensor] = {}
         scores = []
         for player in players:
