@@ -34,6 +34,17 @@ class Batch:
         values = {name: getattr(self, name) for name in ("source", "target", "mask", "index")}
         return replace(self, **{name: function(value) for name, value in values.items() if value is not None})
 
+    def rows(self, rows: slice | Tensor) -> Self:
+        """The samples that ``rows`` (a slice, or int64 places) picks out."""
+        return self.map(lambda values: values[rows])
+
+    def chunks(self, count: int) -> list[Self]:
+        """``count`` parts of equal size, in order; samples that are left over are in none."""
+        if count == 1:
+            return [self]
+        size = len(self) // count
+        return [self.rows(slice(number * size, (number + 1) * size)) for number in range(count)]
+
 
 @dataclass(frozen=True)
 class Match:
@@ -75,10 +86,10 @@ class Mean(Protocol):
     def __call__(self, values: Tensor) -> Tensor: ...
 
 
-class Scene(Protocol):
+class ForwardView(Protocol):
     """One generator forward over one batch, as the losses of one player see it.
 
-    The same scene is seen from two sides. For a critic's loss ``fake`` judges detached (and pooled) images with the
+    The same forward is seen from two sides. For a critic's loss ``fake`` judges detached (and pooled) images with the
     critic's graph; for a generator's loss ``real`` is a constant and ``fake`` carries the gradient to the images.
     """
 
@@ -124,7 +135,7 @@ class Scene(Protocol):
         ...
 
     def draw(self, name: str, shape: Sequence[int]) -> Tensor:
-        """Uniform [0, 1) float32 numbers for this scene under a name; row i belongs to sample i of the batch."""
+        """Uniform [0, 1) float32 numbers for this forward under a name; row i belongs to sample i of the batch."""
         ...
 
     def mean(self, values: Tensor) -> Tensor:
@@ -136,7 +147,7 @@ class Scene(Protocol):
         ...
 
     def once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        """A value computed once a step and shared by the scenes of one step (E-GAN's real-side gradient)."""
+        """A value computed once a step and shared by all that look at its forwards (E-GAN's real-side gradient)."""
         ...
 
     def reduce(self, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Random numbers of one scene, by name; each process takes the rows of its own samples."""
+"""Random numbers of one forward, by name; each process takes the rows of its own samples."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from img2img.randomness import torch_generator
 
 @dataclass(frozen=True)
 class NamedRandom:
-    """Numbers are functions of (seed, step, scene, name): the whole global batch's are drawn, ``rows`` are kept.
+    """Numbers are functions of (seed, step, forward, name): the whole global batch's are drawn, ``rows`` are kept.
 
     So the number of processes and of micro-batches changes none of them.
     """
 
     seed: int
     step: int
-    scene: str
+    forward: str
     start: int
     total: int
     device: torch.device
 
     def __call__(self, name: str, shape: Sequence[int]) -> Tensor:
         """Uniform [0, 1) float32 of ``shape``; ``shape[0]`` samples from ``start`` on out of ``total``."""
-        generator = torch_generator(self.seed, name, self.step, self.scene)
+        generator = torch_generator(self.seed, name, self.step, self.forward)
         numbers = torch.rand((self.total, *shape[1:]), generator=generator)
         return numbers[self.start : self.start + shape[0]].to(self.device)
 
     def part(self, offset: int) -> NamedRandom:
-        """The draws of samples from ``offset`` on within this share."""
+        """The numbers of samples from ``offset`` on within this share."""
         return replace(self, start=self.start + offset)

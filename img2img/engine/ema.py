@@ -23,6 +23,7 @@ class Ema:
     @torch.no_grad()
     def update(self, networks: nn.ModuleDict, images: int) -> None:
         """Move towards ``networks`` after a step that showed ``images`` images."""
+        # 0.5 ** (n / h) of the old average stays: n images at once move it as n steps of one image each
         share = 1 - 0.5 ** (images / self.half_life_images)
         shadow, live = self._floats(self.networks), self._floats(networks)
         torch._foreach_lerp_(shadow, live, share)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -51,10 +51,18 @@ class StepLog:
         """Begin anew, after a log line."""
         self.sums, self.counts = {}, {}
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": dict(self.sums), "counts": dict(self.counts), "bad": self.bad}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.sums = {name: value.clone().to(self.device) for name, value in state["sums"].items()}
+        self.counts = dict(state["counts"])
+        self.bad = state["bad"].clone().to(self.device)
+
 
 @dataclass
 class Forward:
-    """The images of one scene and everything needed to judge them; both sides of the game share it.
+    """One generator forward's images and everything needed to judge them; both sides of the game share it.
 
     ``joint`` is for simultaneous updates: both sides then use one forward with both graphs.
     """
@@ -64,17 +72,17 @@ class Forward:
     matches: Sequence[Match]
     critics: Player | None
     pools: Mapping[str, ImagePool]
-    draws: NamedRandom
+    random: NamedRandom
     world: World
     precision: Precision
-    notes: StepLog
+    log: StepLog
     joint: bool = False
     shared: dict[str, Tensor] = field(default_factory=dict)
     _verdicts: dict[tuple[str, int, str, int, bool, bool, bool], Verdict] = field(default_factory=dict)
     _pooled: dict[int, Tensor] = field(default_factory=dict)
 
     def seen_by(self, side: Side, game: Game, prefix: str) -> View:
-        """The scene as the losses of one side see it; ``prefix`` begins the names of what they log."""
+        """The forward as the losses of one side see it; ``prefix`` begins the names of what they log."""
         return View(self, side, game, prefix)
 
     def player(self) -> Player:
@@ -87,110 +95,140 @@ class Forward:
         """Drop remembered verdicts (their graphs are spent, or their critic has moved on)."""
         self._verdicts.clear()
 
-    def inputs(self, place: int, fake: bool, detached: bool, pooled: bool) -> Tensor:
-        """What the critic of match number ``place`` is given."""
-        match = self.matches[place]
+    def inputs(self, number: int, fake: bool, detached: bool, pooled: bool) -> Tensor:
+        """What the critic of match ``number`` is given."""
+        match = self.matches[number]
         images = match.fake if fake else match.real
+        # in the critic's step G(z) is data (Goodfellow et al. 2014, algorithm 1): no gradient goes on to the generator
         if detached:
             images = images.detach()
+        # D(x, y) and D(x, G(x)) (Isola et al. 2017, eq. 1) against D(y) and D(G(x)) (eq. 2; PAN)
         if match.condition is not None:
             images = torch.cat([match.condition, images], dim=1)
         if not pooled:
             return images
-        if place not in self._pooled:
-            self._pooled[place] = self.pools[match.critic].query(images, self.draws, match.critic)
-        return self._pooled[place]
+        # asked once a forward, however many steps the critic takes on it: each query changes the pool
+        if number not in self._pooled:
+            self._pooled[number] = self.pools[match.critic].query(images, self.random, match.critic)
+        return self._pooled[number]
 
-    def verdict(self, place: int, *, fake: bool, detached: bool, graph: bool, pooled: bool) -> Verdict:
-        """A critic's verdict on one side of match number ``place``, remembered for the critic's present weights."""
+    def verdict(self, number: int, *, fake: bool, detached: bool, graph: bool, pooled: bool) -> Verdict:
+        """A critic's verdict on one side of match ``number``, remembered for the critic's present weights."""
         critics = self.player()
-        name = self.matches[place].critic
-        key = (name, critics.version, "fake" if fake else "real", place, detached, graph, pooled)
+        name = self.matches[number].critic
+        key = (name, critics.version, "fake" if fake else "real", number, detached, graph, pooled)
+        # real and fake go through the critic apart, so that neither enters the other's batch statistics
         if key not in self._verdicts:
-            images = self.inputs(place, fake, detached, pooled)
+            images = self.inputs(number, fake, detached, pooled)
             with torch.set_grad_enabled(graph or not detached), self.precision.autocast():
                 self._verdicts[key] = critics[name](images)
-            self.notes.critic_forwards += 1
+            self.log.critic_forwards += 1
         return self._verdicts[key]
 
-    def judge(self, place: int, images: Tensor) -> Verdict:
-        self.notes.critic_forwards += 1
+    def judge(self, number: int, images: Tensor) -> Verdict:
+        """The critic's verdict on other images, in fp32: penalties differentiate it twice (Gulrajani 2017, eq. 3)."""
+        self.log.critic_forwards += 1
         with self.precision.exact():
-            verdict: Verdict = self.player()[self.matches[place].critic](at_least_fp32(images))
+            verdict: Verdict = self.player()[self.matches[number].critic](at_least_fp32(images))
             return verdict
 
 
 class View:
-    """`img2img.types.Scene` for the losses of one side."""
+    """`img2img.types.ForwardView` for the losses of one side."""
 
-    def __init__(self, stage: Forward, side: Side, game: Game, prefix: str) -> None:
-        self._stage = stage
+    def __init__(self, forward: Forward, side: Side, game: Game, prefix: str) -> None:
+        self._forward = forward
         self._side = side
         self._game = game
         self._prefix = prefix
 
     @property
     def batch(self) -> Batch:
-        return self._stage.batch
+        return self._forward.batch
 
     @property
     def images(self) -> Mapping[str, Tensor]:
-        return self._stage.images
+        return self._forward.images
 
     @property
     def matches(self) -> Sequence[Match]:
-        return self._stage.matches
+        return self._forward.matches
 
     @property
     def game(self) -> Game:
         return self._game
 
-    def _place(self, match: Match) -> int:
-        return next(place for place, mine in enumerate(self._stage.matches) if mine is match)
+    def _number(self, match: Match) -> int:
+        return next(number for number, mine in enumerate(self._forward.matches) if mine is match)
 
     def _pooled(self, match: Match) -> bool:
-        return self._side == "critic" and self._stage.pools[match.critic].size > 0
+        return self._side == "critic" and self._forward.pools[match.critic].size > 0
 
     def real(self, match: Match) -> Verdict:
-        graph = self._side == "critic" or self._stage.joint
-        verdict = self._stage.verdict(self._place(match), fake=False, detached=True, graph=graph, pooled=False)
-        if self._side == "generator" and self._stage.joint:
+        # for the generator the features of the real picture are a target, not a variable (PAN, Wang et al. 2018, eq. 3)
+        graph = self._side == "critic" or self._forward.joint
+        verdict = self._forward.verdict(self._number(match), fake=False, detached=True, graph=graph, pooled=False)
+        if self._side == "generator" and self._forward.joint:
             logits, features = (tuple(part.detach() for part in parts) for parts in (verdict.logits, verdict.features))
             return Verdict(logits, features)
         return verdict
 
     def fake(self, match: Match) -> Verdict:
-        place, pooled = self._place(match), self._pooled(match)
-        if self._side == "generator" or (self._stage.joint and not pooled):
-            return self._stage.verdict(place, fake=True, detached=False, graph=True, pooled=False)
-        return self._stage.verdict(place, fake=True, detached=True, graph=True, pooled=pooled)
+        # the history is for the critic alone (Shrivastava et al. 2017, section 2.3); the generator answers for what it
+        # made now
+        number, pooled = self._number(match), self._pooled(match)
+        if self._side == "generator" or (self._forward.joint and not pooled):
+            return self._forward.verdict(number, fake=True, detached=False, graph=True, pooled=False)
+        return self._forward.verdict(number, fake=True, detached=True, graph=True, pooled=pooled)
 
     def shown(self, match: Match) -> tuple[Tensor, Tensor]:
-        place = self._place(match)
+        number = self._number(match)
         detached = self._side == "critic"
-        real = self._stage.inputs(place, False, True, False)
-        fake = self._stage.inputs(place, True, detached, self._pooled(match))
+        real = self._forward.inputs(number, False, True, False)
+        fake = self._forward.inputs(number, True, detached, self._pooled(match))
         return at_least_fp32(real), at_least_fp32(fake)
 
     def judge(self, match: Match, images: Tensor) -> Verdict:
-        return self._stage.judge(self._place(match), images)
+        return self._forward.judge(self._number(match), images)
 
     def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:
-        return list(self._stage.player()[match.critic].parameters())
+        return list(self._forward.player()[match.critic].parameters())
 
     def draw(self, name: str, shape: Sequence[int]) -> Tensor:
-        return self._stage.draws(name, shape)
+        return self._forward.random(name, shape)
 
     def mean(self, values: Tensor) -> Tensor:
-        return self._stage.world.mean(values)
+        return self._forward.world.mean(values)
 
     def reduce(self, values: Tensor) -> Tensor:
-        return self._stage.world.all_reduce_mean(values)
+        return self._forward.world.all_reduce_mean(values)
 
     def log(self, name: str, value: Tensor) -> None:
-        self._stage.notes.add(f"{self._prefix}/{name}", value)
+        self._forward.log.add(f"{self._prefix}/{name}", value)
 
     def once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
-        if name not in self._stage.shared:
-            self._stage.shared[name] = compute()
-        return self._stage.shared[name]
+        if name not in self._forward.shared:
+            self._forward.shared[name] = compute()
+        return self._forward.shared[name]
+
+
+class Forwards:
+    """The forwards of one crew over the micro-batches of a batch: each made when first asked for, then kept.
+
+    Made late, because all their graphs at once would undo the saving of accumulation (a backward frees its own); kept,
+    because whoever looks again must see the same images.
+
+    Args:
+        make: the forward of a micro-batch, given with the place of its first sample in the batch.
+    """
+
+    def __init__(self, make: Callable[[Batch, int], Forward], parts: Sequence[Batch]) -> None:
+        self._make = make
+        self._parts = parts
+        self._kept: list[Forward] = []
+
+    def __iter__(self) -> Iterator[Forward]:
+        for number, part in enumerate(self._parts):
+            if number == len(self._kept):
+                self._kept.append(self._make(part, number * len(part)))
+            yield self._kept[number]

@@ -4,99 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Any, Protocol, cast
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.compute.distributed import World
 from img2img.compute.precision import LossScale
-from img2img.config import options
 from img2img.engine.ema import Ema
-
-Rate = Annotated[float, Field(gt=0)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
-
-
-class OptimizerOptions(Protocol):
-    """What makes an optimiser, with the limits put on gradients and weights around its step."""
-
-    fused: ClassVar[bool]
-
-    @property
-    def clip_norm(self) -> float | None:
-        """Largest norm of all gradients together."""
-        ...
-
-    @property
-    def clip_weights(self) -> float | None:
-        """Largest absolute weight after a step (WGAN)."""
-        ...
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        """What these options describe, for the given weights."""
-        ...
-
-
-@options
-class Adam:
-    """Adam (Kingma and Ba 2015); pix2pix's figures are the defaults."""
-
-    fused: ClassVar[bool] = True
-    lr: Annotated[Rate, Field(description="learning rate")] = 2e-4
-    betas: Annotated[
-        tuple[Beta, Beta], Field(description="decay of the gradients' running mean and of their square's")
-    ] = (0.5, 0.999)
-    eps: Annotated[Rate, Field(description="added to the root that is divided by")] = 1e-8
-    weight_decay: Annotated[float, Field(ge=0, description="share of the weights taken off a step, times the rate")] = (
-        0.0
-    )
-    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
-    clip_weights: Annotated[
-        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
-    ] = None
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
-        )
-
-
-@options
-class RmsProp:
-    """RMSprop (WGAN's choice: lr 5e-5, weights clipped to 0.01)."""
-
-    fused: ClassVar[bool] = False
-    lr: Annotated[Rate, Field(description="learning rate")] = 5e-5
-    alpha: Annotated[Beta, Field(description="decay of the squared gradients' running mean")] = 0.99
-    eps: Annotated[Rate, Field(description="added to the root that is divided by")] = 1e-8
-    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
-    clip_weights: Annotated[
-        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
-    ] = None
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
-
-
-@options
-class Sgd:
-    """Stochastic gradient descent with momentum."""
-
-    fused: ClassVar[bool] = True
-    lr: Annotated[Rate, Field(description="learning rate")] = 1e-2
-    momentum: Annotated[Beta, Field(description="share of the last step that is kept")] = 0.0
-    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
-    clip_weights: Annotated[
-        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
-    ] = None
-
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, fused=True)
-
-
-OPTIMIZERS: dict[str, type] = {"adam": Adam, "rmsprop": RmsProp, "sgd": Sgd}
+from img2img.engine.optimizers import OptimizerOptions
 
 
 def _like(values: Tensor, parameter: Tensor) -> Tensor:
@@ -109,6 +25,12 @@ def _like(values: Tensor, parameter: Tensor) -> Tensor:
     if values.stride() == parameter.stride():
         return values
     return torch.empty_like(parameter).copy_(values)
+
+
+class SkipsBadSteps(Protocol):
+    """What torch's fused optimisers read of themselves but do not declare."""
+
+    found_inf: Tensor
 
 
 class Player:
@@ -162,16 +84,19 @@ class Player:
 
     def gradients(self, objective: Tensor, *, retain: bool = False) -> list[Tensor]:
         """Derivatives of ``objective`` with respect to this player's parameters alone (zeros where unreached)."""
+        # grad, not backward: nothing is added to any other player's weights on the way
         scaled = objective if self.scale is None else objective * self.scale.scale
         return list(torch.autograd.grad(scaled, self.parameters, retain_graph=retain, materialize_grads=True))
 
     def apply(self, gradients: list[Tensor], rate_factor: float = 1.0) -> None:
         """One update: all-reduce, clip, optimiser step."""
+        # equal shares: the mean of the processes' gradients is that of the global batch
         self.world.all_reduce_mean_(gradients)
         if self.scale is not None:
             # fused optimisers leave weights, moments and step count alone where found_inf is 1
-            self.optimizer.found_inf = self.scale.unscale_(gradients)  # type: ignore[attr-defined]
+            cast(SkipsBadSteps, self.optimizer).found_inf = self.scale.unscale_(gradients)
         if self.options.clip_norm is not None:
+            # g <- g c / |g| where |g| > c (Pascanu et al. 2013, algorithm 1), over all weights together
             norm = torch.nn.utils.get_total_norm(gradients)
             torch._foreach_mul_(gradients, (self.options.clip_norm / (norm + 1e-6)).clamp(max=1.0))
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
@@ -181,6 +106,7 @@ class Player:
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None
+        # w <- clip(w, -c, c) (WGAN, Arjovsky et al. 2017, algorithm 1, line 7)
         if self.options.clip_weights is not None:
             with torch.no_grad():
                 for parameter in self.parameters:
@@ -210,3 +136,31 @@ class Player:
         if self.scale is not None:
             self.scale.load_state_dict(state["scale"])
         self.version = state["version"]
+
+
+class GradientSum:
+    """A player's gradients summed over the micro-batches of a batch.
+
+    Objectives are means over their micro-batch, of which there are ``parts`` of equal size: the mean of their gradients
+    is the gradient of the mean over the whole batch.
+    """
+
+    def __init__(self, player: Player, parts: int) -> None:
+        self.player = player
+        self.parts = parts
+        self.gradients: list[Tensor] | None = None
+
+    def add(self, objective: Tensor | None, *, retain: bool = False) -> None:
+        """Add the gradients of one micro-batch's objective; None (nothing to minimise) adds nothing."""
+        if objective is None:
+            return
+        gradients = self.player.gradients(objective / self.parts, retain=retain)
+        if self.gradients is None:
+            self.gradients = gradients
+        else:
+            torch._foreach_add_(self.gradients, gradients)
+
+    def apply(self, rate_factor: float, child: Player | None = None) -> None:
+        """Update the player, or a child of it in its place; nothing moves where nothing was added."""
+        if self.gradients is not None:
+            (child or self.player).apply(self.gradients, rate_factor)

@@ -1,4 +1,4 @@
-"""A history of made images (Shrivastava et al. 2017), from which the critic is shown older ones."""
+"""A history of made images (Shrivastava et al. 2017, section 2.3), from which the critic is shown older ones."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ class ImagePool:
         self.size = size
         self.images: list[Tensor] = []
 
-    def query(self, images: Tensor, draws: NamedRandom, name: str) -> Tensor:
+    def query(self, images: Tensor, random: NamedRandom, name: str) -> Tensor:
         """(N, C, H, W) detached images in, as many out, some of them older."""
         if self.size == 0:
             return images
         # drawn where they are read: a step must not wait for the device
-        numbers = replace(draws, device=torch.device("cpu"))(f"pool/{name}", (len(images), 2)).tolist()
+        numbers = replace(random, device=torch.device("cpu"))(f"pool/{name}", (len(images), 2)).tolist()
         result = []
         for image, (swap, place) in zip(images, numbers, strict=True):
+            # each image has its own even chance, as in CycleGAN's program (Zhu et al. 2017, section 4: 50 images);
+            # Shrivastava's half of every mini-batch needs batches of two and more
             if len(self.images) < self.size:
                 self.images.append(image.clone())
                 result.append(image)

@@ -13,6 +13,7 @@ def survivors(fitness: Tensor, count: int) -> list[int]:
 
     ``fitness`` (children,) is the same in every process, so the choice is too.
     """
+    # F_1 > F_2 > ...: the first ``count`` survive (E-GAN, algorithm 1)
     scores = torch.nan_to_num(fitness.detach().cpu().double(), nan=-float("inf"), posinf=float("inf"))
     order = sorted(range(len(scores)), key=lambda child: (-scores[child].item(), child))
     return order[:count]

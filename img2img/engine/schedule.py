@@ -65,4 +65,4 @@ class Cosine:
         return _warm(step, self.warmup_steps) * (self.floor + (1 - self.floor) * wave)
 
 
-SCHEDULES: dict[str, type] = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+SCHEDULES: dict[str, type[Schedule]] = {"constant": Constant, "linear": Linear, "cosine": Cosine}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,51 +13,15 @@ from torch import Tensor, nn
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
-from img2img.engine.forward import Forward, StepLog, View
-from img2img.engine.player import Player
+from img2img.engine.forward import Forward, Forwards, StepLog, View
+from img2img.engine.player import GradientSum, Player
 from img2img.engine.pool import ImagePool
 from img2img.engine.population import select
+from img2img.engine.rules import Rules, Term
+from img2img.engine.turns import Turn, turns
 from img2img.losses.games import at_least_fp32
 from img2img.randomness import stable_seed
-from img2img.types import Batch, Flow, Game, Scene
-
-Order = Literal["critics_first", "generator_first", "alternate_batches"]
-
-
-@dataclass(frozen=True)
-class Term:
-    """One loss with its name (its log key) and weight; weight 0 is only logged."""
-
-    name: str
-    weight: float
-    loss: Callable[[Scene], Tensor]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """All that a step knows of a method."""
-
-    flow: Flow
-    conditional: bool
-    games: tuple[tuple[str, Game], ...]
-    critic_game: Game
-    generator_losses: tuple[Term, ...]
-    critic_losses: tuple[Term, ...]
-    fitness: Callable[[Scene], Tensor] | None
-    parents: int
-    critic_steps: int
-    order: Order
-    simultaneous: bool
-
-    @property
-    def batches(self) -> int:
-        """How many batches of data one step takes."""
-        return max(1, self.critic_steps) + (self.order == "alternate_batches")
-
-    @property
-    def selects(self) -> bool:
-        """Whether there is a choice among children."""
-        return self.parents * len(self.games) > self.parents
+from img2img.types import Batch, Game
 
 
 @contextmanager
@@ -112,100 +76,161 @@ class Engine:
         self.seed = seed
         self.batch = batch
         self.accumulate = accumulate
-        self.notes = StepLog(world.device)
+        self.log = StepLog(world.device)
+
+    @property
+    def players(self) -> list[Player]:
+        """All players: the parents, then the critics where there are any."""
+        return [*self.parents, *([self.critics] if self.critics is not None else [])]
 
     def step(self, step: int, batches: Sequence[Batch], rate_factor: float = 1.0) -> None:
-        """Update every player once (critics ``critic_steps`` times).
+        """Play every turn once, choose the survivors where there is a choice, move the averages.
 
         ``batches``: ``rules.batches`` shares of global batches, on the device.
         """
-        rules = self.rules
-        self.notes.critic_forwards = 0
-        shares = [self._micro(batch) for batch in batches]
-        last = max(0, rules.critic_steps - 1)
-        if rules.order == "generator_first":
-            stages = self._stages(step, "step0", self.parents[0], shares[0], own=True)
-            self._generators(step, [stages], rate_factor)
-            for k in range(rules.critic_steps):
-                self._critics(step, stages if k == 0 else self._crowd(step, k, shares[k]), rate_factor)
-            self._finish(step, shares[0])
-            return
-        reuse = self._reusable()
-        kept: list[Forward] | None = None
-        for k in range(rules.critic_steps):
-            if reuse and k == last:
-                kept = self._stages(step, f"step{k}", self.parents[0], shares[k], own=True)
-            self._critics(step, kept or self._crowd(step, k, shares[k]), rate_factor)
-        scenes: list[Any]
-        if kept is not None:
-            scenes = [kept]
+        self.log.critic_forwards = 0
+        # D0 .. Dn, then G (Goodfellow et al. 2014, algorithm 1; Isola et al. 2017, section 3.3: one step of each), or
+        # another order that the method names
+        parts = [batch.chunks(self.accumulate) for batch in batches]
+        play = turns(self.rules, self.accumulate)
+        generators = next(turn for turn in play if turn.side != "critic")
+        forwards: dict[str, list[Forwards]] = {}
+        for turn in play:
+            if turn.forward not in forwards:
+                graph = turn.forward == generators.forward
+                # critics alone look at a crowd: of their m fakes each of mu parents makes m / mu, without a graph
+                # (E-GAN, Wang et al. 2019, algorithm 1). For its own update a parent makes the whole batch
+                crews = [[parent] for parent in self.parents] if graph else [self.parents]
+                makers = [partial(self.forward, step, turn.forward, crew, graph=graph) for crew in crews]
+                forwards[turn.forward] = [Forwards(make, parts[turn.batch]) for make in makers]
+            self._play(turn, forwards[turn.forward], rate_factor)
+        if self.rules.selects:
+            # the fittest children are the next parents (E-GAN, algorithm 1). The parents die: their scores were given
+            # by older critics, with which no new one can be compared
+            fitness = self.fitness(step, parts[generators.batch], self.parents)
+            self.parents = select(self.parents, fitness, self.rules.parents)
+        # averaged once a step and after selection, so that it follows one line of descent
+        for parent in self.parents:
+            if parent.ema is not None:
+                parent.ema.update(parent.networks, self.batch)
+
+    def _play(self, turn: Turn, crews: Sequence[Forwards], rate_factor: float) -> None:
+        """One turn: the gradients of its side on the forwards of each crew, then the update."""
+        if turn.side == "critic":
+            # the generators stand still: max over D of V(D, G) (Goodfellow et al. 2014, eq. 1)
+            self._critic_gradients(*crews).apply(rate_factor)
+        elif turn.side == "generator":
+            # the critics stand still: min over G of V(D, G), or of the game that took its place
+            children: list[Player] = []
+            for parent, forwards in zip(self.parents, crews, strict=True):
+                children += self._children(self._generator_gradients(parent, forwards), rate_factor)
+            self.parents = children
         else:
-            tag = "generator" if rules.critic_steps else "step0"
-            scenes = [self._stages(step, tag, parent, shares[-1], own=True) for parent in self.parents]
-        self._generators(step, scenes, rate_factor)
-        self._finish(step, shares[-1])
+            # simultaneous gradient descent: neither side has moved when the other's gradient is taken
+            (parent,) = self.parents
+            critics, generator = self._critic_gradients(*crews), self._generator_gradients(parent, *crews)
+            critics.apply(rate_factor)
+            self.parents = self._children(generator, rate_factor)
 
-    def _reusable(self) -> bool:
-        """Whether the critic's last scene serves the generator's update: nothing in it has changed by then."""
-        rules = self.rules
-        redraws = rules.flow.redraws or rules.order == "alternate_batches"
-        return not redraws and len(self.parents) == 1 and self.accumulate == 1 and rules.critic_steps > 0
+    def _critic_gradients(self, forwards: Forwards) -> GradientSum:
+        """The critics' gradients, summed over micro-batches."""
+        if self.critics is None:
+            raise LookupError("this method has no critic")
+        total = GradientSum(self.critics, self.accumulate)
+        for forward in forwards:
+            # where both sides share one forward, its graph is the generator's too
+            total.add(self._critic_objective(forward), retain=forward.joint)
+            # the update makes every verdict old
+            if not forward.joint:
+                forward.forget()
+        return total
 
-    def _micro(self, batch: Batch) -> list[Batch]:
-        """The micro-batches of a share."""
-        if self.accumulate == 1:
-            return [batch]
-        size = len(batch) // self.accumulate
-        return [batch.map(lambda t, i=i: t[i * size : (i + 1) * size]) for i in range(self.accumulate)]  # type: ignore[misc]
+    def _generator_gradients(self, parent: Player, forwards: Forwards) -> list[GradientSum]:
+        """A parent's gradients in each game, summed over micro-batches."""
+        games = self.rules.games
+        totals = [GradientSum(parent, self.accumulate) for _ in games]
+        for forward in forwards:
+            # siblings share noise, images and the critics' verdicts on them: one forward, a backward a game
+            for (name, game), total in zip(games, totals, strict=True):
+                total.add(self._generator_objective(forward, name, game), retain=total is not totals[-1])
+            forward.forget()
+        return totals
 
-    def _stages(self, step: int, tag: str, parent: Player, shares: list[Batch], *, own: bool) -> Any:
-        """One stage a micro-batch, made when asked for (all graphs at once would undo the saving of accumulation)."""
-        if len(shares) == 1:
-            return [self._stage(step, tag, [parent], shares[0], 0, own=own)]
-        return _Lazy(
-            [
-                lambda i=i, share=share: self._stage(step, tag, [parent], share, i * len(share), own=own)  # type: ignore[misc]
-                for i, share in enumerate(shares)
-            ]
+    def _children(self, totals: Sequence[GradientSum], rate_factor: float) -> list[Player]:
+        """What becomes of a parent by its gradients in each game: a child a game, chosen later where they are more."""
+        parent = totals[0].player
+        # a child is one optimiser step from its parent's weights and moments, the game its mutation (E-GAN, algorithm
+        # 1); with a single game nothing else starts from the parent, which then moves itself
+        children = [parent] if len(totals) == 1 else [parent.fork() for _ in totals]
+        for child, total in zip(children, totals, strict=True):
+            total.apply(rate_factor, child)
+        return children
+
+    def _critic_objective(self, forward: Forward) -> Tensor | None:
+        """What the critics minimise: their game (Goodfellow et al. 2014, eq. 1; Isola et al. 2017, eq. 1, where they
+        also see the input, or eq. 2), PAN's margin (Wang et al. 2018, eq. 4), penalties (Gulrajani et al. 2017, eq. 3).
+        """
+        return self._objective(
+            forward.seen_by("critic", self.rules.critic_game, "critic"), self.rules.critic_losses, "critic"
         )
 
-    def _crowd(self, step: int, k: int, shares: list[Batch]) -> Any:
-        """Scenes for the critics alone: each parent makes its part of the batch, without a graph of its own."""
-        return _Lazy(
-            [
-                lambda i=i, share=share: self._stage(step, f"step{k}", self.parents, share, i * len(share), own=False)  # type: ignore[misc]
-                for i, share in enumerate(shares)
-            ]
-        )
+    def _generator_objective(self, forward: Forward, name: str, game: Game) -> Tensor | None:
+        """What a generator minimises: the other side of ``game``, and what pulls it to the target (Isola et al. 2017,
+        eq. 4: lambda L1; PAN: P, Wang et al. 2018, eq. 3; Zhu et al. 2017, eq. 3: lambda times the cycle loss).
+        """
+        prefix = "generator" if len(self.rules.games) == 1 else f"generator[{name}]"
+        return self._objective(forward.seen_by("generator", game, prefix), self.rules.generator_losses, prefix)
 
-    def _stage(
+    def _objective(self, view: View, terms: Sequence[Term], prefix: str) -> Tensor | None:
+        """The weighted sum of losses; None where every weight is 0."""
+        total: Tensor | None = None
+        for term in terms:
+            value = term.loss(view)
+            self.log.add(f"{prefix}/{term.name}", value)
+            # a weight of 0 is no product with 0: a loss that is only watched may be infinite
+            if term.weight:
+                total = term.weight * value if total is None else total + term.weight * value
+        if total is not None:
+            self.log.check(total)
+        return total
+
+    def forward(
         self,
         step: int,
         tag: str,
-        parents: Sequence[Player],
+        crew: Sequence[Player],
         batch: Batch,
         offset: int,
         *,
-        own: bool,
-        networks: Callable[[Player], nn.ModuleDict] = lambda player: player.networks,
+        graph: bool,
         shared: dict[str, Tensor] | None = None,
     ) -> Forward:
-        """One scene. ``own``: made for the generator's update, so with a graph and moving its running statistics."""
+        """The images that a crew of generators makes of one (micro-)batch, ready to be judged.
+
+        Args:
+            tag: names, with the step, all random numbers of the forward.
+            offset: place of the batch's first sample in this process's share.
+            graph: whether it is made for the generator's update: with a graph, and moving its running statistics.
+            shared: what several forwards compute once (`View.once`).
+        """
         rules = self.rules
-        share = self.batch // self.world.size
-        draws = NamedRandom(self.seed, step, tag, self.world.rank * share + offset, self.batch, self.world.device)
-        batch = rules.flow.prepare(batch, draws)
+        start = self.world.rank * (self.batch // self.world.size) + offset
+        random = NamedRandom(self.seed, step, tag, start, self.batch, self.world.device)
+        # z ~ p(z) (Goodfellow et al. 2014, algorithm 1); flows that start from pictures draw nothing
+        batch = rules.flow.prepare(batch, random)
+        # dropout draws from torch's own generator: seeded anew, it depends on nothing that ran before
         torch.manual_seed(stable_seed(self.seed, "dropout", step, tag, self.world.rank, offset))
-        modules = [networks(parent) for parent in parents]
         with ExitStack() as stack:
-            stack.enter_context(torch.set_grad_enabled(own))
+            stack.enter_context(torch.set_grad_enabled(graph))
             stack.enter_context(self.precision.autocast())
-            if not own:
-                stack.enter_context(frozen_statistics(modules))
-            if len(modules) == 1:
-                images = rules.flow.images(dict(modules[0].items()), batch)
+            if not graph:
+                # what a generator shows the critics is no step of its own
+                stack.enter_context(frozen_statistics([player.networks for player in crew]))
+            if len(crew) == 1:
+                images = rules.flow.images(crew[0].mapping(), batch)
             else:
-                images = self._shared_images(modules, batch, draws.start)
+                images = self._shared_images(crew, batch, start)
+        # games and losses are computed in fp32, whatever the networks ran in
         images = {name: at_least_fp32(image) for name, image in images.items()}
         return Forward(
             batch=batch,
@@ -213,123 +238,48 @@ class Engine:
             matches=rules.flow.matches(batch, images, rules.conditional) if self.critics else (),
             critics=self.critics,
             pools=self.pools,
-            draws=draws,
+            random=random,
             world=self.world,
             precision=self.precision,
-            notes=self.notes,
+            log=self.log,
             joint=rules.simultaneous,
             shared={} if shared is None else shared,
         )
 
-    def _shared_images(self, modules: list[nn.ModuleDict], batch: Batch, start: int) -> dict[str, Tensor]:
-        """Each generator makes every len(modules)-th sample of the global batch; samples keep their places."""
+    def _shared_images(self, crew: Sequence[Player], batch: Batch, start: int) -> dict[str, Tensor]:
+        """Each generator makes every len(crew)-th sample of the global batch; samples keep their places."""
         rows = torch.arange(len(batch), device=self.world.device)
-        owner = (rows + start) % len(modules)
-        mine = [rows[owner == place] for place in range(len(modules))]
+        # by the place in the global batch: who makes a sample does not depend on the number of processes
+        maker = (rows + start) % len(crew)
+        shares = [rows[maker == number] for number in range(len(crew))]
         parts = [
-            self.rules.flow.images(dict(module.items()), batch.map(lambda t, own=own: t[own]))  # type: ignore[misc]
-            for module, own in zip(modules, mine, strict=True)
-            if len(own)
+            self.rules.flow.images(player.mapping(), batch.rows(share))
+            for player, share in zip(crew, shares, strict=True)
+            if len(share)
         ]
-        back = torch.argsort(torch.cat(mine))
+        back = torch.argsort(torch.cat(shares))
         return {name: torch.cat([part[name] for part in parts])[back] for name in parts[0]}
 
-    def _objective(self, view: View, terms: Sequence[Term], prefix: str) -> Tensor | None:
-        """The weighted sum of losses; None where every weight is 0."""
-        total: Tensor | None = None
-        for term in terms:
-            value = term.loss(view)
-            self.notes.add(f"{prefix}/{term.name}", value)
-            if term.weight:
-                total = term.weight * value if total is None else total + term.weight * value
-        if total is not None:
-            self.notes.check(total)
-        return total
-
-    def _critic_objective(self, stage: Forward) -> Tensor | None:
-        return self._objective(
-            stage.seen_by("critic", self.rules.critic_game, "critic"), self.rules.critic_losses, "critic"
-        )
-
-    def _generator_objective(self, stage: Forward, name: str, game: Game) -> Tensor | None:
-        prefix = "generator" if len(self.rules.games) == 1 else f"generator[{name}]"
-        return self._objective(stage.seen_by("generator", game, prefix), self.rules.generator_losses, prefix)
-
-    def _critics(self, step: int, stages: Any, rate_factor: float) -> None:
-        """One update of the critics on the scenes of one batch (put off to the generators' where simultaneous)."""
-        if self.critics is None or self.rules.simultaneous:
-            return
-        gradients: list[Tensor] | None = None
-        for stage in stages:
-            objective = self._critic_objective(stage)
-            if objective is not None:
-                gradients = _sum(gradients, self.critics.gradients(objective / self.accumulate))
-            stage.forget()
-        if gradients is not None:
-            self.critics.apply(gradients, rate_factor)
-
-    def _generators(self, step: int, scenes: list[Any], rate_factor: float) -> None:
-        """Every parent plays every game; the children take the parents' place (chosen later where they are more)."""
-        children: list[Player] = []
-        games = self.rules.games
-        for parent, stages in zip(self.parents, scenes, strict=True):
-            sums: list[list[Tensor] | None] = [None] * len(games)
-            for stage in stages:
-                critic_gradients = self._simultaneous_critics(stage)
-                for place, (name, game) in enumerate(games):
-                    objective = self._generator_objective(stage, name, game)
-                    if objective is None:
-                        continue
-                    again = place + 1 < len(games)
-                    sums[place] = _sum(sums[place], parent.gradients(objective / self.accumulate, retain=again))
-                stage.forget()
-                if critic_gradients is not None and self.critics is not None:
-                    self.critics.apply(critic_gradients, rate_factor)
-            brood = [parent] if len(games) == 1 else [parent.fork() for _ in games]
-            for child, gradients in zip(brood, sums, strict=True):
-                if gradients is not None:
-                    child.apply(gradients, rate_factor)
-            children += brood
-        self.parents = children
-
-    def _simultaneous_critics(self, stage: Forward) -> list[Tensor] | None:
-        """The critics' gradients at the same weights as the generator's, from the same forwards."""
-        if not self.rules.simultaneous or self.critics is None:
-            return None
-        objective = self._critic_objective(stage)
-        return None if objective is None else self.critics.gradients(objective, retain=True)
-
-    def _finish(self, step: int, shares: list[Batch]) -> None:
-        """Selection where there is a choice, then the moving averages."""
-        if self.rules.selects:
-            self.parents = select(self.parents, self.fitness(step, shares, self.parents), self.rules.parents)
-        for parent in self.parents:
-            if parent.ema is not None:
-                parent.ema.update(parent.networks, self.batch)
-
-    def fitness(
-        self,
-        step: int,
-        shares: list[Batch],
-        players: Sequence[Player],
-        networks: Callable[[Player], nn.ModuleDict] = lambda player: player.networks,
-    ) -> Tensor:
-        """(players,) fitness under the critics as they are, all on the same batch and the same draws."""
+    def fitness(self, step: int, parts: Sequence[Batch], players: Sequence[Player]) -> Tensor:
+        """(players,) fitness under the critics as they are, all on the same micro-batches and the same numbers."""
         if self.rules.fitness is None:
             return torch.zeros(len(players))
+        # F = Fq + gamma Fd (E-GAN, eq. 8 and 9). In Fd the real side of the critic's gradient is the same for all
+        # children: computed once
         shared: dict[str, Tensor] = {}
         scores = []
         for player in players:
-            parts = []
-            for i, share in enumerate(shares):
-                stage = self._stage(
-                    step, "fitness", [player], share, i * len(share), own=False, networks=networks, shared=shared
-                )
-                parts.append(self.rules.fitness(stage.seen_by("critic", self.rules.critic_game, "fitness")).detach())
-            scores.append(torch.stack(parts).mean())
+            values = []
+            for forward in Forwards(
+                partial(self.forward, step, "fitness", [player], graph=False, shared=shared), parts
+            ):
+                view = forward.seen_by("critic", self.rules.critic_game, "fitness")
+                values.append(self.rules.fitness(view).detach())
+                forward.forget()
+            scores.append(torch.stack(values).mean())
         result = torch.stack(scores)
-        self.notes.add("fitness/best", result.max())
-        self.notes.add("fitness/spread", result.max() - result.min())
+        self.log.add("fitness/best", result.max())
+        self.log.add("fitness/spread", result.max() - result.min())
         return result
 
     def state_dict(self) -> dict[str, Any]:
@@ -348,36 +298,15 @@ class Engine:
             self.critics.load_state_dict(state["critics"])
 
     def local_state(self) -> dict[str, Any]:
-        """What is each process's own: its pools, and what it has noted since the last log line."""
-        notes = {"sums": dict(self.notes.sums), "counts": dict(self.notes.counts), "bad": self.notes.bad}
-        return {"pools": {name: pool.state_dict() for name, pool in self.pools.items()}, "notes": notes}
+        """What is each process's own: its pools, and what it has logged since the last log line."""
+        # the log's key is older than its name: checkpoints keep it
+        return {
+            "pools": {name: pool.state_dict() for name, pool in self.pools.items()},
+            "notes": self.log.state_dict(),
+        }
 
     def load_local_state(self, state: dict[str, Any]) -> None:
         """Go on from a `local_state` of the process of the same rank."""
         for name, pool in self.pools.items():
             pool.load_state_dict(state["pools"][name], self.world.device)
-        device = self.world.device
-        self.notes.sums = {name: value.clone().to(device) for name, value in state["notes"]["sums"].items()}
-        self.notes.counts = dict(state["notes"]["counts"])
-        self.notes.bad = state["notes"]["bad"].clone().to(device)
-
-
-class _Lazy:
-    """Stages made one at a time when first asked for, and kept: whoever asks again is shown the same images."""
-
-    def __init__(self, makers: list[Callable[[], Forward]]) -> None:
-        self.makers = makers
-        self.made: list[Forward] = []
-
-    def __iter__(self) -> Iterator[Forward]:
-        for place, make in enumerate(self.makers):
-            if place == len(self.made):
-                self.made.append(make())
-            yield self.made[place]
-
-
-def _sum(total: list[Tensor] | None, gradients: list[Tensor]) -> list[Tensor]:
-    if total is None:
-        return gradients
-    torch._foreach_add_(total, gradients)
-    return total
+        self.log.load_state_dict(state["notes"])

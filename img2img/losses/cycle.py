@@ -9,11 +9,11 @@ from torch import Tensor
 from img2img.config import options
 from img2img.errors import UserError
 from img2img.losses.games import at_least_fp32
-from img2img.types import Scene
+from img2img.types import ForwardView
 
 
-def _sides(scene: Scene) -> tuple[Tensor, Tensor]:
-    source, target = scene.batch.source, scene.batch.target
+def _sides(view: ForwardView) -> tuple[Tensor, Tensor]:
+    source, target = view.batch.source, view.batch.target
     if source is None or target is None:
         raise UserError("cycle losses need data with source and target")
     return at_least_fp32(source), at_least_fp32(target)
@@ -25,10 +25,10 @@ class CycleConsistency:
 
     needs: ClassVar[frozenset[str]] = frozenset({"image:cycled_source", "image:cycled_target"})
 
-    def __call__(self, scene: Scene) -> Tensor:
-        source, target = _sides(scene)
-        there = (at_least_fp32(scene.images["cycled_source"]) - source).abs().mean()
-        back = (at_least_fp32(scene.images["cycled_target"]) - target).abs().mean()
+    def __call__(self, view: ForwardView) -> Tensor:
+        source, target = _sides(view)
+        there = (at_least_fp32(view.images["cycled_source"]) - source).abs().mean()
+        back = (at_least_fp32(view.images["cycled_target"]) - target).abs().mean()
         return there + back
 
 
@@ -38,8 +38,8 @@ class Identity:
 
     needs: ClassVar[frozenset[str]] = frozenset({"image:same_source", "image:same_target"})
 
-    def __call__(self, scene: Scene) -> Tensor:
-        source, target = _sides(scene)
-        kept_target = (at_least_fp32(scene.images["same_target"]) - target).abs().mean()
-        kept_source = (at_least_fp32(scene.images["same_source"]) - source).abs().mean()
+    def __call__(self, view: ForwardView) -> Tensor:
+        source, target = _sides(view)
+        kept_target = (at_least_fp32(view.images["same_target"]) - target).abs().mean()
+        kept_source = (at_least_fp32(view.images["same_source"]) - source).abs().mean()
         return kept_target + kept_source

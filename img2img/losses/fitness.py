@@ -1,4 +1,4 @@
-"""How fit a child is (E-GAN, Wang et al. 2019): a critic-side scene of its images -> a scalar, larger is fitter."""
+"""How fit a child is (E-GAN, Wang et al. 2019): the critic's view of its images -> a scalar, larger is fitter."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch.nn.functional import softplus
 
 from img2img.config import options
 from img2img.losses.games import at_least_fp32
-from img2img.types import Scene
+from img2img.types import ForwardView
 
 
-def _weights_gradient(scene: Scene, loss: Tensor) -> Tensor:
+def _weights_gradient(view: ForwardView, loss: Tensor) -> Tensor:
     """The gradient of ``loss`` over all critics' weights as one vector, averaged over processes."""
-    critics = {match.critic: scene.critic_parameters(match) for match in scene.matches}
+    critics = {match.critic: view.critic_parameters(match) for match in view.matches}
     parameters = [parameter for weights in critics.values() for parameter in weights]
     gradients = torch.autograd.grad(loss, parameters, retain_graph=True, materialize_grads=True)
-    return scene.reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+    return view.reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]))
 
 
 @options
@@ -34,20 +34,20 @@ class QualityDiversity:
     gamma: Annotated[float, Field(ge=0, description="weight of the diversity fitness Fd")] = 0.5
     eps: Annotated[float, Field(gt=0, description="added to the norm whose logarithm is taken")] = 1e-12
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         with torch.enable_grad():
-            fakes = [at_least_fp32(logit) for match in scene.matches for logit in scene.fake(match).logits]
-            quality = torch.stack([scene.mean(torch.sigmoid(logit)) for logit in fakes]).mean().detach()
+            fakes = [at_least_fp32(logit) for match in view.matches for logit in view.fake(match).logits]
+            quality = torch.stack([view.mean(torch.sigmoid(logit)) for logit in fakes]).mean().detach()
             if self.gamma == 0:
                 return quality
 
             def real_side() -> Tensor:
-                reals = [at_least_fp32(logit) for match in scene.matches for logit in scene.real(match).logits]
+                reals = [at_least_fp32(logit) for match in view.matches for logit in view.real(match).logits]
                 loss = torch.stack([softplus(-logit).mean() for logit in reals]).sum()
-                return _weights_gradient(scene, loss)
+                return _weights_gradient(view, loss)
 
-            gradient = scene.once("fitness/real_gradient", real_side)
-            gradient = gradient + _weights_gradient(scene, torch.stack([softplus(f).mean() for f in fakes]).sum())
+            gradient = view.once("fitness/real_gradient", real_side)
+            gradient = gradient + _weights_gradient(view, torch.stack([softplus(f).mean() for f in fakes]).sum())
         return quality - self.gamma * torch.log(gradient.norm() + self.eps)
 
 
@@ -55,8 +55,8 @@ class QualityDiversity:
 class RandomFitness:
     """A random number for each child: the control that selection must beat."""
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         # the images decide which number, so that siblings differ and the same child always gets the same
-        images = scene.images["fake"]
-        wave = torch.sin(scene.mean(images.double()) * 1e6)
+        images = view.images["fake"]
+        wave = torch.sin(view.mean(images.double()) * 1e6)
         return (wave + 1) / 2

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.losses.games import at_least_fp32
-from img2img.types import Scene
+from img2img.types import ForwardView
 
 
 @options
@@ -21,10 +21,10 @@ class FeatureMatching:
 
     needs: ClassVar[frozenset[str]] = frozenset({"critic", "features"})
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         losses = []
-        for match in scene.matches:
-            real, fake = scene.real(match), scene.fake(match)
+        for match in view.matches:
+            real, fake = view.real(match), view.fake(match)
             scales = len(fake.logits)
             per_scale = max(1, len(fake.features) // scales)
             for mine, theirs in zip(fake.features, real.features, strict=True):

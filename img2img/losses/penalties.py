@@ -10,12 +10,12 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.losses.games import at_least_fp32
-from img2img.types import Match, Scene
+from img2img.types import ForwardView, Match
 
 EPS = 1e-12
 
 
-def squared_gradient(scene: Scene, match: Match, images: Tensor) -> Tensor:
+def squared_gradient(view: ForwardView, match: Match, images: Tensor) -> Tensor:
     """(N,) squared norms, over all dimensions of a sample, of the critic's gradient at ``images``.
 
     What is differentiated is what the games see of a sample: its logits' mean over the map, summed over scales.
@@ -23,7 +23,7 @@ def squared_gradient(scene: Scene, match: Match, images: Tensor) -> Tensor:
     images = images.detach().requires_grad_()
     with torch.enable_grad():
         logits = torch.stack(
-            [at_least_fp32(logit).flatten(1).mean(1) for logit in scene.judge(match, images).logits]
+            [at_least_fp32(logit).flatten(1).mean(1) for logit in view.judge(match, images).logits]
         ).sum()
         (gradient,) = torch.autograd.grad(logits, images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
@@ -36,13 +36,13 @@ class GradientPenalty:
     needs: ClassVar[frozenset[str]] = frozenset({"critic"})
     penalty: ClassVar[bool] = True
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         values = []
-        for match in scene.matches:
-            real, fake = scene.shown(match)
-            alpha = scene.draw(f"gradient_penalty/{match.critic}", (len(real), *[1] * (real.ndim - 1)))
+        for match in view.matches:
+            real, fake = view.shown(match)
+            alpha = view.draw(f"gradient_penalty/{match.critic}", (len(real), *[1] * (real.ndim - 1)))
             between = alpha * real + (1 - alpha) * fake.detach()
-            values.append(((squared_gradient(scene, match, between) + EPS).sqrt() - 1).square().mean())
+            values.append(((squared_gradient(view, match, between) + EPS).sqrt() - 1).square().mean())
         return torch.stack(values).sum()
 
 
@@ -53,8 +53,8 @@ class R1:
     needs: ClassVar[frozenset[str]] = frozenset({"critic"})
     penalty: ClassVar[bool] = True
 
-    def __call__(self, scene: Scene) -> Tensor:
-        values = [squared_gradient(scene, match, scene.shown(match)[0]).mean() / 2 for match in scene.matches]
+    def __call__(self, view: ForwardView) -> Tensor:
+        values = [squared_gradient(view, match, view.shown(match)[0]).mean() / 2 for match in view.matches]
         return torch.stack(values).sum()
 
 
@@ -67,12 +67,12 @@ class Dragan:
     across_batch: ClassVar[bool] = True
     spread: Annotated[float, Field(gt=0, description="reach of the noise, in standard deviations of the batch")] = 0.5
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         values = []
-        for match in scene.matches:
-            real, _ = scene.shown(match)
-            square, level = scene.reduce(real.square().mean()), scene.reduce(real.mean())
-            noise = scene.draw(f"dragan/{match.critic}", tuple(real.shape))
+        for match in view.matches:
+            real, _ = view.shown(match)
+            square, level = view.reduce(real.square().mean()), view.reduce(real.mean())
+            noise = view.draw(f"dragan/{match.critic}", tuple(real.shape))
             near = real + self.spread * (square - level.square()).clamp_min(0).sqrt() * noise
-            values.append(((squared_gradient(scene, match, near) + EPS).sqrt() - 1).square().mean())
+            values.append(((squared_gradient(view, match, near) + EPS).sqrt() - 1).square().mean())
         return torch.stack(values).sum()

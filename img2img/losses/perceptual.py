@@ -18,7 +18,7 @@ from torch import Tensor
 from img2img.config import options
 from img2img.errors import UserError
 from img2img.losses.games import at_least_fp32
-from img2img.types import Scene, Verdict
+from img2img.types import ForwardView, Verdict
 
 Layers = Annotated[dict[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]], Field(min_length=1)]
 RELEASED: Mapping[int, float] = {1: 5.0, 4: 1.5, 6: 1.5, 8: 1.0}
@@ -70,16 +70,16 @@ class PerceptualAdversarial:
     distance: Annotated[Literal["l1", "l2"], Field(description="between features: absolute or squared")] = "l1"
     reduction: Annotated[Literal["mean", "sum"], Field(description="over a layer's elements")] = "mean"
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         losses = []
-        for match in scene.matches:
-            real, fake = scene.real(match), scene.fake(match)
+        for match in view.matches:
+            real, fake = view.real(match), view.fake(match)
             parts = layer_distances(real, fake, self.layers, self.distance, self.reduction, constant_real=True)
             shares = {number: part.mean() for number, part in parts.items()}
             p = torch.stack(list(shares.values())).sum()
             for number, share in shares.items():
-                scene.log(f"P/layer{number}", share)
-            scene.log("P", p)
+                view.log(f"P/layer{number}", share)
+            view.log("P", p)
             losses.append(p)
         return torch.stack(losses).sum()
 
@@ -111,16 +111,16 @@ class PerceptualMargin:
         """Whether the loss is not a mean of per-sample values."""
         return self.hinge == "batch"
 
-    def __call__(self, scene: Scene) -> Tensor:
+    def __call__(self, view: ForwardView) -> Tensor:
         losses = []
-        for match in scene.matches:
-            real, fake = scene.real(match), scene.fake(match)
+        for match in view.matches:
+            real, fake = view.real(match), view.fake(match)
             parts = layer_distances(real, fake, self.layers, self.distance, self.reduction, constant_real=False)
             for number, part in parts.items():
-                scene.log(f"P/layer{number}", part.mean())
+                view.log(f"P/layer{number}", part.mean())
             p = torch.stack(list(parts.values())).sum(0)
-            p = scene.mean(p) if self.hinge == "batch" else p
-            scene.log("P", p.mean())
-            scene.log("hinge_active", (p < self.margin).float().mean())
+            p = view.mean(p) if self.hinge == "batch" else p
+            view.log("P", p.mean())
+            view.log("hinge_active", (p < self.margin).float().mean())
             losses.append(torch.relu(self.margin - p).mean())
         return torch.stack(losses).sum()

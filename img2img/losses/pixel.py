@@ -11,15 +11,15 @@ from torch import Tensor
 from img2img.config import options
 from img2img.errors import UserError
 from img2img.losses.games import at_least_fp32
-from img2img.types import Scene
+from img2img.types import ForwardView
 
 
-def pair(scene: Scene) -> tuple[Tensor, Tensor]:
-    """(fake, target) of a scene, at least fp32."""
-    target = scene.batch.target
+def pair(view: ForwardView) -> tuple[Tensor, Tensor]:
+    """(fake, target) of a forward, at least fp32."""
+    target = view.batch.target
     if target is None:
         raise UserError("a pixel loss needs data with a target")
-    return at_least_fp32(scene.images["fake"]), at_least_fp32(target)
+    return at_least_fp32(view.images["fake"]), at_least_fp32(target)
 
 
 @options
@@ -28,8 +28,8 @@ class L1:
 
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
-    def __call__(self, scene: Scene) -> Tensor:
-        fake, target = pair(scene)
+    def __call__(self, view: ForwardView) -> Tensor:
+        fake, target = pair(view)
         return (fake - target).abs().mean()
 
 
@@ -39,8 +39,8 @@ class L2:
 
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
 
-    def __call__(self, scene: Scene) -> Tensor:
-        fake, target = pair(scene)
+    def __call__(self, view: ForwardView) -> Tensor:
+        fake, target = pair(view)
         return ((fake - target) ** 2).mean()
 
 
@@ -51,6 +51,6 @@ class Charbonnier:
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
     eps: Annotated[float, Field(gt=0, description="difference below which it is smooth, on values in [-1, 1]")] = 1e-3
 
-    def __call__(self, scene: Scene) -> Tensor:
-        fake, target = pair(scene)
+    def __call__(self, view: ForwardView) -> Tensor:
+        fake, target = pair(view)
         return torch.sqrt((fake - target) ** 2 + self.eps**2).mean()

@@ -12,7 +12,7 @@ from img2img.errors import UserError
 from img2img.losses.pixel import pair
 from img2img.metrics.ssim import structural_similarity
 from img2img.metrics.windows import gaussian
-from img2img.types import Scene
+from img2img.types import ForwardView
 
 
 @options
@@ -23,8 +23,8 @@ class SSIM:
     window: Annotated[int, Field(ge=1, description="side of the Gaussian window in px")] = 11
     sigma: Annotated[float, Field(gt=0, description="standard deviation of the window in px")] = 1.5
 
-    def __call__(self, scene: Scene) -> Tensor:
-        fake, target = pair(scene)
+    def __call__(self, view: ForwardView) -> Tensor:
+        fake, target = pair(view)
         if min(fake.shape[-2:]) < self.window:
             raise UserError(f"the ssim loss needs a crop of at least its window, {self.window} px")
         # pictures in [-1, 1]: the means must be those of values from 0 on

@@ -7,9 +7,10 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.config import choose
-from img2img.engine.player import OPTIMIZERS, OptimizerOptions, Player
+from img2img.engine.optimizers import OPTIMIZERS, OptimizerOptions
+from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
-from img2img.engine.step import Rules
+from img2img.engine.rules import Rules
 from img2img.errors import UserError
 from img2img.losses import FITNESS
 from img2img.networks.init import initialize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from img2img.config import choose
-from img2img.engine.player import OPTIMIZERS
+from img2img.engine.optimizers import OPTIMIZERS
 from img2img.errors import UserError
 from img2img.losses import FITNESS
 from img2img.networks import CRITICS, GENERATORS

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from img2img.config import plain
 from img2img.data.config import DataConfig
-from img2img.engine.player import OPTIMIZERS
+from img2img.engine.optimizers import OPTIMIZERS
 from img2img.engine.schedule import SCHEDULES
 from img2img.flows import FLOWS
 from img2img.losses import CRITIC_LOSSES, FITNESS, GAMES, GENERATOR_LOSSES

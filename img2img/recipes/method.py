@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from img2img.config import build, choose, options
+from img2img.engine.rules import Order, Term
 from img2img.engine.schedule import SCHEDULES, Schedule
-from img2img.engine.step import Order, Term
 from img2img.flows import FLOWS
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
 from img2img.recipes.terms import Weights, terms

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from img2img.config import choose
-from img2img.engine.step import Term
+from img2img.engine.rules import Term
 from img2img.errors import UserError
 
 Weights = dict[str, float | dict[str, Any]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
 from img2img.data import Samples
-from img2img.engine.player import Player
 from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.inference import Shape
@@ -58,15 +57,10 @@ def build_engine(method: Method, plan: TrainConfig, shape: Shape, world: World, 
     )
 
 
-def players_of(engine: Engine) -> list[Player]:
-    """The parents, and the critics where there are some."""
-    return [*engine.parents, *([engine.critics] if engine.critics else [])]
-
-
 def state_bytes(engine: Engine) -> int:
     """About the size of a checkpoint: weights, two moments of each, and the moving average where there is one."""
     total = 0
-    for player in players_of(engine):
+    for player in engine.players:
         size = sum(parameter.numel() * parameter.element_size() for parameter in player.parameters)
         total += size * (4 if player.ema else 3)
     return total
@@ -80,6 +74,6 @@ def compile_networks(engine: Engine) -> None:
     """
     if len(engine.rules.games) > 1:
         raise UserError("train.compile=true: children of several games are copies, which lose what was compiled")
-    for player in players_of(engine):
+    for player in engine.players:
         for network in player.networks.values():
             network.compile()

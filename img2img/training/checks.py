@@ -17,7 +17,7 @@ from img2img.networks.base import check_training_shape
 from img2img.recipes.checks import accumulation_obstacle
 from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
-from img2img.training.build import players_of, state_bytes
+from img2img.training.build import state_bytes
 from img2img.training.run_folder import Run
 from img2img.types import Batch, Flow
 
@@ -56,7 +56,7 @@ def check_batches(engine: Engine, method: Method, plan: TrainConfig, samples: Sa
 
 
 def _batch_norm(engine: Engine) -> str | None:
-    for player in players_of(engine):
+    for player in engine.players:
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in player.networks.modules()):
             return "batch normalisation takes its statistics over the whole batch"
     return None

@@ -15,7 +15,8 @@ from torch import nn
 
 from img2img.compute.memory import peak_bytes
 from img2img.compute.precision import Precision
-from img2img.engine.step import Engine, Rules
+from img2img.engine.rules import Rules
+from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.progress import Reporter, duration, say, say_if_slow
 from img2img.recipes.train_config import TrainConfig
@@ -198,8 +199,8 @@ def untouched(engine: Engine) -> Iterator[None]:
     engine.load_local_state(local)
     torch.set_rng_state(random)
     # nothing of this is logged
-    engine.notes.clear()
-    engine.notes.bad = torch.zeros_like(engine.notes.bad)
+    engine.log.clear()
+    engine.log.bad = torch.zeros_like(engine.log.bad)
 
 
 def _most_memory(device: torch.device) -> int:

@@ -20,7 +20,6 @@ from img2img.errors import RunError
 from img2img.metrics import METRICS
 from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
-from img2img.training.build import players_of
 from img2img.training.run_folder import Run
 from img2img.training.tensorboard import ScalarWriter, scalar_writer
 from img2img.training.validation import Validate, Validation
@@ -209,7 +208,7 @@ class Trainer:
 
     def check_finite(self) -> None:
         """Raise if any objective since the start was not finite (the one place where training waits for it)."""
-        if self.world.any(bool(self.engine.notes.bad.item())):
+        if self.world.any(bool(self.engine.log.bad.item())):
             where = f"the last good checkpoint is {self.run.checkpoint}" if self.run else "nothing is kept"
             raise RunError(
                 f"the loss is not finite any more (noticed at step {self.progress.step}): the run has diverged; "
@@ -230,7 +229,7 @@ class Trainer:
             "lr": self._rates(),
             "images_per_s": speed,
             "waiting_for_data": interval.waited / seconds,
-            "critic_forwards": self.engine.notes.critic_forwards,
+            "critic_forwards": self.engine.log.critic_forwards,
         }
         self._interval = Interval()
         if self.run and self.world.is_main:
@@ -242,9 +241,9 @@ class Trainer:
 
     def _means(self) -> dict[str, float]:
         """The mean of everything noted since the last log line, over all processes; the notes begin anew."""
-        means = self.engine.notes.means()
+        means = self.engine.log.means()
         flat = self.world.all_reduce_mean(torch.stack(list(means.values())))
-        self.engine.notes.clear()
+        self.engine.log.clear()
         return dict(zip(means, flat.tolist(), strict=True))
 
     def _rates(self) -> dict[str, float]:
@@ -319,10 +318,10 @@ class Trainer:
         Raises:
             RunError: something is not, or the disk refuses; what was saved before is still there.
         """
-        for player in players_of(self.engine):
+        for player in self.engine.players:
             # a finite loss may have an infinite gradient, whose update no objective has seen yet
             for parameter in player.parameters:
-                self.engine.notes.check(parameter.sum())
+                self.engine.log.check(parameter.sum())
         self.check_finite()
         if not self.run:
             return

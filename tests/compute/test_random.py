@@ -18,11 +18,11 @@ def test_rows_belong_to_samples():
 
 
 def test_every_word_of_the_name_counts():
-    base = {"seed": 3, "step": 7, "scene": "step0", "start": 0, "total": 4, "device": CPU}
+    base = {"seed": 3, "step": 7, "forward": "step0", "start": 0, "total": 4, "device": CPU}
     seen = [
         NamedRandom(**{**base, **change})(name, (4, 3)).tolist()
         for change, name in (
-            ({}, "z"), ({}, "alpha"), ({"seed": 4}, "z"), ({"step": 8}, "z"), ({"scene": "generator"}, "z"),
+            ({}, "z"), ({}, "alpha"), ({"seed": 4}, "z"), ({"step": 8}, "z"), ({"forward": "generator"}, "z"),
         )
     ]  # fmt: skip
     assert len({str(numbers) for numbers in seen}) == 5

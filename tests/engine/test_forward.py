@@ -10,7 +10,8 @@ from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
 from img2img.engine.forward import Forward, StepLog
-from img2img.engine.player import Player, Sgd
+from img2img.engine.optimizers import Sgd
+from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.losses import GAMES
 from img2img.types import Batch, Match, Verdict
@@ -33,8 +34,8 @@ class Critic(nn.Module):
         return Verdict((hidden.flatten(1).sum(1, keepdim=True),), (hidden,))
 
 
-def stage(*, condition: bool = False, pool: int = 0, joint: bool = False) -> tuple[Forward, Critic, torch.Tensor]:
-    """A stage of four 1-channel images; the fakes have a gradient."""
+def forward_of(*, condition: bool = False, pool: int = 0, joint: bool = False) -> tuple[Forward, Critic, torch.Tensor]:
+    """A forward of four 1-channel images; the fakes have a gradient."""
     generator = torch.Generator().manual_seed(0)
     real, fake, source = (torch.rand(4, 1, 2, 2, generator=generator) for _ in "rfs")
     made = fake.requires_grad_() * 1
@@ -47,10 +48,10 @@ def stage(*, condition: bool = False, pool: int = 0, joint: bool = False) -> tup
             matches=(Match("critic", real, made, source if condition else None),),
             critics=player,
             pools={"critic": ImagePool(pool)},
-            draws=NamedRandom(0, 0, "step0", 0, 4, CPU),
+            random=NamedRandom(0, 0, "step0", 0, 4, CPU),
             world=World(),
             precision=Precision("fp32", CPU),
-            notes=StepLog(CPU),
+            log=StepLog(CPU),
             joint=joint,
         ),
         critic,
@@ -58,34 +59,34 @@ def stage(*, condition: bool = False, pool: int = 0, joint: bool = False) -> tup
     )
 
 
-def sides(one: Forward):
-    return one.seen_by("critic", GAME, "critic"), one.seen_by("generator", GAME, "generator")
+def sides(forward: Forward):
+    return forward.seen_by("critic", GAME, "critic"), forward.seen_by("generator", GAME, "generator")
 
 
 def test_nothing_is_computed_before_it_is_asked_for_and_nothing_twice():
-    one, critic, _ = stage()
-    view, _ = sides(one)
+    forward, critic, _ = forward_of()
+    view, _ = sides(forward)
     assert critic.seen == []
     assert view.real(view.matches[0]) is view.real(view.matches[0])
-    assert len(critic.seen) == one.notes.critic_forwards == 1
+    assert len(critic.seen) == forward.log.critic_forwards == 1
 
 
 def test_an_update_of_the_critics_makes_their_verdicts_old():
-    one, critic, _ = stage()
-    view, _ = sides(one)
+    forward, critic, _ = forward_of()
+    view, _ = sides(forward)
     match = view.matches[0]
     before = view.fake(match).logits[0]
-    assert one.critics is not None
-    one.critics.apply([torch.ones(1)])
+    assert forward.critics is not None
+    forward.critics.apply([torch.ones(1)])
     after = view.fake(match).logits[0]
     assert not torch.equal(before, after)
     torch.testing.assert_close(after, (match.fake * critic.weight).flatten(1).sum(1, keepdim=True))
 
 
 def test_the_critic_sees_detached_fakes_and_the_generator_a_constant_real():
-    one, critic, fake = stage()
-    view, other = sides(one)
-    match = one.matches[0]
+    forward, critic, fake = forward_of()
+    view, other = sides(forward)
+    match = forward.matches[0]
     for verdict in (view.real(match), view.fake(match)):
         (slope,) = torch.autograd.grad(verdict.features[0].sum(), critic.weight, retain_graph=True)
         assert slope.abs() > 0
@@ -98,34 +99,34 @@ def test_the_critic_sees_detached_fakes_and_the_generator_a_constant_real():
 
 def test_the_real_side_of_both_is_one_forward_only_while_the_critic_stands():
     # pix2pix: real and fake for the critic, fake again for the generator after the critic's step
-    one, _, _ = stage()
-    view, other = sides(one)
-    match = one.matches[0]
+    forward, _, _ = forward_of()
+    view, other = sides(forward)
+    match = forward.matches[0]
     view.real(match), view.fake(match)
-    assert one.critics is not None
-    one.critics.apply([torch.ones(1)])
+    assert forward.critics is not None
+    forward.critics.apply([torch.ones(1)])
     other.fake(match)
-    assert one.notes.critic_forwards == 3
+    assert forward.log.critic_forwards == 3
 
 
-def test_joint_stages_use_one_forward_for_both():
-    one, _, fake = stage(joint=True)
-    view, other = sides(one)
-    match = one.matches[0]
+def test_a_joint_forward_serves_both_sides_with_one_verdict():
+    forward, _, fake = forward_of(joint=True)
+    view, other = sides(forward)
+    match = forward.matches[0]
     view.real(match), view.fake(match), other.fake(match)
     assert not other.real(match).features[0].requires_grad
-    assert one.notes.critic_forwards == 2
+    assert forward.log.critic_forwards == 2
     assert torch.autograd.grad(other.fake(match).logits[0].sum(), fake)[0].abs().min() > 0
 
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_condition_stands_before_the_picture(side):
-    one, critic, _ = stage(condition=True)
-    view = sides(one)[side]
-    match = one.matches[0]
+    forward, critic, _ = forward_of(condition=True)
+    view = sides(forward)[side]
+    match = forward.matches[0]
     view.real(match), view.fake(match)
     for seen, picture in zip(critic.seen, (match.real, match.fake), strict=True):
-        assert torch.equal(seen, torch.cat([one.batch.source, picture], 1))
+        assert torch.equal(seen, torch.cat([forward.batch.source, picture], 1))
     real, fake = view.shown(match)
     assert torch.equal(real, critic.seen[0])
     assert torch.equal(fake, critic.seen[1])
@@ -133,13 +134,13 @@ def test_a_condition_stands_before_the_picture(side):
 
 
 def test_the_pool_is_for_the_critic_alone_and_asked_once():
-    one, critic, _ = stage(pool=2)
-    view, other = sides(one)
-    match = one.matches[0]
+    forward, critic, _ = forward_of(pool=2)
+    view, other = sides(forward)
+    match = forward.matches[0]
     view.fake(match)
     view.shown(match)
-    assert one.critics is not None
-    one.critics.apply([torch.ones(1)])
+    assert forward.critics is not None
+    forward.critics.apply([torch.ones(1)])
     view.fake(match)
     # two images filled the pool; asked again it would have swapped others
     assert torch.equal(critic.seen[0], critic.seen[1])
@@ -150,12 +151,12 @@ def test_the_pool_is_for_the_critic_alone_and_asked_once():
 
 
 def test_judging_is_never_remembered_and_always_exact():
-    one, critic, _ = stage()
-    one.precision = Precision("bf16", CPU)
-    view, _ = sides(one)
-    match = one.matches[0]
+    forward, critic, _ = forward_of()
+    forward.precision = Precision("bf16", CPU)
+    view, _ = sides(forward)
+    match = forward.matches[0]
     images = match.real.bfloat16()
-    with one.precision.autocast():
+    with forward.precision.autocast():
         verdict = view.judge(match, images)
     assert verdict.logits[0].dtype == critic.seen[0].dtype == torch.float32
     view.judge(match, images)
@@ -163,25 +164,25 @@ def test_judging_is_never_remembered_and_always_exact():
 
 
 def test_what_is_once_a_step_is_once_a_step():
-    one, _, _ = stage()
-    view, _ = sides(one)
+    forward, _, _ = forward_of()
+    view, _ = sides(forward)
     calls = []
     for _ in range(2):
         view.once("real", lambda: calls.append(1) or torch.ones(1))
     assert calls == [1]
 
 
-def test_notes_average_since_the_last_line_and_remember_what_was_not_finite():
-    notes = StepLog(CPU)
+def test_the_log_averages_since_the_last_line_and_remembers_what_was_not_finite():
+    log = StepLog(CPU)
     for value in (1.0, 2.0, 6.0):
-        notes.add("generator/l1", torch.tensor(value, dtype=torch.bfloat16))
-    notes.add("critic/adversarial", torch.tensor(4.0, requires_grad=True))
-    assert {name: mean.item() for name, mean in notes.means().items()} == {"generator/l1": 3, "critic/adversarial": 4}
-    assert not any(mean.requires_grad for mean in notes.means().values())
-    notes.check(torch.tensor(1.0))
-    assert not notes.bad
-    notes.check(torch.tensor(float("nan")))
-    notes.check(torch.tensor(1.0))
-    notes.clear()
-    assert notes.bad
-    assert notes.means() == {}
+        log.add("generator/l1", torch.tensor(value, dtype=torch.bfloat16))
+    log.add("critic/adversarial", torch.tensor(4.0, requires_grad=True))
+    assert {name: mean.item() for name, mean in log.means().items()} == {"generator/l1": 3, "critic/adversarial": 4}
+    assert not any(mean.requires_grad for mean in log.means().values())
+    log.check(torch.tensor(1.0))
+    assert not log.bad
+    log.check(torch.tensor(float("nan")))
+    log.check(torch.tensor(1.0))
+    log.clear()
+    assert log.bad
+    assert log.means() == {}

@@ -10,7 +10,8 @@ from torch import nn
 
 from conftest import same
 from img2img.compute.distributed import World
-from img2img.engine.player import OPTIMIZERS, Player
+from img2img.engine.optimizers import OPTIMIZERS
+from img2img.engine.player import Player
 
 CHANNELS_LAST = torch.channels_last
 

@@ -10,7 +10,7 @@ from img2img.compute.random import NamedRandom
 from img2img.engine.pool import ImagePool
 
 
-def draws(step: int = 0, total: int = 8) -> NamedRandom:
+def named_random(step: int = 0, total: int = 8) -> NamedRandom:
     return NamedRandom(0, step, "step0", 0, total, torch.device("cpu"))
 
 
@@ -25,12 +25,12 @@ def numbers(images) -> list[int]:
 
 def test_no_pool_gives_back_what_it_was_given():
     images = numbered(0, 3)
-    assert ImagePool(0).query(images, draws(), "critic") is images
+    assert ImagePool(0).query(images, named_random(), "critic") is images
 
 
 def test_the_pool_fills_first():
     pool = ImagePool(5)
-    assert numbers(pool.query(numbered(0, 3), draws(), "critic")) == [0, 1, 2]
+    assert numbers(pool.query(numbered(0, 3), named_random(), "critic")) == [0, 1, 2]
     assert numbers(pool.images) == [0, 1, 2]
 
 
@@ -40,7 +40,7 @@ def test_half_of_what_comes_in_is_swapped():
     for step in range(100):
         batch = numbered(8 * step, 8)
         kept_before = set(numbers(pool.images))
-        out = numbers(pool.query(batch, draws(step), "critic"))
+        out = numbers(pool.query(batch, named_random(step), "critic"))
         fresh = set(numbers(batch))
         assert len(pool.images) <= 50
         if len(kept_before) == 50:
@@ -55,14 +55,14 @@ def test_half_of_what_comes_in_is_swapped():
 def test_the_swap_follows_the_draws():
     # with one place, 0.5 decides alone
     pool = ImagePool(1)
-    pool.query(numbered(100, 1), draws(total=1), "critic")
-    swap = draws()("pool/critic", (8, 2))[:, 0] < 0.5
+    pool.query(numbered(100, 1), named_random(total=1), "critic")
+    swap = named_random()("pool/critic", (8, 2))[:, 0] < 0.5
     expected, kept = [], 100
     for number, swapped in enumerate(swap.tolist()):
         expected.append(kept if swapped else number)
         kept = number if swapped else kept
     assert 0 < swap.sum() < 8
-    assert numbers(pool.query(numbered(0, 8), draws(), "critic")) == expected
+    assert numbers(pool.query(numbered(0, 8), named_random(), "critic")) == expected
     assert numbers(pool.images) == [kept]
 
 
@@ -70,14 +70,14 @@ def test_a_pair_is_never_torn_apart():
     # channels 0 to 2 are the condition, 3 to 5 the image
     pool = ImagePool(4)
     for step in range(20):
-        out = pool.query(numbered(8 * step, 8, channels=6), draws(step), "critic")
+        out = pool.query(numbered(8 * step, 8, channels=6), named_random(step), "critic")
         assert all(len(image.unique()) == 1 for image in out)
 
 
 def test_what_is_kept_is_a_copy():
     pool = ImagePool(2)
     images = numbered(0, 2).clone()
-    pool.query(images, draws(), "critic")
+    pool.query(images, named_random(), "critic")
     images.fill_(99)
     assert numbers(pool.images) == [0, 1]
 
@@ -85,9 +85,9 @@ def test_what_is_kept_is_a_copy():
 def test_the_state_is_the_whole_pool():
     one, other = ImagePool(3), ImagePool(3)
     for step in range(3):
-        one.query(numbered(8 * step, 8), draws(step), "critic")
+        one.query(numbered(8 * step, 8), named_random(step), "critic")
     other.load_state_dict(copy.deepcopy(one.state_dict()), torch.device("cpu"))
-    outs = [pool.query(numbered(50, 8), draws(9), "critic") for pool in (one, other)]
+    outs = [pool.query(numbered(50, 8), named_random(9), "critic") for pool in (one, other)]
     assert torch.equal(*outs)
     assert all(torch.equal(a, b) for a, b in zip(one.images, other.images, strict=True))
     # and it is nobody else's

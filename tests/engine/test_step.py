@@ -97,7 +97,7 @@ def test_turns(extra, expected):
     assert engine.rules.batches == len(wanted)
     engine.step(0, [marked(number) for number in range(engine.rules.batches)])
     assert events == turns
-    assert engine.notes.critic_forwards == sum(turn in ("D0", "D1", "D2", "Df") for turn in turns)
+    assert engine.log.critic_forwards == sum(turn in ("D0", "D1", "D2", "Df") for turn in turns)
 
 
 def test_the_critic_is_older_by_one_update_with_the_generator_first():
@@ -144,7 +144,7 @@ def test_noise_is_drawn_anew_for_the_generator_and_shared_by_siblings():
             lambda module, inputs, place=place: seen.append((place, inputs[0]))
         )
     engine.step(0, [vectors(8)])
-    # the critic's fakes: half of the batch from each parent; then each parent's own scene; then six children's
+    # the critic's fakes: half of the batch from each parent; then each parent's own forward; then six children's
     assert [(place, len(z)) for place, z in seen[:4]] == [(0, 4), (1, 4), (0, 8), (1, 8)]
     critic, generator, fitness = torch.cat([seen[0][1], seen[1][1]]), seen[2][1], [z for _, z in seen[4:]]
     assert len(fitness) == 6
@@ -159,7 +159,7 @@ def test_a_loss_of_weight_0_is_logged_and_moves_nothing():
     noted = engine_of("l1", **{"data.crop": 32, "generator_losses.l2": 0})
     for engine in (plain, noted):
         engine.step(0, [pictures(4)])
-    assert set(noted.notes.means()) == {"generator/l1", "generator/l2"}
+    assert set(noted.log.means()) == {"generator/l1", "generator/l2"}
     for a, b in zip(plain.parents[0].parameters, noted.parents[0].parameters, strict=True):
         assert torch.equal(a, b)
 
@@ -199,11 +199,42 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(method, shape, extra
             engine.step(step, [make(4, 10 * step + k) for k in range(engine.rules.batches)])
         assert all(parameter.dtype == torch.float64 for parameter in engine.parents[0].parameters)
         assert not any(torch.equal(a, b) for a, b in zip(start, engine.parents[0].parameters, strict=True))
-        players = [*engine.parents, *([engine.critics] if engine.critics else [])]
-        results.append([parameter for player in players for parameter in player.parameters])
+        results.append([parameter for player in engine.players for parameter in player.parameters])
     for other in results[1:]:
         for a, b in zip(results[0], other, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+
+
+def kept_for_backward(engine: Engine, batches: list[Batch]) -> int:
+    """The most bytes that graphs hold at once in a step (what they share is counted for each)."""
+    held = most = 0
+
+    class Kept:
+        def __init__(self, tensor: torch.Tensor) -> None:
+            nonlocal held, most
+            self.tensor = tensor
+            held += tensor.nbytes
+            most = max(most, held)
+
+        def __del__(self) -> None:
+            nonlocal held
+            held -= self.tensor.nbytes
+
+    with torch.autograd.graph.saved_tensors_hooks(Kept, lambda kept: kept.tensor):
+        engine.step(0, batches)
+    return most
+
+
+@pytest.mark.parametrize("order", ["critics_first", "generator_first", "alternate_batches"])
+def test_the_graphs_of_micro_batches_are_never_held_together(order):
+    held = []
+    for count, parts in ((2, 1), (8, 4), (8, 1)):
+        extra = {**INSTANCE, "order": order, "train.batch": count, "train.accumulate": parts}
+        engine = engine_of("pix2pix", **extra)
+        held.append(kept_for_backward(engine, [pictures(count, k) for k in range(engine.rules.batches)]))
+    small_batch, accumulated, whole_batch = held
+    # weights are held by every graph
+    assert accumulated < 1.1 * small_batch < 0.7 * whole_batch
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,9 @@ def curve(method: str) -> dict[str, list[float]]:
             source, target = (torch.rand(size, generator=generator) * 2 - 1 for _ in "st")
             batches.append(Batch(source=None if toy else source, target=target, index=torch.arange(count)))
         engine.step(step, batches)
-        for name, value in engine.notes.means().items():
+        for name, value in engine.log.means().items():
             seen.setdefault(name, []).append(value.item())
-        engine.notes.clear()
+        engine.log.clear()
     return seen
 
 

@@ -49,7 +49,7 @@ def translator(method: str, task: str | None = None, **extra: object):
     vector = settings.task_name == "toy"
     shape = Shape(source=2, target=2, size=None) if vector else Shape(source=3, target=3, size=32)
     parents, _, _ = build_players(
-        settings.method, source=shape.source, target=shape.target, size=shape.size, seed=0, init="kaiming",
+        settings.method, shape=shape, seed=0, init="kaiming",
         world=World(), scaled=False,
     )  # fmt: skip
     return translator_of(parents[0].networks, settings.method, shape, torch.device("cpu"), "fp32")

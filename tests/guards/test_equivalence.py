@@ -172,7 +172,7 @@ def test_critic_forwards_are_as_few_as_the_mathematics_allows(method, extra, for
     engine = engine_of(method, VECTORS if noise else PICTURES, **{"train.batch": 4, **extra})
     batch = vectors(4) if noise else images(4)
     engine.step(0, [batch] * engine.rules.batches)
-    assert engine.notes.critic_forwards == forwards
+    assert engine.log.critic_forwards == forwards
 
 
 def test_generator_statistics_move_once_a_step():
@@ -194,7 +194,7 @@ def test_critics_keep_no_running_statistics():
 def test_a_players_update_touches_nobody_else():
     engine = engine_of("pan", PICTURES, **{"train.batch": 2})
     engine.step(0, [images(2)])
-    for player in (*engine.parents, engine.critics):
+    for player in engine.players:
         assert all(parameter.grad is None for parameter in player.parameters)
         assert all(parameter.requires_grad for parameter in player.parameters)
 

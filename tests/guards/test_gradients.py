@@ -55,17 +55,17 @@ def engine_of(method: str, task: str, **extra: object) -> tuple[Engine, Batch]:
     batch = Batch(source=None if noise else source, target=target, mask=mask, index=torch.arange(len(target)))
     engine.batch = len(batch)
     with torch.no_grad():
-        for player in (*engine.parents, engine.critics):
-            for parameter in player.parameters if player else ():
+        for player in engine.players:
+            for parameter in player.parameters:
                 parameter.add_(torch.randn_like(parameter), alpha=0.01)
     return engine, batch
 
 
 def view_of(engine: Engine, batch: Batch, side: str, game: int = 0) -> View:
-    """A new scene of the first parent, the same each time, as one side sees it."""
-    (stage,) = engine._stages(1, "step0", engine.parents[0], [batch], own=True)
+    """A new forward of the first parent, the same each time, as one side sees it."""
+    forward = engine.forward(1, "step0", [engine.parents[0]], batch, 0, graph=True)
     rules = engine.rules
-    return stage.seen_by(side, rules.critic_game if side == "critic" else rules.games[game][1], side)
+    return forward.seen_by(side, rules.critic_game if side == "critic" else rules.games[game][1], side)
 
 
 def players(engine: Engine, side: str) -> tuple[Player | None, Player | None]:
@@ -128,7 +128,7 @@ def test_every_loss_reaches_every_tensor_of_its_player_and_nobody_else(method, t
             assert_constant(engine, batch, side, game, sorted(names), losses)
         # and what no loss moves is a bias that a normalisation or a difference of logits takes away again
         assert all(name.endswith("bias") for name in frozenset.intersection(*(constant or [frozenset()])))
-    assert all(p.grad is None for player in (*engine.parents, engine.critics) if player for p in player.parameters)
+    assert all(p.grad is None for player in engine.players for p in player.parameters)
 
 
 def pan(first: str = "lrelu") -> tuple[Engine, Batch]:

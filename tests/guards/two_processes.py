@@ -20,7 +20,6 @@ from img2img.commands import main
 from img2img.compute.distributed import World, join
 from img2img.compute.precision import Precision
 from img2img.config import dump_yaml
-from img2img.engine.player import Player
 from img2img.engine.step import Engine
 from img2img.inference import Shape
 from img2img.training.build import build_engine
@@ -71,11 +70,9 @@ def run_equal(name: str, world: World) -> dict[str, torch.Tensor]:
         batches = [global_batch(toy, 10 * step + k).map(lambda t: t[mine]) for k in range(engine.rules.batches)]
         engine.step(step, batches)
     torch.set_default_dtype(torch.float32)
-    players: list[Player | None] = [*engine.parents, engine.critics]
     return {
         f"{place}.{key}": value
-        for place, player in enumerate(players)
-        if player
+        for place, player in enumerate(engine.players)
         for key, value in player.networks.state_dict().items()
     }
 

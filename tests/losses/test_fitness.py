@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from fake_scene import FakeScene, Linear
+from fake_view import FakeView, Linear
 from torch import nn
 from torch.nn.functional import softplus
 
@@ -24,27 +24,27 @@ def column(*values: float) -> torch.Tensor:
 
 def test_hand_case():
     # w = b = 0, real {1}, fake {-1}: the gradient is (-1, 0), so Fd = 0, and Fq = s(0)
-    scene = FakeScene("critic", Linear([0.0]), column(1.0), column(-1.0))
-    assert Quality(gamma=0.5)(scene).item() == pytest.approx(0.5, abs=1e-6)
+    view = FakeView("critic", Linear([0.0]), column(1.0), column(-1.0))
+    assert Quality(gamma=0.5)(view).item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_a_larger_gradient_is_less_fit():
     # real {2}, fake {-2}: the gradient is (-2, 0), Fd = -log 2; +log of the norm was a published error
-    scene = FakeScene("critic", Linear([0.0]), column(2.0), column(-2.0))
-    assert Quality(gamma=1.0)(scene).item() == pytest.approx(0.5 - math.log(2), abs=1e-6)
+    view = FakeView("critic", Linear([0.0]), column(2.0), column(-2.0))
+    assert Quality(gamma=1.0)(view).item() == pytest.approx(0.5 - math.log(2), abs=1e-6)
 
 
 def test_quality_is_a_probability():
     # the mean logit is 1, the mean probability (s(4) + s(-2)) / 2
     fake = column(4.0, -2.0)
-    scene = FakeScene("critic", Linear([1.0]), column(0.0, 0.0), fake)
-    assert Quality(gamma=0.0)(scene).item() == pytest.approx(torch.sigmoid(fake).mean().item(), abs=1e-6)
+    view = FakeView("critic", Linear([1.0]), column(0.0, 0.0), fake)
+    assert Quality(gamma=0.0)(view).item() == pytest.approx(torch.sigmoid(fake).mean().item(), abs=1e-6)
 
 
 def test_equal_sets_stay_finite():
     # at w = b = 0 both sides' gradients cancel exactly
-    scene = FakeScene("critic", Linear([0.0]), column(1.0), column(1.0))
-    assert Quality(gamma=1.0, eps=1e-6)(scene).item() == pytest.approx(0.5 - math.log(1e-6), rel=1e-5)
+    view = FakeView("critic", Linear([0.0]), column(1.0), column(1.0))
+    assert Quality(gamma=1.0, eps=1e-6)(view).item() == pytest.approx(0.5 - math.log(1e-6), rel=1e-5)
 
 
 class Deep(nn.Module):
@@ -63,7 +63,7 @@ def test_all_of_the_critics_weights_count_and_none_is_touched():
     norm = torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(critic.parameters()))]).norm()
     expected = torch.sigmoid(critic.net(fake)).mean() - 0.3 * norm.log()
     with torch.no_grad():
-        value = Quality(gamma=0.3)(FakeScene("critic", critic, real, fake))
+        value = Quality(gamma=0.3)(FakeView("critic", critic, real, fake))
     torch.testing.assert_close(value, expected.detach())
     assert not value.requires_grad
     assert all(parameter.grad is None for parameter in critic.parameters())
@@ -73,36 +73,36 @@ def test_siblings_share_the_real_side():
     torch.manual_seed(0)
     critic, real = Deep(), torch.randn(8, 2)
     shared: dict[str, torch.Tensor] = {}
-    scenes = [FakeScene("critic", critic, real, torch.randn(8, 2) + shift, shared=shared) for shift in (0, 2)]
-    values = [Quality()(scene) for scene in scenes]
-    assert "real" in scenes[0].asked
-    assert "real" not in scenes[1].asked
-    alone = [Quality()(FakeScene("critic", critic, real, scene.images["fake"])) for scene in scenes]
+    views = [FakeView("critic", critic, real, torch.randn(8, 2) + shift, shared=shared) for shift in (0, 2)]
+    values = [Quality()(view) for view in views]
+    assert "real" in views[0].asked
+    assert "real" not in views[1].asked
+    alone = [Quality()(FakeView("critic", critic, real, view.images["fake"])) for view in views]
     torch.testing.assert_close(torch.stack(values), torch.stack(alone))
 
 
 def test_the_gradient_is_averaged_over_processes_before_its_norm():
     # here real {2}, fake {-2}, so (-2, 0); the other process's gradient is zero, so (-1, 0) over both
-    scene = FakeScene("critic", Linear([0.0]), column(2.0), column(-2.0), reduce=lambda values: values / 2)
-    assert Quality(gamma=1.0)(scene).item() == pytest.approx(0.5, abs=1e-6)
+    view = FakeView("critic", Linear([0.0]), column(2.0), column(-2.0), reduce=lambda values: values / 2)
+    assert Quality(gamma=1.0)(view).item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_quality_is_of_the_global_batch():
-    scene = FakeScene("critic", Linear([0.0]), column(1.0), column(-1.0), mean=lambda values: (values.mean() + 1) / 2)
-    assert Quality(gamma=0.5)(scene).item() == pytest.approx(0.75, abs=1e-6)
+    view = FakeView("critic", Linear([0.0]), column(1.0), column(-1.0), mean=lambda values: (values.mean() + 1) / 2)
+    assert Quality(gamma=0.5)(view).item() == pytest.approx(0.75, abs=1e-6)
 
 
 def test_gamma_0_is_quality_alone_and_costs_no_gradient():
-    scene = FakeScene("critic", Linear([0.0]), column(5.0), column(-1.0))
-    assert Quality(gamma=0.0)(scene).item() == 0.5
-    assert scene.asked == ["fake"]
+    view = FakeView("critic", Linear([0.0]), column(5.0), column(-1.0))
+    assert Quality(gamma=0.0)(view).item() == 0.5
+    assert view.asked == ["fake"]
 
 
 def test_random_tells_children_apart_and_repeats():
     random = FITNESS["random"]()
     children = [torch.rand(4, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(200)]
-    values = torch.stack([random(FakeScene("critic", images={"fake": child})).float() for child in children])
-    again = torch.stack([random(FakeScene("critic", images={"fake": child})).float() for child in children])
+    values = torch.stack([random(FakeView("critic", images={"fake": child})).float() for child in children])
+    again = torch.stack([random(FakeView("critic", images={"fake": child})).float() for child in children])
     assert torch.equal(values, again)
     assert 0 <= values.min() < 0.1
     assert 0.9 < values.max() <= 1

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 import torch
-from fake_scene import FakeScene, Gains
+from fake_view import FakeView, Gains
 
 from img2img.config import choose
 from img2img.errors import UserError
@@ -57,7 +57,7 @@ def test_every_loss_is_an_fp32_scalar_and_says_what_it_needs(side, name):
     dtype = torch.float32 if getattr(loss, "penalty", False) else torch.bfloat16
     real, fake = real.to(dtype), fake.to(dtype)
     images = {"fake": fake} | {need.removeprefix("image:"): fake for need in loss.needs if need.startswith("image:")}
-    scene = FakeScene(
+    view = FakeView(
         side,
         Gains(*[1.0] * 8).to(dtype),
         matches=[Match("critic", real, fake)],
@@ -65,7 +65,7 @@ def test_every_loss_is_an_fp32_scalar_and_says_what_it_needs(side, name):
         batch=Batch(source=source, target=real),
         game=GAMES["non_saturating"](),
     )
-    value = loss(scene)
+    value = loss(view)
     assert value.shape == ()
     assert value.dtype == torch.float32
     assert torch.isfinite(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fake_scene import FakeScene, Linear, derivatives
+from fake_view import FakeView, Linear, derivatives
 from torch import nn
 
 from img2img.losses import CRITIC_LOSSES
@@ -41,7 +41,7 @@ class Square(nn.Module):
     ("r1", (0.0, 0.0), 10, 0),
 ])  # fmt: skip
 def test_linear_critic(name, w, weight, expected):
-    loss = ALL[name](FakeScene("critic", Linear(w, 0.3), *points(5, 2)))
+    loss = ALL[name](FakeView("critic", Linear(w, 0.3), *points(5, 2)))
     assert weight * loss.item() == pytest.approx(expected, abs=1e-3)
     assert loss.dtype == torch.float32
 
@@ -50,30 +50,30 @@ def test_the_penalty_teaches_the_critic():
     # d (|w| - 1)^2 / dw = 2 (|w| - 1) w / |w|, d (|w|^2 / 2) / dw = w: a graph must be built through the gradient
     for loss, expected in ((PENALTY, (4.8, 6.4)), (DRAGAN, (4.8, 6.4)), (R1, (3.0, 4.0))):
         critic = Linear([3.0, 4.0])
-        (slope,) = derivatives(loss(FakeScene("critic", critic, *points(4, 2))), [critic.w])
+        (slope,) = derivatives(loss(FakeView("critic", critic, *points(4, 2))), [critic.w])
         torch.testing.assert_close(slope, torch.tensor(expected))
 
 
 def test_a_flat_critic_gets_a_finite_gradient():
     critic = Linear([0.0, 0.0])
     for loss in ALL.values():
-        (slope,) = derivatives(loss(FakeScene("critic", critic, *points(4, 2))), [critic.w])
+        (slope,) = derivatives(loss(FakeView("critic", critic, *points(4, 2))), [critic.w])
         assert torch.isfinite(slope).all()
 
 
 @pytest.mark.parametrize("name", ["gradient_penalty", "dragan", "r1"])
 def test_the_norm_is_over_all_dimensions_of_a_picture(name):
     # all ones on 2 x 2 x 2: norm sqrt(8); over the channels alone it would be sqrt(2)
-    loss = ALL[name](FakeScene("critic", Linear([1.0] * 8), *points(3, 2, 2, 2)))
+    loss = ALL[name](FakeView("critic", Linear([1.0] * 8), *points(3, 2, 2, 2)))
     expected = 8 / 2 if name == "r1" else (8**0.5 - 1) ** 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_one_weight_a_sample_and_points_on_the_segment():
     real, fake = points(6, 3, 4, 4)
-    scene = FakeScene("critic", Linear([0.1] * 48), real, fake)
-    PENALTY(scene)
-    (alpha,), (between,) = scene.drawn.values(), scene.judged
+    view = FakeView("critic", Linear([0.1] * 48), real, fake)
+    PENALTY(view)
+    (alpha,), (between,) = view.drawn.values(), view.judged
     assert alpha.shape == (6, 1, 1, 1)
     assert len(alpha.unique()) == 6
     torch.testing.assert_close(between, alpha * real + (1 - alpha) * fake)
@@ -81,17 +81,17 @@ def test_one_weight_a_sample_and_points_on_the_segment():
 
 def test_r1_is_taken_at_real_alone():
     real, fake = points(4, 3)
-    scene = FakeScene("critic", Square(), real, fake)
+    view = FakeView("critic", Square(), real, fake)
     expected = real.square().sum(1).mean() / 2
-    torch.testing.assert_close(R1(scene), expected)
-    assert torch.equal(scene.judged[0], real)
+    torch.testing.assert_close(R1(view), expected)
+    assert torch.equal(view.judged[0], real)
 
 
 def test_dragan_is_taken_near_real():
     real, fake = points(8, 1, 4, 4)
-    scene = FakeScene("critic", Linear([0.1] * 16), real, fake)
-    DRAGAN(scene)
-    (noise,), (near,) = scene.drawn.values(), scene.judged
+    view = FakeView("critic", Linear([0.1] * 16), real, fake)
+    DRAGAN(view)
+    (noise,), (near,) = view.drawn.values(), view.judged
     assert noise.shape == real.shape
     torch.testing.assert_close(near, real + 0.5 * real.std(correction=0) * noise)
 
@@ -100,16 +100,16 @@ def test_dragans_spread_is_of_the_global_batch():
     real, fake = points(8, 2)
     half = slice(0, 4)
     wanted = iter((real.square().mean(), real.mean()))
-    scene = FakeScene("critic", Linear([1.0, 1.0]), real[half], fake[half], reduce=lambda _: next(wanted))
-    DRAGAN(scene)
-    (noise,), (near,) = scene.drawn.values(), scene.judged
+    view = FakeView("critic", Linear([1.0, 1.0]), real[half], fake[half], reduce=lambda _: next(wanted))
+    DRAGAN(view)
+    (noise,), (near,) = view.drawn.values(), view.judged
     torch.testing.assert_close(near, real[half] + 0.5 * real.std(correction=0) * noise)
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_map_of_logits_counts_as_its_mean(name):
-    single = ALL[name](FakeScene("critic", Linear([3.0, 4.0]), *points(4, 2)))
-    patches = ALL[name](FakeScene("critic", Linear([3.0, 4.0], repeat=5), *points(4, 2)))
+    single = ALL[name](FakeView("critic", Linear([3.0, 4.0]), *points(4, 2)))
+    patches = ALL[name](FakeView("critic", Linear([3.0, 4.0], repeat=5), *points(4, 2)))
     torch.testing.assert_close(patches, single)
 
 
@@ -117,15 +117,15 @@ def test_matches_are_summed():
     real, fake = points(4, 2)
     critics = {"a": Linear([3.0, 4.0]), "b": Linear([0.0, 0.0])}
     matches = [Match("a", real, fake), Match("b", fake, real)]
-    assert PENALTY(FakeScene("critic", critics, matches=matches)).item() == pytest.approx(17, abs=1e-4)
-    assert R1(FakeScene("critic", critics, matches=matches)).item() == pytest.approx(12.5)
+    assert PENALTY(FakeView("critic", critics, matches=matches)).item() == pytest.approx(17, abs=1e-4)
+    assert R1(FakeView("critic", critics, matches=matches)).item() == pytest.approx(12.5)
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_samples_do_not_mix(name):
     # the mean of single samples' penalties is the batch's, so the sum of logits gives each sample its own gradient
     real, fake = points(3, 2)
-    whole = FakeScene("critic", Square(2.0), real, fake)
+    whole = FakeView("critic", Square(2.0), real, fake)
     value = ALL[name](whole)
     singles = []
     for image in whole.judged[0].detach():
@@ -138,7 +138,7 @@ def test_samples_do_not_mix(name):
 def test_nothing_flows_to_the_generator(name):
     real, fake = points(4, 2)
     made = fake.requires_grad_()
-    loss = ALL[name](FakeScene("generator", Square(), real, made))
+    loss = ALL[name](FakeView("generator", Square(), real, made))
     assert derivatives(loss, [made])[0].abs().max() == 0
 
 
@@ -157,7 +157,7 @@ def test_gradcheck_through_the_inner_gradient(name):
             return Verdict((torch.func.functional_call(critic, self.weights, x),))
 
     def value(*weights):
-        return ALL[name](FakeScene("critic", Functional(dict(zip(names, weights, strict=True))), real, fake))
+        return ALL[name](FakeView("critic", Functional(dict(zip(names, weights, strict=True))), real, fake))
 
     weights = tuple(parameter.detach().clone().requires_grad_() for parameter in critic.parameters())
     assert value(*weights).dtype == torch.float64
@@ -168,7 +168,7 @@ def test_gradcheck_through_the_inner_gradient(name):
 def test_works_where_gradients_are_off(name):
     critic = Linear([3.0, 4.0])
     with torch.no_grad():
-        assert torch.isfinite(ALL[name](FakeScene("critic", critic, *points(4, 2))))
+        assert torch.isfinite(ALL[name](FakeView("critic", critic, *points(4, 2))))
 
 
 def test_they_are_marked_as_penalties():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fake_scene import FakeScene, Gains, derivatives
+from fake_view import FakeView, Gains, derivatives
 from torch import nn
 
 from img2img.compute.distributed import World
@@ -12,7 +12,8 @@ from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
 from img2img.config import build
 from img2img.engine.forward import Forward, StepLog
-from img2img.engine.player import Adam, Player
+from img2img.engine.optimizers import Adam
+from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.errors import UserError
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
@@ -29,13 +30,13 @@ FAKE = torch.tensor([[[[1.0, -1.0]]], [[[3.0, -3.0]]]])
 def test_p_by_hand():
     # gains 1, 2, 0.5; P = 5 * 1 * 2 + 1.5 * 2 * 2 + 0.5 * 2 = 17
     critic = Gains(1.0, 2.0, 0.5)
-    scene = FakeScene("generator", critic, REAL, FAKE)
+    view = FakeView("generator", critic, REAL, FAKE)
     layers = {1: 5.0, 2: 1.5, 3: 1.0}
-    assert Adversary(layers=layers)(scene).item() == pytest.approx(17)
-    assert scene.logged == pytest.approx({"P": 17, "P/layer1": 10, "P/layer2": 6, "P/layer3": 1})
-    scene = FakeScene("critic", critic, REAL, FAKE)
-    assert Margin(layers=layers, margin=20.0)(scene).item() == pytest.approx(3)
-    assert scene.logged == pytest.approx({"P": 17, "P/layer1": 10, "P/layer2": 6, "P/layer3": 1, "hinge_active": 1})
+    assert Adversary(layers=layers)(view).item() == pytest.approx(17)
+    assert view.logged == pytest.approx({"P": 17, "P/layer1": 10, "P/layer2": 6, "P/layer3": 1})
+    view = FakeView("critic", critic, REAL, FAKE)
+    assert Margin(layers=layers, margin=20.0)(view).item() == pytest.approx(3)
+    assert view.logged == pytest.approx({"P": 17, "P/layer1": 10, "P/layer2": 6, "P/layer3": 1, "hinge_active": 1})
 
 
 @pytest.mark.parametrize(
@@ -45,8 +46,8 @@ def test_p_by_hand():
 def test_distance_and_reduction(distance, reduction, expected):
     # sum: per picture, then the mean over pictures; l2 is squared, no root
     options = {"layers": {1: 1.0}, "distance": distance, "reduction": reduction}
-    assert Adversary(**options)(FakeScene("generator", Gains(1.0), REAL, FAKE)).item() == expected
-    margin = Margin(**options, margin=100.0)(FakeScene("critic", Gains(1.0), REAL, FAKE))
+    assert Adversary(**options)(FakeView("generator", Gains(1.0), REAL, FAKE)).item() == expected
+    margin = Margin(**options, margin=100.0)(FakeView("critic", Gains(1.0), REAL, FAKE))
     assert margin.item() == 100 - expected
 
 
@@ -61,10 +62,10 @@ def test_the_releases_settings_are_the_defaults():
 def test_p_of_a_picture_and_itself_is_zero():
     same = torch.randn(2, 3, 4, 4)
     for reduction in ("mean", "sum"):
-        scene = FakeScene("generator", Gains(1.0, 2.0), same, same.clone())
-        assert Adversary(layers={1: 5.0, 2: 1.0}, reduction=reduction)(scene).item() == 0
-    scene = FakeScene("critic", Gains(1.0, 2.0), same, same.clone())
-    assert Margin(layers={1: 5.0, 2: 1.0})(scene).item() == 3
+        view = FakeView("generator", Gains(1.0, 2.0), same, same.clone())
+        assert Adversary(layers={1: 5.0, 2: 1.0}, reduction=reduction)(view).item() == 0
+    view = FakeView("critic", Gains(1.0, 2.0), same, same.clone())
+    assert Margin(layers={1: 5.0, 2: 1.0})(view).item() == 3
 
 
 def test_hinge_of_the_batch_or_of_each_pair():
@@ -75,10 +76,10 @@ def test_hinge_of_the_batch_or_of_each_pair():
         ("batch", 2.5, 0.5, 1.0),
         ("sample", 4.0, 2.0, 1.0),
     ):
-        scene = FakeScene("critic", Gains(1.0), REAL, FAKE)
-        assert Margin(layers={1: 1.0}, margin=margin, hinge=hinge)(scene).item() == value
-        assert scene.logged["hinge_active"] == active
-        assert scene.logged["P"] == 2
+        view = FakeView("critic", Gains(1.0), REAL, FAKE)
+        assert Margin(layers={1: 1.0}, margin=margin, hinge=hinge)(view).item() == value
+        assert view.logged["hinge_active"] == active
+        assert view.logged["P"] == 2
 
 
 def test_the_batch_hinge_is_of_the_global_batch():
@@ -87,29 +88,29 @@ def test_the_batch_hinge_is_of_the_global_batch():
         return (values.mean() + 6) / 2
 
     critic = Gains(1.0)
-    scene = FakeScene("critic", critic, REAL, FAKE, mean=everyone)
-    loss = Margin(layers={1: 1.0}, margin=3.0)(scene)
+    view = FakeView("critic", critic, REAL, FAKE, mean=everyone)
+    loss = Margin(layers={1: 1.0}, margin=3.0)(view)
     assert loss.item() == 0
     assert derivatives(loss, critic.gains)[0].item() == 0
-    assert scene.logged["hinge_active"] == 0
-    scene = FakeScene("critic", critic, REAL, FAKE, mean=everyone)
-    assert Margin(layers={1: 1.0}, margin=3.0, hinge="sample")(scene).item() == 1
+    assert view.logged["hinge_active"] == 0
+    view = FakeView("critic", critic, REAL, FAKE, mean=everyone)
+    assert Margin(layers={1: 1.0}, margin=3.0, hinge="sample")(view).item() == 1
 
 
 def test_the_critic_feels_the_hinge_through_both_sides():
     # dP/dgain = lambda mean |d| where only the fake side is not zero; now the real side alone is not zero
     for real, fake in ((REAL, FAKE), (FAKE, REAL)):
         critic = Gains(1.0, 2.0)
-        loss = Margin(layers={1: 5.0, 2: 1.5}, margin=100.0)(FakeScene("critic", critic, real, fake))
+        loss = Margin(layers={1: 5.0, 2: 1.5}, margin=100.0)(FakeView("critic", critic, real, fake))
         assert [g.item() for g in derivatives(loss, list(critic.gains))] == [-10.0, -3.0]
 
 
 def test_the_critic_raises_p_and_the_generator_lowers_it():
     # the slides print "minus ... plus [m - P]+" under a max: there the critic would draw the features together
     critic, made = Gains(1.0), FAKE.clone().requires_grad_()
-    (slope,) = derivatives(Margin(layers={1: 1.0})(FakeScene("critic", critic, REAL, made)), [critic.gains[0]])
+    (slope,) = derivatives(Margin(layers={1: 1.0})(FakeView("critic", critic, REAL, made)), [critic.gains[0]])
     assert slope.item() < 0
-    (slope,) = derivatives(Adversary(layers={1: 1.0})(FakeScene("generator", critic, REAL, made)), [made])
+    (slope,) = derivatives(Adversary(layers={1: 1.0})(FakeView("generator", critic, REAL, made)), [made])
     assert torch.equal(slope.sign(), FAKE.sign())
 
 
@@ -117,7 +118,7 @@ def test_the_critic_raises_p_and_the_generator_lowers_it():
 @pytest.mark.parametrize("margin", [0.5, 1.0])
 def test_at_and_above_the_margin_the_critic_gets_exactly_nothing(hinge, margin):
     critic = Gains(1.0, 2.0)
-    loss = Margin(layers={1: 1.0}, margin=margin, hinge=hinge)(FakeScene("critic", critic, REAL, FAKE))
+    loss = Margin(layers={1: 1.0}, margin=margin, hinge=hinge)(FakeView("critic", critic, REAL, FAKE))
     assert loss.item() == 0
     assert all(gradient.item() == 0 for gradient in derivatives(loss, list(critic.gains)))
 
@@ -127,7 +128,7 @@ def test_for_the_generator_real_is_a_constant_and_fake_is_not():
     critic = Gains(2.0)
     real = REAL.clone().requires_grad_()
     fake = FAKE.clone().requires_grad_()
-    loss = Adversary(layers={1: 3.0})(FakeScene("generator", critic, real, fake))
+    loss = Adversary(layers={1: 3.0})(FakeView("generator", critic, real, fake))
     to_real, to_fake = derivatives(loss, [real, fake])
     assert to_real.abs().max() == 0
     # lambda * gain * sign / (elements of a pair * pairs)
@@ -136,14 +137,14 @@ def test_for_the_generator_real_is_a_constant_and_fake_is_not():
 
 def test_for_the_critic_fakes_are_detached():
     made = FAKE.clone().requires_grad_()
-    loss = Margin(layers={1: 1.0}, margin=10.0)(FakeScene("critic", Gains(1.0), REAL, made))
+    loss = Margin(layers={1: 1.0}, margin=10.0)(FakeView("critic", Gains(1.0), REAL, made))
     assert derivatives(loss, [made])[0].abs().max() == 0
 
 
 @pytest.mark.parametrize(("cls", "side"), [(Margin, "critic"), (Adversary, "generator")])
 def test_a_layer_the_critic_does_not_have(cls, side):
     with pytest.raises(UserError, match=r"layer 4\b.*1 to 3\b") as error:
-        cls(layers={1: 1.0, 4: 1.0})(FakeScene(side, Gains(1.0, 1.0, 1.0), REAL, FAKE))
+        cls(layers={1: 1.0, 4: 1.0})(FakeView(side, Gains(1.0, 1.0, 1.0), REAL, FAKE))
     assert "\n" not in str(error.value)
 
 
@@ -176,19 +177,17 @@ def test_gradcheck():
     critic = Gains(0.7, 1.3, dtype=torch.float64)
     for distance in ("l1", "l2"):
         loss = Margin(layers={1: 2.0, 2: 0.5}, margin=50.0, distance=distance)
-        # (the generator's side of the scene lets the gradient reach both pictures)
-        assert torch.autograd.gradcheck(
-            lambda r, f, loss=loss: loss(FakeScene("generator", critic, r, f)), (real, fake)
-        )
+        # (the generator's side of the view lets the gradient reach both pictures)
+        assert torch.autograd.gradcheck(lambda r, f, loss=loss: loss(FakeView("generator", critic, r, f)), (real, fake))
         adversary = Adversary(layers={1: 2.0, 2: 0.5}, distance=distance)
-        assert torch.autograd.gradcheck(lambda f, a=adversary: a(FakeScene("generator", critic, real, f)), fake)
+        assert torch.autograd.gradcheck(lambda f, a=adversary: a(FakeView("generator", critic, real, f)), fake)
 
 
 def test_half_precision_features_are_compared_in_fp32():
     generator = torch.Generator().manual_seed(0)
     real, fake = (torch.randn(2, 8, 32, 32, generator=generator).bfloat16() for _ in "rf")
     critic = Gains(1.0, dtype=torch.bfloat16)
-    loss = Adversary(layers={1: 1.0})(FakeScene("generator", critic, real, fake))
+    loss = Adversary(layers={1: 1.0})(FakeView("generator", critic, real, fake))
     assert loss.dtype == torch.float32
     exact = (fake.double() - real.double()).abs().mean().item()
     # a reduction in bf16 would be off by up to 2^-8
@@ -200,17 +199,17 @@ def test_memory_layout_changes_nothing():
     real, fake = (torch.randn(2, 4, 6, 5, generator=generator) for _ in "rf")
     values = [
         Adversary(layers={1: 1.0})(
-            FakeScene("generator", Gains(1.0), *(t.contiguous(memory_format=layout) for t in (real, fake)))
+            FakeView("generator", Gains(1.0), *(t.contiguous(memory_format=layout) for t in (real, fake)))
         )
         for layout in (torch.contiguous_format, torch.channels_last)
     ]
     torch.testing.assert_close(*values)
 
 
-# PAN's own critic in the engine's own scene
+# PAN's own critic in the engine's own forward
 
 
-def stage(critic: nn.Module, maker: nn.Module) -> Forward:
+def forward_of(critic: nn.Module, maker: nn.Module) -> Forward:
     world = World()
     numbers = torch.Generator().manual_seed(1)
     batch = Batch(*(torch.rand(3, 3, 32, 32, generator=numbers) * 2 - 1 for _ in "st"))
@@ -221,10 +220,10 @@ def stage(critic: nn.Module, maker: nn.Module) -> Forward:
         matches=(Match("critic", batch.target, images["fake"]),),
         critics=Player(nn.ModuleDict({"critic": critic}), Adam(), world),
         pools={"critic": ImagePool(0)},
-        draws=NamedRandom(0, 0, "test", 0, 3, world.device),
+        random=NamedRandom(0, 0, "test", 0, 3, world.device),
         world=world,
         precision=Precision("fp32", world.device),
-        notes=StepLog(world.device),
+        log=StepLog(world.device),
     )
 
 
@@ -246,10 +245,10 @@ def by_layer(critic: nn.Module, gradients: list[torch.Tensor]) -> dict[int, floa
 @pytest.mark.parametrize("layer", [*RELEASED, 9])
 def test_p_reaches_the_right_player_through_each_layer_alone(players, layer):
     critic, maker = players
-    scene = stage(critic, maker)
+    forward = forward_of(critic, maker)
     game = GAMES["non_saturating"]()
 
-    view = scene.seen_by("critic", game, "critic")
+    view = forward.seen_by("critic", game, "critic")
     loss = Margin(layers={layer: 1.0}, margin=1e6)(view)
     assert loss.item() > 0
     reached = by_layer(critic, derivatives(loss, list(critic.parameters())))
@@ -258,14 +257,14 @@ def test_p_reaches_the_right_player_through_each_layer_alone(players, layer):
         assert (size > 0) == (1 <= number <= layer), number
     assert all(g.abs().max() == 0 for g in derivatives(loss, list(maker.parameters())))
 
-    view = scene.seen_by("generator", game, "generator")
+    view = forward.seen_by("generator", game, "generator")
     loss = Adversary(layers={layer: 1.0})(view)
     assert all(g.abs().max() > 0 for g in derivatives(loss, list(maker.parameters())))
 
 
 def test_above_the_margin_pans_critic_gets_exactly_nothing(players):
     critic, maker = players
-    view = stage(critic, maker).seen_by("critic", GAMES["non_saturating"](), "critic")
+    view = forward_of(critic, maker).seen_by("critic", GAMES["non_saturating"](), "critic")
     loss = Margin(margin=1e-6)(view)
     assert loss.item() == 0
     assert all(g.abs().max() == 0 for g in derivatives(loss, list(critic.parameters())))
@@ -273,20 +272,20 @@ def test_above_the_margin_pans_critic_gets_exactly_nothing(players):
 
 def test_the_generators_update_leaves_no_gradient_on_the_critic(players):
     critic, maker = players
-    scene = stage(critic, maker)
-    loss = Adversary()(scene.seen_by("generator", GAMES["non_saturating"](), "generator"))
+    forward = forward_of(critic, maker)
+    loss = Adversary()(forward.seen_by("generator", GAMES["non_saturating"](), "generator"))
     Player(nn.ModuleDict({"generator": maker}), Adam(), World()).gradients(loss)
     assert all(parameter.grad is None for parameter in critic.parameters())
 
 
 def test_both_sides_see_the_same_p(players):
     critic, maker = players
-    scene = stage(critic, maker)
+    forward = forward_of(critic, maker)
     game = GAMES["non_saturating"]()
-    p = Adversary()(scene.seen_by("generator", game, "generator"))
-    m_minus_p = Margin(margin=1e3)(scene.seen_by("critic", game, "critic"))
+    p = Adversary()(forward.seen_by("generator", game, "generator"))
+    m_minus_p = Margin(margin=1e3)(forward.seen_by("critic", game, "critic"))
     assert 1e3 - m_minus_p.item() == pytest.approx(p.item(), rel=1e-3)
-    logged = scene.notes.means()
+    logged = forward.log.means()
     shares = sum(logged[f"critic/P/layer{number}"] for number in RELEASED)
     torch.testing.assert_close(shares, logged["critic/P"])
     torch.testing.assert_close(logged["generator/P"], logged["critic/P"])

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from fake_scene import FakeScene
+from fake_view import FakeView
 
 from img2img.errors import UserError
 from img2img.losses import GENERATOR_LOSSES
@@ -17,7 +17,7 @@ TARGET = torch.tensor([[[[0.0, 1.0], [0.0, 0.25]]], [[[1.0, -1.0], [0.5, 0.25]]]
 
 
 def value(name: str, fake: torch.Tensor, target: torch.Tensor, **extra: float) -> torch.Tensor:
-    return GENERATOR_LOSSES[name](**extra)(FakeScene("generator", images={"fake": fake}, batch=Batch(target=target)))
+    return GENERATOR_LOSSES[name](**extra)(FakeView("generator", images={"fake": fake}, batch=Batch(target=target)))
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_precision_and_gradients(name):
 @pytest.mark.parametrize("name", ["l1", "l2", "charbonnier"])
 def test_data_without_target(name):
     with pytest.raises(UserError, match="target"):
-        GENERATOR_LOSSES[name]()(FakeScene("generator", images={"fake": FAKE}, batch=Batch()))
+        GENERATOR_LOSSES[name]()(FakeView("generator", images={"fake": FAKE}, batch=Batch()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from fake_scene import FakeScene
+from fake_view import FakeView
 from skimage.metrics import structural_similarity
 
 from conftest import picture
@@ -15,7 +15,7 @@ from img2img.types import Batch
 
 
 def value(fake: torch.Tensor, target: torch.Tensor, **extra: float) -> torch.Tensor:
-    return GENERATOR_LOSSES["ssim"](**extra)(FakeScene("generator", images={"fake": fake}, batch=Batch(target=target)))
+    return GENERATOR_LOSSES["ssim"](**extra)(FakeView("generator", images={"fake": fake}, batch=Batch(target=target)))
 
 
 def test_it_is_one_minus_the_mean_similarity_of_pictures_in_minus_one_to_one():

@@ -14,7 +14,7 @@ from img2img.data import open_data
 from img2img.data.loader import Stream
 from img2img.errors import UserError
 from img2img.training import checks
-from img2img.training.build import build_engine, players_of, shape_of
+from img2img.training.build import build_engine, shape_of
 from img2img.training.run_folder import Run
 from img2img.training.train import train
 
@@ -47,7 +47,7 @@ def test_every_network_is_asked_about_what_a_step_gives_it(method, task, extra, 
     engine, samples, settings = prepared(method, task, **extra)
     networks = {
         f"{side}/{name}": network
-        for side, player in zip(("generator", "critic"), players_of(engine)[:: len(engine.parents)], strict=False)
+        for side, player in zip(("generator", "critic"), engine.players[:: len(engine.parents)], strict=False)
         for name, network in player.networks.items()
     }
     asked: dict[str, set[tuple[int, ...]]] = {name: set() for name in networks}
@@ -112,9 +112,9 @@ def test_data_without_what_the_flow_needs_are_refused_before_anything_is_written
 
 def test_checking_leaves_the_networks_as_they_are():
     engine, samples, settings = prepared("pix2pix")
-    before = [{key: value.clone() for key, value in p.networks.state_dict().items()} for p in players_of(engine)]
+    before = [{key: value.clone() for key, value in p.networks.state_dict().items()} for p in engine.players]
     checks.check_batches(engine, settings.method, settings.train, samples)
-    for player, kept in zip(players_of(engine), before, strict=True):
+    for player, kept in zip(engine.players, before, strict=True):
         assert all(torch.equal(kept[key], value) for key, value in player.networks.state_dict().items())
 
 

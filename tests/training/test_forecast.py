@@ -39,8 +39,8 @@ def test_measuring_leaves_no_trace(method, side, extra):
     before = copy.deepcopy(everything())
     found = measure(engine, batches(one), ["fp32", "bf16"], rounds=2)
     assert same(everything(), before)
-    assert engine.notes.means() == {}
-    assert not engine.notes.bad
+    assert engine.log.means() == {}
+    assert not engine.log.bad
     assert engine.precision.name == "fp32"
     assert set(found.measured) == {"fp32", "bf16"}
     assert found.seconds_per_step == found.measured[found.precision]

@@ -156,8 +156,8 @@ def test_a_diverged_run_stops_and_keeps_its_last_good_checkpoint(tmp_path, log_e
 def test_divergence_is_noticed_even_if_later_losses_are_finite():
     one = trainer(None)
     one.check_finite()
-    one.engine.notes.check(torch.tensor(math.inf))
-    one.engine.notes.check(torch.tensor(1.0))
+    one.engine.log.check(torch.tensor(math.inf))
+    one.engine.log.check(torch.tensor(1.0))
     with pytest.raises(RunError, match="nothing is kept"):
         one.check_finite()
 

@@ -1,4 +1,4 @@
-"""A scene of plain modules, written against `img2img.types.Scene` alone, and critics small enough for hand work."""
+"""A view of plain modules, written against `types.ForwardView` alone, and critics small enough for hand work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from img2img.randomness import torch_generator
 from img2img.types import Batch, Game, Match, Verdict
 
 
-class FakeScene:
+class FakeView:
     """Both sides of the game over one batch.
 
     The generator's real side keeps its graph here, so that a loss which relies on somebody else to detach it is caught.
