@@ -14,7 +14,7 @@ from img2img.images import Pixels, as_rgb8, read
 from img2img.metrics import METRICS
 from img2img.reports.figures import save_png, zoomed_grid
 from img2img.reports.formats import FORMATS
-from img2img.reports.pages.evaluation import Measure, Page, Shot, write_page
+from img2img.reports.pages.evaluation import Page, Shot, write_page
 from img2img.reports.plots import metric_plot
 from img2img.reports.table import Table
 
@@ -102,11 +102,7 @@ def _page(evaluation: Evaluation) -> Page:
         )
         for stem, target in evaluation.targets.items()
     ]
-    about = [METRICS[name] for name in table.metrics]
-    measures = [
-        Measure(name, one.title, one.digits, one.higher_is_better, one.unit)
-        for name, one in zip(table.metrics, about, strict=True)
-    ]
+    metrics = {name: METRICS[name] for name in table.metrics}
     rows = [[method, *(_interval(table, method, name) for name in table.metrics)] for method in table.methods]
     best = {
         (row, column)
@@ -118,10 +114,10 @@ def _page(evaluation: Evaluation) -> Page:
         title=f"{', '.join(evaluation.results)} on {len(shots)} pictures",
         protocol=table.protocol,
         methods=list(evaluation.results),
-        metrics=measures,
+        metrics=metrics,
         shots=shots,
         base=INPUT if evaluation.sources else None,
-        head=["method", *(f"{one.title}{f' ({one.unit})' if one.unit else ''}, 95 % interval" for one in about)],
+        head=["method", *(f"{m.title}{f' ({m.unit})' if m.unit else ''}, 95 % interval" for m in metrics.values())],
         rows=rows,
         best=frozenset(best),
         notes=table.notes,

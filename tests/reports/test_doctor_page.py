@@ -33,8 +33,9 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
-        self.sources += [value or "" for name, value in attributes if name in ("src", "href")]
-        if tag not in ("img", "meta", "br", "!doctype"):
+        # the icon is there, and empty, so that none is asked for
+        self.sources += [value or "" for name, value in attributes if name in ("src", "href") and value != "data:,"]
+        if tag not in ("img", "meta", "link", "br", "!doctype"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
