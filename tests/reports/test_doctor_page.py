@@ -104,6 +104,8 @@ def test_the_page_needs_no_other_file_and_shows_the_pictures(tmp_path):
     assert "cannot be shown" in reader.text
     assert report.verdict in reader.text
     assert not re.search(r"https?:|url\(|@import", page(report))
+    # nor would a request or a script be let through
+    assert "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\"" in page(report)
 
 
 def test_both_sides_of_two_folders_are_on_the_contact_sheet(tmp_path):

@@ -16,6 +16,7 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -363,6 +364,15 @@ def test_worst_come_first_in_each_metrics_own_direction(browser, small):
     assert browser.names() == [HOSTILE, "a2", "a10", "same", "Tiny"]
 
 
+def test_images_of_one_value_stand_as_people_count(browser, small):
+    browser.open(small[0], f"#method={quote(BASE)}")
+    # the untouched input has the same figures for all
+    counted = [HOSTILE, "a2", "a10", "same", "Tiny"]
+    assert browser.names() == counted
+    browser.choose("#order", "best")
+    assert browser.names() == counted
+
+
 def test_a_view_can_be_linked(browser, small):
     path, _ = small
     browser.open(path, "#sort=mae&method=old&order=best&before=%3Atarget&find=a")
@@ -639,6 +649,9 @@ def test_which_images_have_their_pictures_shown():
     assert with_pictures(listed(values), 1) == [2]
     assert with_pictures(listed(values, MAE), 3)[:2] == [3, 8]
     assert len(set(with_pictures(listed([0.0] * 1000), 24))) == 24
+    # equal ones as people count
+    shots = [Shot(name=name, target=Path("t"), results={}, values={}) for name in ("b10", "b9", "a")]
+    assert with_pictures(replace(listed([]), shots=shots), 3) == [2, 1, 0]
 
 
 def written(folder: Path, count: int, size: tuple[int, int], **limits: int) -> tuple[str, dict]:
