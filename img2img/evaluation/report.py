@@ -106,7 +106,7 @@ def _page(evaluation: Evaluation) -> Page:
         title=f"{', '.join(evaluation.results)} on {len(evaluation.targets)} pictures",
         protocol=table.protocol,
         methods=list(evaluation.results),
-        metrics=list(metrics.values()),
+        metrics=metrics,
         shots=_shots(evaluation),
         base=INPUT if evaluation.sources else None,
         head=["method", *heads],

@@ -102,8 +102,8 @@ def _about_quoted(table: Table) -> list[str]:
         "Rows marked (quoted) are published figures, not measured here: their protocol differs from the one above "
         "or is not known to be the same, so they are never best or second"
     ] * bool(origins)
-    for place, (source, protocol, data, certainty) in enumerate(origins, 1):
+    for number, (source, protocol, data, certainty) in enumerate(origins, 1):
         about = {"protocol: ": protocol, "data: ": data, "": certainty}
         parts = [f"{word}{text.strip().rstrip('.')}" for word, text in about.items() if text.strip()]
-        found.append("; ".join([f"{f'[{place}]' if len(origins) > 1 else 'Quoted'} from {source}", *parts]))
+        found.append("; ".join([f"{f'[{number}]' if len(origins) > 1 else 'Quoted'} from {source}", *parts]))
     return found

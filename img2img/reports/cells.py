@@ -74,13 +74,13 @@ def _spread(table: Table, method: str, metric: str) -> list[str]:
 def quoted(table: Table, markup: Markup) -> list[list[str]]:
     """A row a published method, escaped."""
     shown = table.numbered_quotes
-    several = any(place > 1 for _, place in shown)
+    several = any(source > 1 for _, source in shown)
     rows = []
-    for row, place in shown:
-        cells = [f"{row.method} (quoted){f' [{place}]' if several else ''}"]
+    for row, source in shown:
+        cells = [f"{row.method} (quoted){f' [{source}]' if several else ''}"]
         for metric in table.metrics:
             # neither more decimals than the source prints nor fewer
-            column = [other.values[metric] for other, origin in shown if origin == place and metric in other.values]
+            column = [other.values[metric] for other, origin in shown if origin == source and metric in other.values]
             cells.append(number(row.values.get(metric, math.nan), max(map(_decimals, column), default=0)))
         rows.append([markup.escape(cell) for cell in [*cells, *[NOTHING] * len(table.columns)]])
     return rows

@@ -46,13 +46,13 @@ def intervals(values: Values, scenes: Labels) -> Values:
     sums, counts = (np.zeros((number, values.shape[1])) for _ in range(2))
     np.add.at(sums, scenes, np.where(finite, values - centre, 0))
     np.add.at(counts, scenes, finite)
-    made = np.full((values.shape[1], 2), np.nan)
+    bounds = np.full((values.shape[1], 2), np.nan)
     enough = np.flatnonzero((counts > 0).sum(0) > 1)
     means = _resampled(sums[:, enough], counts[:, enough])
     for column, drawn in zip(enough, means.T, strict=True):
         ends = np.array([1 - LEVEL, 1 + LEVEL]) / 2
-        made[column] = centre[column] + np.quantile(drawn[~np.isnan(drawn)], ends)
-    return made
+        bounds[column] = centre[column] + np.quantile(drawn[~np.isnan(drawn)], ends)
+    return bounds
 
 
 def _resampled(sums: Values, counts: Values) -> Values:
@@ -73,8 +73,8 @@ def _resampled(sums: Values, counts: Values) -> Values:
 def scene_means(values: Values, scenes: Labels) -> Values:
     """Means of the values of each scene that has some."""
     counts = np.bincount(scenes)
-    made: Values = np.bincount(scenes, weights=values)[counts > 0] / counts[counts > 0]
-    return made
+    means: Values = np.bincount(scenes, weights=values)[counts > 0] / counts[counts > 0]
+    return means
 
 
 def signed_rank(differences: Values) -> SignedRank:
@@ -97,10 +97,10 @@ def signed_rank(differences: Values) -> SignedRank:
 
 def holm(values: Sequence[float]) -> list[float]:
     """p-values adjusted for their number (Holm 1979, step-down); an undefined one (``nan``) stays so and counts not."""
-    order = sorted((place for place, p in enumerate(values) if not math.isnan(p)), key=lambda place: values[place])
-    made = [math.nan] * len(values)
+    order = sorted((index for index, p in enumerate(values) if not math.isnan(p)), key=lambda index: values[index])
+    adjusted = [math.nan] * len(values)
     highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(order) - rank) * values[place]))
-        made[place] = highest
-    return made
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * values[index]))
+        adjusted[index] = highest
+    return adjusted

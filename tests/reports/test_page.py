@@ -16,6 +16,7 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -39,7 +40,8 @@ FLAGS = (
     "--window-size=1000,900",
 )
 RED, GREEN, BLUE, GREY = (220, 0, 0), (0, 160, 0), (0, 0, 220), (90, 90, 90)
-PSNR, MAE = METRICS["psnr"], replace(METRICS["mae"], digits=1, unit="")
+PSNR = {"psnr": METRICS["psnr"]}
+MAE = {"mae": replace(METRICS["mae"], digits=1)}
 BASE = "input (untouched)"
 HOSTILE = "</script><img src=x onerror=window.hacked=1>\"'&.png"
 
@@ -272,7 +274,7 @@ def small(tmp_path_factory):
         title="Rain & </title><script>window.hacked=2</script>",
         protocol="rgb <8 bit>",
         methods=["old", "new"],
-        metrics=[PSNR, MAE],
+        metrics={**PSNR, **MAE},
         shots=shots,
         base=BASE,
         head=["method", "PSNR <dB>"],
@@ -362,6 +364,15 @@ def test_worst_come_first_in_each_metrics_own_direction(browser, small):
     assert browser.names() == [HOSTILE, "a2", "a10", "same", "Tiny"]
 
 
+def test_images_of_one_value_stand_as_people_count(browser, small):
+    browser.open(small[0], f"#method={quote(BASE)}")
+    # the untouched input has the same figures for all
+    counted = [HOSTILE, "a2", "a10", "same", "Tiny"]
+    assert browser.names() == counted
+    browser.choose("#order", "best")
+    assert browser.names() == counted
+
+
 def test_a_view_can_be_linked(browser, small):
     path, _ = small
     browser.open(path, "#sort=mae&method=old&order=best&before=%3Atarget&find=a")
@@ -408,7 +419,7 @@ def test_figures_stand_under_each_picture(browser, small):
 
 
 def test_of_many_figures_the_sorted_one_comes_first_under_a_picture(browser, tmp_path):
-    metrics = [replace(PSNR, name=name, title=name.upper(), digits=1, unit="") for name in "abc"]
+    metrics = {name: replace(METRICS["ssim"], title=name.upper(), digits=1) for name in "abc"}
     target = flat(tmp_path / "target.png", BLUE)
     values = {row: {name: shift + place for place, name in enumerate("abc")} for row, shift in ((BASE, 0), ("new", 5))}
     shot = Shot(name="one", target=target, source=target, results={"new": target}, values=values)
@@ -501,7 +512,7 @@ def test_both_pictures_are_enlarged_alike(browser, tmp_path):
     Image.fromarray(fields.repeat(20, 0).repeat(20, 1)).save(tmp_path / "target.png")
     Image.fromarray(255 - fields.repeat(20, 0).repeat(20, 1)).save(tmp_path / "new.png")
     shot = Shot(name="one", target=tmp_path / "target.png", results={"new": tmp_path / "new.png"}, values={})
-    write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["new"], metrics=[PSNR], shots=[shot]))
+    write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["new"], metrics=PSNR, shots=[shot]))
     browser.open(tmp_path / "page.html")
     assert "The image is shown." in browser.said()
     assert browser.lines() == [["one", "undefined\nnot measured"]]
@@ -545,7 +556,7 @@ def test_a_method_may_lack_a_picture(browser, tmp_path):
         Shot(name=name, target=files["target"], results=results, values={"new": {"psnr": value}})
         for name, results, value in (("without", {}, 1.0), ("with", {"new": files["new"]}, 2.0))
     ]
-    write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["new"], metrics=[PSNR], shots=shots))
+    write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["new"], metrics=PSNR, shots=shots))
     browser.open(tmp_path / "page.html")
     assert browser.each(".card img", "node.alt") == ["without: target"] * 2 + ["with: target", "with: new"][::-1]
     assert browser.complaints() == []
@@ -602,7 +613,7 @@ def test_a_thousand_images(browser, tmp_path):
         )
         for number, value in enumerate(values)
     ]
-    page = Page(title="t", protocol="p", methods=["new"], metrics=[MAE], shots=shots)
+    page = Page(title="t", protocol="p", methods=["new"], metrics=MAE, shots=shots)
     write_page(tmp_path / "page.html", page)
     assert (tmp_path / "page.html").stat().st_size < 250_000
     browser.open(tmp_path / "page.html")
@@ -620,12 +631,13 @@ def test_a_thousand_images(browser, tmp_path):
     assert browser.complaints() == []
 
 
-def listed(values: list[float], metric: Metric = PSNR) -> Page:
+def listed(values: list[float], metrics: dict[str, Metric] = PSNR) -> Page:
+    (name,) = metrics
     shots = [
-        Shot(name=str(i), target=Path("t"), results={"m": Path("m")}, values={"m": {metric.name: value}})
+        Shot(name=str(i), target=Path("t"), results={"m": Path("m")}, values={"m": {name: value}})
         for i, value in enumerate(values)
     ]
-    return Page(title="t", protocol="p", methods=["m"], metrics=[metric], shots=shots)
+    return Page(title="t", protocol="p", methods=["m"], metrics=metrics, shots=shots)
 
 
 def test_which_images_have_their_pictures_shown():
@@ -637,6 +649,9 @@ def test_which_images_have_their_pictures_shown():
     assert with_pictures(listed(values), 1) == [2]
     assert with_pictures(listed(values, MAE), 3)[:2] == [3, 8]
     assert len(set(with_pictures(listed([0.0] * 1000), 24))) == 24
+    # equal ones as people count
+    shots = [Shot(name=name, target=Path("t"), results={}, values={}) for name in ("b10", "b9", "a")]
+    assert with_pictures(replace(listed([]), shots=shots), 3) == [2, 1, 0]
 
 
 def written(folder: Path, count: int, size: tuple[int, int], **limits: int) -> tuple[str, dict]:
@@ -650,9 +665,7 @@ def written(folder: Path, count: int, size: tuple[int, int], **limits: int) -> t
         )
         for i in range(count)
     ]
-    write_page(
-        folder / "page.html", Page(title="t", protocol="p", methods=["m"], metrics=[PSNR], shots=shots), **limits
-    )
+    write_page(folder / "page.html", Page(title="t", protocol="p", methods=["m"], metrics=PSNR, shots=shots), **limits)
     text = (folder / "page.html").read_text()
     return text, json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
 
@@ -709,7 +722,7 @@ def test_large_pictures_are_shown_smaller_and_said_to_be(tmp_path):
 def test_deep_and_grey_pictures_are_shown_with_8_bits(tmp_path):
     Image.fromarray(np.full((9, 9), 65535 // 2, np.uint16)).save(tmp_path / "deep.png")
     shot = Shot(name="d", target=tmp_path / "deep.png", results={}, values={})
-    write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["m"], metrics=[PSNR], shots=[shot]))
+    write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["m"], metrics=PSNR, shots=[shot]))
     text = (tmp_path / "page.html").read_text()
     assert "16-bit pictures are shown with 8 bits." in text
     data = json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
@@ -727,13 +740,13 @@ def test_a_damaged_picture_is_named_and_nothing_written(tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     shot = Shot(name="x", target=tmp_path / "bad.png", results={}, values={})
     with pytest.raises(UserError, match=r"bad\.png"):
-        write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["m"], metrics=[PSNR], shots=[shot]))
+        write_page(tmp_path / "page.html", Page(title="t", protocol="p", methods=["m"], metrics=PSNR, shots=[shot]))
     assert [path.name for path in tmp_path.iterdir()] == ["bad.png"]
 
 
 def test_names_that_are_not_unicode_are_shown_as_they_can_be(tmp_path):
     file = flat(tmp_path / "t.png", RED)
     shot = Shot(name="a\udcff\u2028b", target=file, results={}, values={})
-    page = Page(title="x\udcff", protocol="p", methods=["m"], metrics=[PSNR], shots=[shot], card={"line": "l\udcff"})
+    page = Page(title="x\udcff", protocol="p", methods=["m"], metrics=PSNR, shots=[shot], card={"line": "l\udcff"})
     write_page(tmp_path / "page.html", page)
     assert "<h1>x?</h1>" in (tmp_path / "page.html").read_text()

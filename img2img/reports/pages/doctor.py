@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from img2img.doctor.findings import WEIGHTS, Diagnosis, Finding, Spot, data_line
 from img2img.errors import UserError
 from img2img.files import atomic_write_bytes
 from img2img.images import as_rgb8, read
+from img2img.reports.pages.document import data_uri, document, escape
 
 # places of a finding that are shown with pictures, and pictures of one place
 SHOWN = 8
@@ -46,24 +45,19 @@ def page(diagnosis: Diagnosis) -> str:
     findings = [_finding(diagnosis, finding) for weight in WEIGHTS for finding in diagnosis.of(weight)]
     sheet = [_contact(diagnosis, part, files) for part, files in diagnosis.shown]
     total = sum(part.pictures for part in diagnosis.parts)
-    name = escape(diagnosis.path.resolve().name)
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            f"<title>{name}: data checked</title><style>{STYLE}</style></head><body>",
-            f"<h1>{name}</h1>",
-            f'<p class="verdict{" bad" if diagnosis.status else ""}">{escape(diagnosis.verdict)}</p>',
-            f"<p>{escape(data_line(diagnosis))}; task {escape(diagnosis.task)}</p>",
-            "<h2>Findings</h2>",
-            *(findings or ["<p>None.</p>"]),
-            f"<h2>Contact sheet</h2><p>{len(sheet)} of {total}, evenly through the set.</p>",
-            '<div class="row sheet">',
-            *sheet,
-            "</div></body></html>",
-            "",
-        ]
-    )
+    name = diagnosis.path.resolve().name
+    body = [
+        f"<h1>{escape(name)}</h1>",
+        f'<p class="verdict{" bad" if diagnosis.status else ""}">{escape(diagnosis.verdict)}</p>',
+        f"<p>{escape(data_line(diagnosis))}; task {escape(diagnosis.task)}</p>",
+        "<h2>Findings</h2>",
+        *(findings or ["<p>None.</p>"]),
+        f"<h2>Contact sheet</h2><p>{len(sheet)} of {total}, evenly through the set.</p>",
+        '<div class="row sheet">',
+        *sheet,
+        "</div>",
+    ]
+    return document(f"{name}: data checked", STYLE, "\n".join(body))
 
 
 def write_page(diagnosis: Diagnosis, folder: Path) -> Path:
@@ -121,4 +115,4 @@ def _image(file: Path) -> str:
     image.thumbnail((WIDE, HIGH))
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=85)
-    return f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    return f'<img alt="" src="{data_uri("jpeg", buffer.getvalue())}">'
