@@ -126,7 +126,7 @@ class Forward:
         return self._verdicts[key]
 
     def judge(self, number: int, images: Tensor) -> Verdict:
-        """The critic's verdict on other images, in fp32: penalties differentiate it twice (Gulrajani 2017, eq. 3)."""
+        """A verdict on other images, in fp32: penalties differentiate it twice (Gulrajani et al. 2017, eq. 3)."""
         self.log.critic_forwards += 1
         with self.precision.exact():
             verdict: Verdict = self.player()[self.matches[number].critic](at_least_fp32(images))

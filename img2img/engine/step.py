@@ -159,8 +159,8 @@ class Engine:
     def _children(self, totals: Sequence[GradientSum], rate_factor: float) -> list[Player]:
         """What becomes of a parent by its gradients in each game: a child a game, chosen later where they are more."""
         parent = totals[0].player
-        # a child is one optimiser step from its parent's weights and moments, the game its mutation (E-GAN, algorithm
-        # 1); with a single game nothing else starts from the parent, which then moves itself
+        # a child is one Adam step from its parent's weights and moments, the game its mutation (E-GAN, algorithm 1);
+        # with a single game nothing else starts from the parent, which then moves itself
         children = [parent] if len(totals) == 1 else [parent.fork() for _ in totals]
         for child, total in zip(children, totals, strict=True):
             total.apply(rate_factor, child)
