@@ -127,7 +127,7 @@ def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precisio
 
     def step() -> None:
         nonlocal count
-        engine.step(count, [batch] * engine.rules.batches)
+        engine.step(count, [batch] * engine.batches)
         count += 1
 
     return step

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, Self
 
+import torch
 from torch import Tensor, nn
 
 
@@ -15,13 +16,15 @@ class Batch:
 
     ``source`` and ``target`` are NCHW float32 in [-1, 1] (or (N, F) vectors); ``mask`` is (N, 1, H, W) with 1 inside
     the hole; ``index`` (N,) int64 holds the positions in the data set. Each of the first three may be absent.
-    In the noise flow ``source`` is z.
+    In the noise flow ``source`` is z. ``extra`` holds what else a data set or a flow knows of each sample by name
+    (labels, weight maps, further frames), N rows each.
     """
 
     source: Tensor | None = None
     target: Tensor | None = None
     mask: Tensor | None = None
     index: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         for value in (self.index, self.target, self.source):
@@ -31,12 +34,38 @@ class Batch:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> Self:
         """The same batch with ``function`` applied to each tensor that is present."""
-        values = {name: getattr(self, name) for name in ("source", "target", "mask", "index")}
-        return replace(self, **{name: function(value) for name, value in values.items() if value is not None})
+
+        def mapped(value: Tensor | None) -> Tensor | None:
+            return None if value is None else function(value)
+
+        return replace(
+            self,
+            source=mapped(self.source),
+            target=mapped(self.target),
+            mask=mapped(self.mask),
+            index=mapped(self.index),
+            extra={name: function(value) for name, value in self.extra.items()},
+        )
 
     def rows(self, rows: slice | Tensor) -> Self:
         """The samples that ``rows`` (a slice, or int64 places) picks out."""
         return self.map(lambda values: values[rows])
+
+    @classmethod
+    def joined(cls, batches: Sequence[Self]) -> Self:
+        """Several batches with the same parts, one behind the other."""
+
+        def cat(values: Sequence[Tensor | None]) -> Tensor | None:
+            present = [value for value in values if value is not None]
+            return torch.cat(present) if present else None
+
+        return cls(
+            source=cat([batch.source for batch in batches]),
+            target=cat([batch.target for batch in batches]),
+            mask=cat([batch.mask for batch in batches]),
+            index=cat([batch.index for batch in batches]),
+            extra={name: torch.cat([batch.extra[name] for batch in batches]) for name in batches[0].extra},
+        )
 
     def chunks(self, count: int) -> list[Self]:
         """``count`` parts of equal size, in order; samples that are left over are in none."""
@@ -48,12 +77,29 @@ class Batch:
 
 @dataclass(frozen=True)
 class Match:
-    """What one critic is shown: ``real`` against ``fake``, beside ``condition`` where the critic is conditional."""
+    """What one critic is shown: ``real`` against ``fake``, beside ``condition`` where the critic is conditional.
+
+    The condition is further channels (or features) in front of the images; ``given`` is handed to the critic by name
+    beside them (labels of a projection critic), N rows each.
+    """
 
     critic: str
     real: Tensor
     fake: Tensor
     condition: Tensor | None = None
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One side of a match as its critic is shown it: images, and the condition beside them (None: there is none)."""
+
+    images: Tensor
+    condition: Tensor | None = None
+
+    def joined(self) -> Tensor:
+        """What goes into the critic: the condition's channels, then the images'."""
+        return self.images if self.condition is None else torch.cat([self.condition, self.images], dim=1)
 
 
 @dataclass(frozen=True)
@@ -121,13 +167,20 @@ class ForwardView(Protocol):
         """The critic's verdict on the fake side; remembered like ``real``."""
         ...
 
-    def shown(self, match: Match) -> tuple[Tensor, Tensor]:
-        """(real, fake) as this side's critic sees them: images beside their condition, fakes detached and pooled."""
+    def shown(self, match: Match) -> tuple[Shown, Shown]:
+        """(real, fake) as this side's critic sees them, at least fp32; fakes detached and pooled."""
         ...
 
-    def judge(self, match: Match, images: Tensor) -> Verdict:
-        """A verdict on ``images`` (as ``shown`` gives them: condition included), fp32, autocast off, never remembered:
-        for interpolates and inputs that need a gradient."""
+    def judge(self, match: Match, shown: Shown) -> Verdict:
+        """A verdict on what is shown instead (interpolates, images that need a gradient), beside what the match gives
+        its critic; fp32, autocast off, never remembered."""
+        ...
+
+    def run(self, network: nn.Module, images: Tensor) -> Any:
+        """What a network that no player trains (frozen features) makes of ``images``, in the step's precision.
+
+        The gradient goes through it to the images. Remembered for the same images: real ones are run once a forward.
+        """
         ...
 
     def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:
@@ -176,6 +229,11 @@ class Flow(Protocol):
     @property
     def networks(self) -> tuple[str, ...]:
         """Names of the generators, in the order of ``sides``."""
+        ...
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        """Names of the critics that matches are shown to."""
         ...
 
     @property

@@ -50,6 +50,9 @@ def small(method: str, task: str | None = None, **extra: object) -> Settings:
     settings = resolve(task, method, None, None, ())
     if settings.method.critic is None:
         values.pop("critic.width")
+    if settings.method.fitness is not None:
+        # judged on the training batch, which is all that a small run has
+        values.setdefault("fitness_samples", "null")
     return resolve(task, method, None, None, [f"{key}={value}" for key, value in values.items()])
 
 

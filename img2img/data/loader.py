@@ -234,4 +234,5 @@ def collate(parts: list[tuple[dict[str, Tensor], int]]) -> Batch:
                     f"pictures of {size} and {other} px cannot share a batch; set data.crop (or train.batch=1)"
                 )
     stacked = {name: torch.stack([sample[name] for sample, _ in parts]) for name in parts[0][0]}
-    return Batch(**stacked, index=torch.tensor([index for _, index in parts]))
+    sides = {name: stacked.pop(name) for name in ("source", "target", "mask") if name in stacked}
+    return Batch(**sides, index=torch.tensor([index for _, index in parts]), extra=stacked)

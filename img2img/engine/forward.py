@@ -15,7 +15,7 @@ from img2img.compute.random import NamedRandom
 from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.losses.games import at_least_fp32
-from img2img.types import Batch, Game, Match, Verdict
+from img2img.types import Batch, Game, Match, Shown, Verdict
 
 Side = Literal["critic", "generator"]
 
@@ -80,6 +80,7 @@ class Forward:
     shared: dict[str, Tensor] = field(default_factory=dict)
     _verdicts: dict[tuple[str, int, str, int, bool, bool, bool], Verdict] = field(default_factory=dict)
     _pooled: dict[int, Tensor] = field(default_factory=dict)
+    _features: dict[tuple[int, int], tuple[Tensor, Any]] = field(default_factory=dict)
 
     def seen_by(self, side: Side, game: Game, prefix: str) -> View:
         """The forward as the losses of one side see it; ``prefix`` begins the names of what they log."""
@@ -94,42 +95,60 @@ class Forward:
     def forget(self) -> None:
         """Drop remembered verdicts (their graphs are spent, or their critic has moved on)."""
         self._verdicts.clear()
+        self._features.clear()
 
-    def inputs(self, number: int, fake: bool, detached: bool, pooled: bool) -> Tensor:
-        """What the critic of match ``number`` is given."""
+    def inputs(self, number: int, fake: bool, detached: bool, pooled: bool) -> Shown:
+        """What the critic of match ``number`` is shown of one side."""
         match = self.matches[number]
         images = match.fake if fake else match.real
         # in the critic's step G(z) is data (Goodfellow et al. 2014, algorithm 1): no gradient goes on to the generator
         if detached:
             images = images.detach()
         # D(x, y) and D(x, G(x)) (Isola et al. 2017, eq. 1) against D(y) and D(G(x)) (eq. 2; PAN)
-        if match.condition is not None:
-            images = torch.cat([match.condition, images], dim=1)
+        shown = Shown(images, match.condition)
         if not pooled:
-            return images
+            return shown
         # asked once a forward, however many steps the critic takes on it: each query changes the pool
         if number not in self._pooled:
-            self._pooled[number] = self.pools[match.critic].query(images, self.random, match.critic)
-        return self._pooled[number]
+            self._pooled[number] = self.pools[match.critic].query(shown.joined(), self.random, match.critic)
+        if match.condition is None:
+            return Shown(self._pooled[number])
+        # an older image stands beside the condition that it was made from
+        width = match.condition.shape[1]
+        return Shown(self._pooled[number][:, width:], self._pooled[number][:, :width])
 
     def verdict(self, number: int, *, fake: bool, detached: bool, graph: bool, pooled: bool) -> Verdict:
         """A critic's verdict on one side of match ``number``, remembered for the critic's present weights."""
         critics = self.player()
         name = self.matches[number].critic
-        key = (name, critics.version, "fake" if fake else "real", number, detached, graph, pooled)
+        watched = not torch.is_grad_enabled()
+        key = (name, critics.version, "fake" if fake else "real", number, detached, graph and not watched, pooled)
+        # what is only watched takes what is there, with a graph or without
+        if watched and (*key[:5], graph, pooled) in self._verdicts:
+            key = (*key[:5], graph, pooled)
         # real and fake go through the critic apart, so that neither enters the other's batch statistics
         if key not in self._verdicts:
-            images = self.inputs(number, fake, detached, pooled)
-            with torch.set_grad_enabled(graph or not detached), self.precision.autocast():
-                self._verdicts[key] = critics[name](images)
+            shown = self.inputs(number, fake, detached, pooled)
+            with torch.set_grad_enabled(not watched and (graph or not detached)), self.precision.autocast():
+                self._verdicts[key] = critics[name](shown.joined(), **self.matches[number].given)
             self.log.critic_forwards += 1
         return self._verdicts[key]
 
-    def judge(self, number: int, images: Tensor) -> Verdict:
+    def run(self, network: nn.Module, images: Tensor) -> Any:
+        """What a frozen network makes of ``images``; remembered as long as the graphs of this forward are."""
+        key = (id(network), id(images))
+        # the images are kept beside the answer: while they are, nothing else can have their identity
+        if key not in self._features:
+            with self.precision.autocast():
+                self._features[key] = (images, network(images))
+        return self._features[key][1]
+
+    def judge(self, number: int, shown: Shown) -> Verdict:
         """A verdict on other images, in fp32: penalties differentiate it twice (Gulrajani et al. 2017, eq. 3)."""
         self.log.critic_forwards += 1
         with self.precision.exact():
-            verdict: Verdict = self.player()[self.matches[number].critic](at_least_fp32(images))
+            match = self.matches[number]
+            verdict: Verdict = self.player()[match.critic](at_least_fp32(shown.joined()), **match.given)
             return verdict
 
 
@@ -181,15 +200,18 @@ class View:
             return self._forward.verdict(number, fake=True, detached=False, graph=True, pooled=False)
         return self._forward.verdict(number, fake=True, detached=True, graph=True, pooled=pooled)
 
-    def shown(self, match: Match) -> tuple[Tensor, Tensor]:
+    def shown(self, match: Match) -> tuple[Shown, Shown]:
         number = self._number(match)
         detached = self._side == "critic"
         real = self._forward.inputs(number, False, True, False)
         fake = self._forward.inputs(number, True, detached, self._pooled(match))
-        return at_least_fp32(real), at_least_fp32(fake)
+        return _at_least_fp32(real), _at_least_fp32(fake)
 
-    def judge(self, match: Match, images: Tensor) -> Verdict:
-        return self._forward.judge(self._number(match), images)
+    def judge(self, match: Match, shown: Shown) -> Verdict:
+        return self._forward.judge(self._number(match), shown)
+
+    def run(self, network: nn.Module, images: Tensor) -> Any:
+        return self._forward.run(network, images)
 
     def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:
         return list(self._forward.player()[match.critic].parameters())
@@ -210,6 +232,10 @@ class View:
         if name not in self._forward.shared:
             self._forward.shared[name] = compute()
         return self._forward.shared[name]
+
+
+def _at_least_fp32(shown: Shown) -> Shown:
+    return Shown(at_least_fp32(shown.images), None if shown.condition is None else at_least_fp32(shown.condition))
 
 
 class Forwards:

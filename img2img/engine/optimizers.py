@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Protocol
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Protocol
 
 import torch
 from pydantic import Field
@@ -10,6 +11,9 @@ from torch import nn
 
 from img2img.config import options
 
+# a list of weights, or groups of them with options of their own
+ParameterGroups = list[nn.Parameter] | list[dict[str, Any]]
+Specs = tuple[str | dict[str, Any], ...]
 Rate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -29,7 +33,17 @@ class OptimizerOptions(Protocol):
         """Largest absolute weight after a step (WGAN)."""
         ...
 
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    @property
+    def limits(self) -> Specs:
+        """Further limits on weights after a step (`img2img.engine.limits`)."""
+        ...
+
+    @property
+    def groups(self) -> Mapping[str, float]:
+        """Factors on the rate of weights by a pattern of their names, the first that fits; 0: they never move."""
+        ...
+
+    def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         """What these options describe, for the given weights."""
         ...
 
@@ -51,8 +65,13 @@ class Adam:
     clip_weights: Annotated[
         Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
     ] = None
+    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
+    groups: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]],
+        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
+    ] = Field(default_factory=dict)
 
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
             parameters, lr=self.lr, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay, fused=True
         )
@@ -70,8 +89,13 @@ class RmsProp:
     clip_weights: Annotated[
         Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
     ] = None
+    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
+    groups: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]],
+        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
+    ] = Field(default_factory=dict)
 
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
 
 
@@ -86,8 +110,13 @@ class Sgd:
     clip_weights: Annotated[
         Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
     ] = None
+    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
+    groups: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]],
+        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
+    ] = Field(default_factory=dict)
 
-    def build(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, fused=True)
 
 

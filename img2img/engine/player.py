@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Protocol, cast
 
 import torch
@@ -12,7 +13,9 @@ from torch import Tensor, nn
 from img2img.compute.distributed import World
 from img2img.compute.precision import LossScale
 from img2img.engine.ema import Ema
+from img2img.engine.limits import apply_limits, build_limits
 from img2img.engine.optimizers import OptimizerOptions
+from img2img.errors import UserError
 
 
 def _like(values: Tensor, parameter: Tensor) -> Tensor:
@@ -25,6 +28,22 @@ def _like(values: Tensor, parameter: Tensor) -> Tensor:
     if values.stride() == parameter.stride():
         return values
     return torch.empty_like(parameter).copy_(values)
+
+
+def _owned(gradients: Sequence[Tensor]) -> list[Tensor]:
+    """The gradients, none of which shares memory with another or with itself.
+
+    They are changed in place afterwards (summed, unscaled, clipped); autograd may give two weights one tensor, or a
+    single number expanded to a weight's shape.
+    """
+    seen: set[int] = set()
+    owned = []
+    for gradient in gradients:
+        memory = gradient.untyped_storage().data_ptr()
+        expanded = any(stride == 0 and size > 1 for size, stride in zip(gradient.shape, gradient.stride(), strict=True))
+        owned.append(gradient.clone(memory_format=torch.contiguous_format) if expanded or memory in seen else gradient)
+        seen.add(memory)
+    return owned
 
 
 class SkipsBadSteps(Protocol):
@@ -51,12 +70,31 @@ class Player:
         self.networks = networks
         self.options = optimizer
         self.world = world
-        self.parameters = list(networks.parameters())
-        self.optimizer = optimizer.build(self.parameters)
-        self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        self.limits = build_limits(optimizer.limits, optimizer.clip_weights)
+        self._arrange()
         self.ema = Ema(networks, ema_half_life_images) if ema_half_life_images else None
         self.scale = LossScale(world.device) if scaled else None
         self.version = 0
+
+    def _arrange(self) -> None:
+        """The weights that move, in the optimiser's order, and an optimiser without history for them."""
+        by_factor: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.networks.named_parameters():
+            by_factor.setdefault(self._factor(name), []).append(parameter)
+        by_factor.pop(0.0, None)
+        self.parameters = [parameter for group in by_factor.values() for parameter in group]
+        if not self.parameters:
+            raise UserError("optimizers.*.groups: every weight has the factor 0, nothing would be trained")
+        self.optimizer = self.options.build(
+            self.parameters if list(by_factor) == [1.0] else [{"params": group} for group in by_factor.values()]
+        )
+        self.rates = [
+            float(group["lr"]) * factor for group, factor in zip(self.optimizer.param_groups, by_factor, strict=True)
+        ]
+
+    def _factor(self, name: str) -> float:
+        """The factor on a weight's rate."""
+        return next((factor for pattern, factor in self.options.groups.items() if fnmatchcase(name, pattern)), 1.0)
 
     def __getitem__(self, name: str) -> nn.Module:
         return self.networks[name]
@@ -74,8 +112,7 @@ class Player:
         twin = Player.__new__(Player)
         twin.__dict__.update(self.__dict__)
         twin.networks = copy.deepcopy(self.networks)
-        twin.parameters = list(twin.networks.parameters())
-        twin.optimizer = self.options.build(twin.parameters)
+        twin._arrange()
         # load_state_dict keeps the given tensors (torch >= 2.1): without the deep copy siblings share their moments
         twin.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
         twin.ema = copy.deepcopy(self.ema)
@@ -86,7 +123,7 @@ class Player:
         """Derivatives of ``objective`` with respect to this player's parameters alone (zeros where unreached)."""
         # grad, not backward: nothing is added to any other player's weights on the way
         scaled = objective if self.scale is None else objective * self.scale.scale
-        return list(torch.autograd.grad(scaled, self.parameters, retain_graph=retain, materialize_grads=True))
+        return _owned(torch.autograd.grad(scaled, self.parameters, retain_graph=retain, materialize_grads=True))
 
     def apply(self, gradients: list[Tensor], rate_factor: float = 1.0) -> None:
         """One update: all-reduce, clip, optimiser step."""
@@ -106,11 +143,7 @@ class Player:
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None
-        # w <- clip(w, -c, c) (WGAN, Arjovsky et al. 2017, algorithm 1, line 7)
-        if self.options.clip_weights is not None:
-            with torch.no_grad():
-                for parameter in self.parameters:
-                    parameter.clamp_(-self.options.clip_weights, self.options.clip_weights)
+        apply_limits(self.limits, dict(self.networks.named_parameters()))
         self.version += 1
         # autocast remembers weights cast before this update
         torch.clear_autocast_cache()

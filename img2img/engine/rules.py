@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor
 
+from img2img.engine.selection import Selection
 from img2img.types import Flow, ForwardView, Game
 
 Order = Literal["critics_first", "generator_first", "alternate_batches"]
@@ -15,11 +16,29 @@ Order = Literal["critics_first", "generator_first", "alternate_batches"]
 
 @dataclass(frozen=True)
 class Term:
-    """One loss with its name (its log key) and weight; weight 0 is only logged."""
+    """One loss with its name (its log key) and weight; weight 0 is only logged.
+
+    With ``every`` k it is computed in each k-th step alone, k times as heavy (lazy regularisation, Karras et al. 2020,
+    section 3.1).
+    """
 
     name: str
     weight: float
     loss: Callable[[ForwardView], Tensor]
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """What makes a child of a parent: a game of the generator, with weights in place of its losses' own by name."""
+
+    name: str
+    game: Game
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def weight(self, term: Term) -> float:
+        """How heavy a loss is for this child."""
+        return self.weights.get(term.name, term.weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +47,14 @@ class Rules:
 
     flow: Flow
     conditional: bool
-    games: tuple[tuple[str, Game], ...]
+    games: tuple[Mutation, ...]
     critic_game: Game
     generator_losses: tuple[Term, ...]
     critic_losses: tuple[Term, ...]
     fitness: Callable[[ForwardView], Tensor] | None
+    fitness_samples: int | None
+    selection: Selection
+    parents_compete: bool
     parents: int
     critic_steps: int
     order: Order

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Protocol
 
 from pydantic import Field
@@ -13,12 +15,24 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
+# the factor on the learning rates of everybody, or of each side by name
+Rates = float | Mapping[str, float]
+
+
+def factor_of(rates: Rates, side: str) -> float:
+    """The factor of one side (``generator`` or ``critic``)."""
+    return rates[side] if isinstance(rates, Mapping) else rates
+
+
 class Schedule(Protocol):
     """Factor on the learning rate at a step of a run of ``total`` steps."""
 
-    needs_total: ClassVar[bool]
+    @property
+    def needs_total(self) -> bool:
+        """Whether the factor depends on how long the run is."""
+        ...
 
-    def factor(self, step: int, total: int) -> float:
+    def factor(self, step: int, total: int) -> Rates:
         """The factor at ``step`` (from 0)."""
         ...
 
@@ -65,4 +79,20 @@ class Cosine:
         return _warm(step, self.warmup_steps) * (self.floor + (1 - self.floor) * wave)
 
 
-SCHEDULES: dict[str, type[Schedule]] = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+@dataclass(frozen=True)
+class BySide:
+    """A schedule for each side."""
+
+    generator: Schedule
+    critic: Schedule
+
+    @property
+    def needs_total(self) -> bool:
+        return self.generator.needs_total or self.critic.needs_total
+
+    def factor(self, step: int, total: int) -> Rates:
+        sides = {"generator": self.generator, "critic": self.critic}
+        return {side: factor_of(schedule.factor(step, total), side) for side, schedule in sides.items()}
+
+
+SCHEDULES: dict[str, type] = {"constant": Constant, "linear": Linear, "cosine": Cosine}

@@ -31,6 +31,10 @@ class OneGenerator:
         return tuple(self.sides)
 
     @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic",)
+
+    @property
     def conditions(self) -> bool:
         return False
 

@@ -30,6 +30,10 @@ class Cycle(OneGenerator):
         return {"to_target": "target", "to_source": "source"}
 
     @property
+    def critics(self) -> tuple[str, ...]:
+        return ("critic_target", "critic_source")
+
+    @property
     def makes(self) -> tuple[str, ...]:
         made = ("fake", "fake_source", "cycled_source", "cycled_target")
         return (*made, "same_target", "same_source") if self.identity else made

@@ -1,4 +1,5 @@
-"""How fit a child is (E-GAN, Wang et al. 2019): the critic's view of its images -> a scalar, larger is fitter."""
+"""How fit a child is (E-GAN, Wang et al. 2019): the critic's view of its images -> one or several values, larger is
+fitter."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class QualityDiversity:
     """F = Fq + gamma Fd: Fq the mean probability of real (eq. 8), Fd how calm the child leaves the critic (eq. 9).
 
     Fd = -log(||grad_w [-E log D(x) - E log(1 - D(G(z)))]|| + eps) over all of the critic's weights. The real side of
-    the gradient is the same for all siblings and computed once.
+    the gradient is the same for all siblings and computed once. Gives (Fq, gamma Fd), or Fq alone where gamma is 0.
     """
 
     needs_probability: ClassVar[bool] = True
@@ -48,7 +49,7 @@ class QualityDiversity:
 
             gradient = view.once("fitness/real_gradient", real_side)
             gradient = gradient + _weights_gradient(view, torch.stack([softplus(f).mean() for f in fakes]).sum())
-        return quality - self.gamma * torch.log(gradient.norm() + self.eps)
+        return torch.stack([quality, -self.gamma * torch.log(gradient.norm() + self.eps)])
 
 
 @options

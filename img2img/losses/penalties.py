@@ -10,23 +10,33 @@ from torch import Tensor
 
 from img2img.config import options
 from img2img.losses.games import at_least_fp32
-from img2img.types import ForwardView, Match
+from img2img.types import ForwardView, Match, Shown
 
 EPS = 1e-12
 
 
-def squared_gradient(view: ForwardView, match: Match, images: Tensor) -> Tensor:
-    """(N,) squared norms, over all dimensions of a sample, of the critic's gradient at ``images``.
+def squared_gradient(view: ForwardView, match: Match, shown: Shown) -> Tensor:
+    """(N,) squared norms, over all dimensions of a sample, of the critic's gradient at the images that are shown.
 
-    What is differentiated is what the games see of a sample: its logits' mean over the map, summed over scales.
+    What is differentiated is what the games see of a sample: its logits' mean over the map, summed over scales. It is
+    differentiated by the images alone: the condition beside them is no variable of the critic's that anybody moves.
     """
-    images = images.detach().requires_grad_()
+    images = shown.images.detach().requires_grad_()
+    variable = Shown(images, None if shown.condition is None else shown.condition.detach())
     with torch.enable_grad():
         logits = torch.stack(
-            [at_least_fp32(logit).flatten(1).mean(1) for logit in view.judge(match, images).logits]
+            [at_least_fp32(logit).flatten(1).mean(1) for logit in view.judge(match, variable).logits]
         ).sum()
         (gradient,) = torch.autograd.grad(logits, images, create_graph=True)
     return gradient.flatten(1).square().sum(1)
+
+
+def mixed(share: Tensor, one: Shown, other: Shown) -> Shown:
+    """``share`` (N, 1, ...) of one and the rest of the other; their conditions too, as old fakes have others."""
+    images = share * one.images + (1 - share) * other.images.detach()
+    if one.condition is None or other.condition is None:
+        return Shown(images)
+    return Shown(images, share * one.condition + (1 - share) * other.condition.detach())
 
 
 @options
@@ -40,8 +50,8 @@ class GradientPenalty:
         values = []
         for match in view.matches:
             real, fake = view.shown(match)
-            alpha = view.draw(f"gradient_penalty/{match.critic}", (len(real), *[1] * (real.ndim - 1)))
-            between = alpha * real + (1 - alpha) * fake.detach()
+            sizes = (len(real.images), *[1] * (real.images.ndim - 1))
+            between = mixed(view.draw(f"gradient_penalty/{match.critic}", sizes), real, fake)
             values.append(((squared_gradient(view, match, between) + EPS).sqrt() - 1).square().mean())
         return torch.stack(values).sum()
 
@@ -71,8 +81,9 @@ class Dragan:
         values = []
         for match in view.matches:
             real, _ = view.shown(match)
-            square, level = view.reduce(real.square().mean()), view.reduce(real.mean())
-            noise = view.draw(f"dragan/{match.critic}", tuple(real.shape))
-            near = real + self.spread * (square - level.square()).clamp_min(0).sqrt() * noise
+            square, level = view.reduce(real.images.square().mean()), view.reduce(real.images.mean())
+            noise = view.draw(f"dragan/{match.critic}", tuple(real.images.shape))
+            moved = real.images + self.spread * (square - level.square()).clamp_min(0).sqrt() * noise
+            near = Shown(moved, real.condition)
             values.append(((squared_gradient(view, match, near) + EPS).sqrt() - 1).square().mean())
         return torch.stack(values).sum()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import torch
@@ -61,13 +61,14 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> Any:
+def check_training_shape(network: nn.Module, shape: tuple[int, ...], given: Mapping[str, Tensor] | None = None) -> Any:
     """Refuse a training batch that would give a normalisation one value per channel.
 
     Found by a forward without data (meta device), whatever the network is made of.
 
     Args:
         shape: of the input batch, (N, C, H, W) or (N, F).
+        given: what else the network is called with by name, on the meta device.
 
     Returns:
         What the network makes of it: shapes without values, on the meta device.
@@ -96,7 +97,7 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> Any:
             module.register_forward_pre_hook(watch(name))
     try:
         with torch.no_grad():
-            return twin(torch.empty(shape, device="meta"))
+            return twin(torch.empty(shape, device="meta"), **(given or {}))
     except _OneValueError:
         size = "x".join(str(side) for side in shape[2:])
         raise UserError(

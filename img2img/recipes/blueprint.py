@@ -13,7 +13,7 @@ from img2img.config import choose
 from img2img.errors import UserError
 from img2img.networks import CRITICS, GENERATORS
 from img2img.networks.base import check_training_shape
-from img2img.recipes.method import PENALTY_NEEDS, Method, Spec
+from img2img.recipes.method import PENALTY_NEEDS, Method, by_name
 from img2img.types import Batch, Flow, Match
 from img2img.weights.header import Shape
 
@@ -60,6 +60,8 @@ def draw_up(method: Method, shape: Shape, samples: int = 2) -> Blueprint:
 def _critics(method: Method, matches: Sequence[Match]) -> dict[str, Callable[[], nn.Module]]:
     """What builds each critic: for the images of its match beside their condition, at their size."""
     shown = {match.critic: match for match in matches}
+    if method.pool and any(match.given for match in matches):
+        raise UserError("an image pool does not keep what this flow gives its critic beside the pictures: set pool: 0")
     builders: dict[str, Callable[[], nn.Module]] = {}
     for name, spec, where in by_name(method.critic or "", tuple(shown), "critic"):
         network, match = choose(CRITICS, spec, "critic", where), shown[name]
@@ -82,22 +84,6 @@ def _builder(network: Any, **sizes: int | None) -> Callable[[], nn.Module]:
     return build
 
 
-def by_name(spec: Spec, names: Sequence[str], key: str) -> list[tuple[str, Spec, str]]:
-    """(name, spec, key) of each network: one spec for all of them, or one each under its name.
-
-    Raises:
-        UserError: specs by name that are not of the flow's networks.
-    """
-    if isinstance(spec, str) or "name" in spec:
-        return [(name, spec, key) for name in names]
-    if set(spec) != set(names):
-        raise UserError(
-            f"{key}: a name, options with a name, or one of both for each of {', '.join(names)} is needed, "
-            f"got {', '.join(sorted(map(str, spec))) or 'nothing'}"
-        )
-    return [(name, spec[name], f"{key}.{name}") for name in names]
-
-
 class _Newcomer(nn.Module):
     """A generator that is built when it is first given something, for as many channels; on the meta device."""
 
@@ -116,12 +102,12 @@ class _Newcomer(nn.Module):
         )
         return built
 
-    def forward(self, x: Tensor) -> Any:
+    def forward(self, x: Tensor, **given: Tensor) -> Any:
         if self.network is None:
             self.in_channels = int(x.shape[1])
             with torch.device("meta"):
                 self.network = self.build()
-        return check_training_shape(self.network, tuple(x.shape))
+        return check_training_shape(self.network, tuple(x.shape), given)
 
 
 def _without_data(flow: Flow, data: Shape, samples: int) -> Batch:

@@ -9,8 +9,7 @@ from img2img.engine.optimizers import OPTIMIZERS
 from img2img.errors import UserError
 from img2img.losses import FITNESS
 from img2img.networks import CRITICS, GENERATORS
-from img2img.recipes.blueprint import by_name
-from img2img.recipes.method import PENALTY_NEEDS, Method, name_of
+from img2img.recipes.method import PENALTY_NEEDS, Method, by_name, name_of
 from img2img.recipes.terms import needs
 
 
@@ -44,11 +43,10 @@ def _entries(method: Method) -> list[Any]:
     method.critic_terms()
     critics = []
     if method.critic is not None:
-        # which critics there are is known when the flow has run: here only what is said of each
-        names = () if isinstance(method.critic, str) or "name" in method.critic else tuple(method.critic)
-        specs = by_name(method.critic, names or ("critic",), "critic")
+        specs = by_name(method.critic, flow.critics, "critic")
         critics = [choose(CRITICS, spec, "critic", where) for _, spec, where in specs]
     method.build_games()
+    method.build_selection()
     if method.fitness is not None:
         choose(FITNESS, method.fitness, "fitness", "fitness")
     return critics
@@ -91,6 +89,10 @@ def _selection(method: Method) -> None:
     if method.fitness is None:
         if len(method.games) > 1:
             raise UserError("several games make children to choose from: name a fitness")
+        if method.fitness_samples or method.parents_compete or name_of(method.survival) != "best":
+            raise UserError(
+                "fitness_samples, survival and parents_compete are about choosing among children: name a fitness"
+            )
         return
     if len(method.games) == 1:
         raise UserError("a fitness chooses among the children of several games, but games has one entry")
@@ -125,7 +127,8 @@ def accumulation_obstacle(method: Method) -> str | None:
         if getattr(term.loss, "across_batch", False):
             return f"the loss {term.name!r} takes its statistic over the whole batch"
     games, critic_game = method.build_games()
-    for name, game in (*games, (_critic_game(method), critic_game)):
+    named = [*((mutation.name, mutation.game) for mutation in games), (_critic_game(method), critic_game)]
+    for name, game in named:
         if game.needs_real:
             return f"the game {name!r} compares with the mean of the whole batch"
     if method.fitness:

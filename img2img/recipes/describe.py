@@ -18,8 +18,10 @@ from pydantic.fields import FieldInfo
 
 from img2img.config import plain
 from img2img.data.config import DataConfig
+from img2img.engine.limits import LIMITS
 from img2img.engine.optimizers import OPTIMIZERS
 from img2img.engine.schedule import SCHEDULES
+from img2img.engine.selection import SELECTIONS
 from img2img.flows import FLOWS
 from img2img.losses import CRITIC_LOSSES, FITNESS, GAMES, GENERATOR_LOSSES
 from img2img.networks import CRITICS, GENERATORS
@@ -52,9 +54,11 @@ REGISTERS: tuple[tuple[str, str, Register], ...] = (
     ("Losses of the critic", "for `critic_losses`", {k: v for k, v in CRITIC_LOSSES.items() if k not in PENALTIES}),
     ("Games", "for `games` and `critic_game`", GAMES),
     ("Fitness", "for `fitness`", FITNESS),
+    ("Survival", "for `survival`: which children become parents", SELECTIONS),
     ("Flows", "for `flow`", FLOWS),
     ("Schedules", "for `schedule`", SCHEDULES),
     ("Optimizers", "for `optimizers.generator` and `optimizers.critic`", OPTIMIZERS),
+    ("Limits", "for `optimizers.generator.limits` and `optimizers.critic.limits`", LIMITS),
     ("Penalties", "for `critic_losses`: they differentiate the critic", PENALTIES),
 )
 INTRODUCTION = """\

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from img2img.config import build, choose, options
-from img2img.engine.rules import Order, Term
-from img2img.engine.schedule import SCHEDULES, Schedule
+from img2img.engine.rules import Mutation, Order, Term
+from img2img.engine.schedule import SCHEDULES, BySide, Schedule
+from img2img.engine.selection import SELECTIONS, Selection
+from img2img.errors import UserError, unknown
 from img2img.flows import FLOWS
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
 from img2img.recipes.terms import Weights, terms
@@ -54,7 +57,10 @@ class Method:
     conditional: Annotated[bool, Field(description="the critic sees the source beside the picture it judges")] = False
     games: Annotated[
         tuple[Spec, ...],
-        Field(min_length=1, description="games of the generator; several: each makes a child of every parent (E-GAN)"),
+        Field(
+            min_length=1,
+            description="games of the generator; each of several makes a child (E-GAN), by its own `losses` weights",
+        ),
     ] = ("non_saturating",)
     critic_game: Annotated[Spec | None, Field(description="game of the critic; null: the first of games")] = None
     generator_losses: Annotated[
@@ -78,6 +84,15 @@ class Method:
     fitness: Annotated[
         Spec | None, Field(description="what chooses among the children of several games; null with one game")
     ] = None
+    fitness_samples: Annotated[
+        int | None, Field(ge=1, description="samples fitness is judged on (E-GAN: 256); null: the training batch")
+    ] = None
+    survival: Annotated[
+        Spec, Field(description="how children are chosen by fitness: best, pareto (NSGA-II) or random")
+    ] = "best"
+    parents_compete: Annotated[
+        bool, Field(description="parents stand for choice beside their children, judged anew")
+    ] = False
     optimizers: Optimizers = Field(default_factory=Optimizers)
     schedule: Annotated[Spec, Field(description="the learning rates' factor as a function of the step")] = "constant"
     ema_half_life_images: Annotated[
@@ -94,15 +109,50 @@ class Method:
         return flow
 
     def build_schedule(self) -> Schedule:
-        """The learning rates' factor as a function of the step."""
-        schedule: Schedule = choose(SCHEDULES, self.schedule, "schedule", "schedule")
-        return schedule
+        """The learning rates' factor as a function of the step, one for all or one for each side.
 
-    def build_games(self) -> tuple[tuple[tuple[str, Game], ...], Game]:
-        """(the generators' games by name, the critic's game)."""
-        games = tuple((name_of(spec), choose(GAMES, spec, "game", "games")) for spec in self.games)
-        critic = choose(GAMES, self.critic_game, "game", "critic_game") if self.critic_game else games[0][1]
-        return games, critic
+        Raises:
+            UserError: unknown schedules or options.
+        """
+        sides: dict[str, Schedule] = {
+            side: choose(SCHEDULES, spec, "schedule", where)
+            for side, spec, where in by_name(self.schedule, ("generator", "critic"), "schedule")
+        }
+        one, other = sides.values()
+        return one if one == other else BySide(one, other)
+
+    def build_games(self) -> tuple[tuple[Mutation, ...], Game]:
+        """(what makes the generators' children, the critic's game).
+
+        Raises:
+            UserError: unknown games or options; weights for losses that the generator does not have.
+        """
+        mutations: list[Mutation] = []
+        for spec in self.games:
+            tree: dict[str, Any] = {"name": spec} if isinstance(spec, str) else dict(spec)
+            weights = self._checked_weights(tree.pop("losses", {}))
+            game: Game = choose(GAMES, tree, "game", "games")
+            name = name_of(spec)
+            # the same game with other weights is another mutation, and needs a log key of its own
+            again = sum(mutation.name.partition("#")[0] == name for mutation in mutations)
+            mutations.append(Mutation(f"{name}#{again + 1}" if again else name, game, weights))
+        critic = choose(GAMES, self.critic_game, "game", "critic_game") if self.critic_game else mutations[0].game
+        return tuple(mutations), critic
+
+    def _checked_weights(self, weights: Any) -> dict[str, float]:
+        if not isinstance(weights, dict):
+            raise UserError(f"games: losses must hold weights by name, got {weights!r}")
+        for loss, weight in weights.items():
+            if loss not in self.generator_losses:
+                raise unknown("loss", str(loss), self.generator_losses, "games: losses")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
+                raise UserError(f"games: losses.{loss}: a weight is a number of at least 0, got {weight!r}")
+        return {str(loss): float(weight) for loss, weight in weights.items()}
+
+    def build_selection(self) -> Selection:
+        """How the next parents are chosen among the children."""
+        selection: Selection = choose(SELECTIONS, self.survival, "selection", "survival")
+        return selection
 
     def generator_terms(self) -> tuple[Term, ...]:
         """The generators' weighted losses."""
@@ -121,6 +171,23 @@ class Method:
         tree: dict[str, Any] = {"name": self.generator} if isinstance(self.generator, str) else dict(self.generator)
         inference: dict[str, Any] = tree.pop("inference", {})
         return tree, build(Inference, inference, "generator.inference")
+
+
+def by_name(spec: Spec, names: Sequence[str], key: str) -> list[tuple[str, Spec, str]]:
+    """(name, spec, key) of each of ``names``: one spec for all, where none of its keys is one of them; else its own.
+
+    Names without a spec of their own have what stands beside: ``{name: resnet, to_source: {name: unet}}``.
+
+    Raises:
+        UserError: a name has neither.
+    """
+    if isinstance(spec, str) or not set(names) & set(spec):
+        return [(name, spec, key) for name in names]
+    common = {option: value for option, value in spec.items() if option not in names}
+    missing = [name for name in names if name not in spec] if "name" not in common else []
+    if missing:
+        raise UserError(f"{key}: says nothing of {', '.join(missing)}; give it too, or a name for all the others")
+    return [(name, spec.get(name, common), f"{key}.{name}" if name in spec else key) for name in names]
 
 
 def name_of(spec: Spec) -> str:

@@ -13,10 +13,10 @@ Weights = dict[str, float | dict[str, Any]]
 
 
 def terms(weights: Weights, register: Mapping[str, type[Any]], where: str) -> tuple[Term, ...]:
-    """The losses of a ``{name: weight}`` or ``{name: {weight: ..., option: ...}}`` mapping.
+    """The losses of a ``{name: weight}`` or ``{name: {weight: ..., every: ..., option: ...}}`` mapping.
 
     Raises:
-        UserError: unknown losses or options, a weight that is no number of at least 0.
+        UserError: unknown losses or options, a weight that is no number of at least 0, an ``every`` below 1.
     """
     result = []
     for name, value in weights.items():
@@ -24,12 +24,15 @@ def terms(weights: Weights, register: Mapping[str, type[Any]], where: str) -> tu
         weight = tree.pop("weight", 1.0)
         if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
             raise UserError(f"{where}.{name}: a weight is a number of at least 0, got {weight!r}")
+        every = tree.pop("every", 1)
+        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+            raise UserError(f"{where}.{name}: every is a number of steps of at least 1, got {every!r}")
         loss = choose(register, {"name": name, **tree}, "loss", where)
-        result.append(Term(name, float(weight), loss))
+        result.append(Term(name, float(weight), loss, every))
     return tuple(result)
 
 
 def needs(loss: Any) -> frozenset[str]:
-    """What a loss asks of a scene: ``target``, ``critic``, ``features``, ``image:NAME``."""
+    """What a loss asks of a forward: ``target``, ``critic``, ``features``, ``image:NAME``."""
     wanted: frozenset[str] = getattr(loss, "needs", frozenset())
     return wanted

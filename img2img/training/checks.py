@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from img2img.data import Samples
+from img2img.data.loader import collate
 from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.files import check_folder, inside
@@ -19,7 +20,7 @@ from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.build import state_bytes
 from img2img.training.run_folder import Run
-from img2img.types import Batch, Flow
+from img2img.types import Batch, Flow, Shown
 
 # below so many training samples a critic knows them by heart
 FEW = 50
@@ -82,7 +83,7 @@ def check_shapes(engine: Engine, samples: Samples, count: int) -> None:
     judges = {name: _StandIn(network) for name, network in critics.networks.items()}
     for match in rules.flow.matches(batch, images, rules.conditional):
         for image in (match.real, match.fake):
-            judges[match.critic](image if match.condition is None else torch.cat([match.condition, image], dim=1))
+            judges[match.critic](Shown(image, match.condition).joined(), **match.given)
 
 
 def _without_data(flow: Flow, samples: Samples, count: int) -> Batch:
@@ -91,9 +92,8 @@ def _without_data(flow: Flow, samples: Samples, count: int) -> Batch:
     def empty(name: str, shape: Sequence[int]) -> Tensor:
         return torch.empty(tuple(shape), device="meta")
 
-    tensors = {name: empty(name, (count, *value.shape)) for name, value in samples.sample(0, 0, 0).items()}
-    index = torch.empty(count, dtype=torch.int64, device="meta")
-    return flow.prepare(Batch(**tensors, index=index), empty)
+    batch = collate([(samples.sample(0, 0, 0), 0)] * count)
+    return flow.prepare(batch.map(lambda values: values.to("meta")), empty)
 
 
 class _StandIn(nn.Module):
@@ -104,10 +104,10 @@ class _StandIn(nn.Module):
         self.network = network
         self.answers: dict[tuple[int, ...], object] = {}
 
-    def forward(self, x: Tensor) -> object:
+    def forward(self, x: Tensor, **given: Tensor) -> object:
         shape = tuple(x.shape)
         if shape not in self.answers:
-            self.answers[shape] = check_training_shape(self.network, shape)
+            self.answers[shape] = check_training_shape(self.network, shape, given)
         return self.answers[shape]
 
 

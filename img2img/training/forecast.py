@@ -72,7 +72,7 @@ def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, reh
     precisions = candidates(engine.rules) if plan.precision == "auto" else [plan.precision]
     auto = plan.precision == "auto" and len(precisions) > 1
     with closing(source.batches(0)) as stream:
-        batches = [next(stream).map(lambda t: t.to(world.device)) for _ in range(engine.rules.batches)]
+        batches = [next(stream).map(lambda t: t.to(world.device)) for _ in range(engine.batches)]
     forecast = measure(
         engine,
         batches,
@@ -82,12 +82,12 @@ def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, reh
         rehearse=rehearse,
     )
     per_step = forecast.seconds_per_step + forecast.seconds_per_validation / plan.validate_every
-    steps = world.broadcast(plan.total_steps(samples, engine.rules.batches, per_step))
+    steps = world.broadcast(plan.total_steps(samples, engine.batches, per_step))
     if world.is_main:
         if auto:
             figures = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in forecast.measured.items())
             say(f"precision {forecast.precision} (a step takes {figures})")
-        passes = steps * plan.batch * engine.rules.batches / samples
+        passes = steps * plan.batch * engine.batches / samples
         say(
             f"{steps} steps of {plan.batch} images ({passes:.1f} passes), "
             f"about {duration(steps * per_step)}; memory about {forecast.memory_bytes / 2**30:.1f} GB; "
@@ -101,7 +101,8 @@ def candidates(rules: Rules) -> list[str]:
 
     fp32 alone where a fitness orders children that differ by one step, and where a game's values are unbounded.
     """
-    exact = rules.fitness is not None or any(game.needs_fp32 for _, game in (*rules.games, ("", rules.critic_game)))
+    games = [*(mutation.game for mutation in rules.games), rules.critic_game]
+    exact = rules.fitness is not None or any(game.needs_fp32 for game in games)
     return ["fp32"] if exact else ["fp32", "bf16"]
 
 

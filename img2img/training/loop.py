@@ -149,7 +149,7 @@ class Trainer:
     @property
     def images_per_step(self) -> int:
         """Samples of the data set that one step takes."""
-        return self.plan.batch * self.engine.rules.batches
+        return self.plan.batch * self.engine.batches
 
     def loop(self) -> Progress:
         """Train to the end, or until stopped; the state is on disk afterwards."""
@@ -180,7 +180,7 @@ class Trainer:
 
     def _step(self, batches: Iterator[Batch]) -> None:
         state, began = self.progress, time.monotonic()
-        taken = [next(batches).map(self._to_device) for _ in range(self.engine.rules.batches)]
+        taken = [next(batches).map(self._to_device) for _ in range(self.engine.batches)]
         self._interval.waited += time.monotonic() - began
         self.engine.step(state.step, taken, self.schedule.factor(state.step, self.total))
         state.step += 1

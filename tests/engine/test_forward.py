@@ -14,7 +14,7 @@ from img2img.engine.optimizers import Sgd
 from img2img.engine.player import Player
 from img2img.engine.pool import ImagePool
 from img2img.losses import GAMES
-from img2img.types import Batch, Match, Verdict
+from img2img.types import Batch, Match, Shown, Verdict
 
 CPU = torch.device("cpu")
 GAME = GAMES["non_saturating"]()
@@ -128,9 +128,10 @@ def test_a_condition_stands_before_the_picture(side):
     for seen, picture in zip(critic.seen, (match.real, match.fake), strict=True):
         assert torch.equal(seen, torch.cat([forward.batch.source, picture], 1))
     real, fake = view.shown(match)
-    assert torch.equal(real, critic.seen[0])
-    assert torch.equal(fake, critic.seen[1])
-    assert fake.requires_grad == (side == 1)
+    assert torch.equal(real.joined(), critic.seen[0])
+    assert torch.equal(fake.joined(), critic.seen[1])
+    assert fake.images.requires_grad == (side == 1)
+    assert torch.equal(real.images, match.real)
 
 
 def test_the_pool_is_for_the_critic_alone_and_asked_once():
@@ -146,8 +147,8 @@ def test_the_pool_is_for_the_critic_alone_and_asked_once():
     assert torch.equal(critic.seen[0], critic.seen[1])
     other.fake(match)
     assert torch.equal(critic.seen[2], match.fake)
-    assert torch.equal(other.shown(match)[1], match.fake)
-    assert not torch.equal(view.shown(match)[1], match.fake)
+    assert torch.equal(other.shown(match)[1].images, match.fake)
+    assert not torch.equal(view.shown(match)[1].images, match.fake)
 
 
 def test_judging_is_never_remembered_and_always_exact():
@@ -155,11 +156,11 @@ def test_judging_is_never_remembered_and_always_exact():
     forward.precision = Precision("bf16", CPU)
     view, _ = sides(forward)
     match = forward.matches[0]
-    images = match.real.bfloat16()
+    shown = Shown(match.real.bfloat16())
     with forward.precision.autocast():
-        verdict = view.judge(match, images)
+        verdict = view.judge(match, shown)
     assert verdict.logits[0].dtype == critic.seen[0].dtype == torch.float32
-    view.judge(match, images)
+    view.judge(match, shown)
     assert len(critic.seen) == 2
 
 
@@ -186,3 +187,42 @@ def test_the_log_averages_since_the_last_line_and_remembers_what_was_not_finite(
     log.clear()
     assert log.bad
     assert log.means() == {}
+
+
+def test_an_older_image_stands_beside_the_condition_it_was_made_from():
+    forward, _, _ = forward_of(condition=True, pool=1)
+    view, _ = sides(forward)
+    match = forward.matches[0]
+    _, fake = view.shown(match)
+    whole = torch.cat([forward.batch.source, match.fake.detach()], 1)
+    # a pool of one gives the first image and, for each further one, itself or the one it keeps, whole
+    for row in range(len(fake.images)):
+        pair = fake.joined()[row]
+        assert any(torch.equal(pair, other) for other in whole)
+
+
+def test_a_frozen_network_is_run_once_for_the_same_images_and_passes_the_gradient_on():
+    forward, _, _ = forward_of()
+    view, other = sides(forward)
+    match = forward.matches[0]
+    network = Counting()
+    first, again = view.run(network, match.real), other.run(network, match.real)
+    assert first is again
+    assert network.calls == 1
+    fake = other.run(network, match.fake)
+    assert network.calls == 2
+    assert fake.requires_grad
+    forward.forget()
+    assert view.run(network, match.real) is not first
+
+
+class Counting(nn.Module):
+    """Doubles, and counts its calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        return 2 * x

@@ -228,3 +228,28 @@ def test_fp16_leaves_everything_alone_after_an_overflow(optimizer):
     # and the next good one moves again
     step(one, 2)
     assert not same(one.state_dict()["networks"], before["networks"])
+
+
+class Sharing(nn.Module):
+    """Two weights whose gradients autograd gives as one tensor, and one whose gradient is a number, expanded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other, self.level = (nn.Parameter(torch.full((3,), value)) for value in (1.0, 2.0, 3.0))
+
+    def objective(self) -> torch.Tensor:
+        return ((self.one + self.other) * torch.tensor([3.0, 0.0, 4.0])).sum() + self.level.sum()
+
+
+def test_gradients_that_share_memory_are_changed_once_each():
+    module = Sharing()
+    raw = torch.autograd.grad(module.objective(), list(module.parameters()))
+    # what this test is about: should torch change, the network must
+    assert raw[0].data_ptr() == raw[1].data_ptr()
+    assert raw[2].stride() == (0,)
+    player = Player(nn.ModuleDict({"network": module}), OPTIMIZERS["sgd"](lr=1.0, clip_norm=1.0), World())
+    before = [parameter.detach().clone() for parameter in player.parameters]
+    player.apply(player.gradients(module.objective()))
+    moved = torch.cat([b - p.detach() for b, p in zip(before, player.parameters, strict=True)])
+    expected = torch.tensor([3.0, 0, 4, 3, 0, 4, 1, 1, 1])
+    torch.testing.assert_close(moved, expected / expected.norm(), rtol=1e-5, atol=1e-6)

@@ -94,8 +94,8 @@ def test_turns(extra, expected):
     events = watch(engine)
     turns = expected.split()
     wanted = {turn for turn in turns if turn.startswith("G") and turn[1].isdigit()} | {"G0"}
-    assert engine.rules.batches == len(wanted)
-    engine.step(0, [marked(number) for number in range(engine.rules.batches)])
+    assert engine.batches == len(wanted)
+    engine.step(0, [marked(number) for number in range(engine.batches)])
     assert events == turns
     assert engine.log.critic_forwards == sum(turn in ("D0", "D1", "D2", "Df") for turn in turns)
 
@@ -196,7 +196,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(method, shape, extra
         start = [parameter.detach().clone() for parameter in engine.parents[0].parameters]
         for step in range(2):
             make = vectors if shape is VECTORS else pictures
-            engine.step(step, [make(4, 10 * step + k) for k in range(engine.rules.batches)])
+            engine.step(step, [make(4, 10 * step + k) for k in range(engine.batches)])
         assert all(parameter.dtype == torch.float64 for parameter in engine.parents[0].parameters)
         assert not any(torch.equal(a, b) for a, b in zip(start, engine.parents[0].parameters, strict=True))
         results.append([parameter for player in engine.players for parameter in player.parameters])
@@ -231,7 +231,7 @@ def test_the_graphs_of_micro_batches_are_never_held_together(order):
     for count, parts in ((2, 1), (8, 4), (8, 1)):
         extra = {**INSTANCE, "order": order, "train.batch": count, "train.accumulate": parts}
         engine = engine_of("pix2pix", **extra)
-        held.append(kept_for_backward(engine, [pictures(count, k) for k in range(engine.rules.batches)]))
+        held.append(kept_for_backward(engine, [pictures(count, k) for k in range(engine.batches)]))
     small_batch, accumulated, whole_batch = held
     # weights are held by every graph
     assert accumulated < 1.1 * small_batch < 0.7 * whole_batch

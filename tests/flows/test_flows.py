@@ -47,6 +47,7 @@ def test_every_flow_keeps_its_own_promises(name):
     batch = flow.prepare(Batch(source=flat(0), target=flat(1), mask=flat(0, 1), index=torch.arange(2)), draw)
     images = made(flow, {network: Add(0) for network in flow.networks}, batch)
     matches = flow.matches(batch, images, False)
+    assert tuple(match.critic for match in matches) == flow.critics
     assert all(match.condition is None for match in matches)
     conditions = [match.condition is not None for match in flow.matches(batch, images, True)]
     assert any(conditions) == flow.conditions

@@ -40,7 +40,7 @@ def curve(method: str) -> dict[str, list[float]]:
     for step in range(STEPS):
         generator = torch.Generator().manual_seed(step)
         batches = []
-        for _ in range(engine.rules.batches):
+        for _ in range(engine.batches):
             size = (count, 2) if toy else (count, 3, side, side)
             source, target = (torch.rand(size, generator=generator) * 2 - 1 for _ in "st")
             batches.append(Batch(source=None if toy else source, target=target, index=torch.arange(count)))

@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from conftest import small
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
-from img2img.engine import step as step_module
+from img2img.engine.selection import SELECTIONS
 from img2img.inference import Shape
 from img2img.losses.games import GAMES
 from img2img.training.build import build_engine
@@ -124,9 +124,9 @@ def test_egan_children_are_separate_one_step_runs(parents, monkeypatch):
     engine.rules = dataclasses.replace(engine.rules, critic_steps=0)
     start = copy.deepcopy(engine)
     children = []
-    select = step_module.select
+    fitness = engine.fitness
     monkeypatch.setattr(
-        step_module, "select", lambda players, fitness, n: children.extend(players) or select(players, fitness, n)
+        engine, "fitness", lambda step, batches, players: children.extend(players) or fitness(step, batches, players)
     )
     engine.step(2, [vectors(16, 2)])
     assert len(children) == 3 * parents
@@ -171,7 +171,7 @@ def test_critic_forwards_are_as_few_as_the_mathematics_allows(method, extra, for
     noise = method == "egan"
     engine = engine_of(method, VECTORS if noise else PICTURES, **{"train.batch": 4, **extra})
     batch = vectors(4) if noise else images(4)
-    engine.step(0, [batch] * engine.rules.batches)
+    engine.step(0, [batch] * engine.batches)
     assert engine.log.critic_forwards == forwards
 
 
@@ -200,9 +200,8 @@ def test_a_players_update_touches_nobody_else():
 
 
 def test_population_statistics_of_fitness_sort_best_first():
-    from img2img.engine.population import survivors
-
-    assert survivors(torch.tensor([0.1, float("nan"), 0.7, 0.7]), 3) == [2, 3, 0]
+    values = torch.tensor([0.1, float("nan"), 0.7, 0.7])[:, None]
+    assert SELECTIONS["best"]().choose(values, 3, torch.rand) == [2, 3, 0]
 
 
 def test_simultaneous_uses_the_weights_before_both_updates():
@@ -220,7 +219,7 @@ def test_simultaneous_uses_the_weights_before_both_updates():
 
 def test_games_of_the_yaml_are_the_registered_ones():
     engine = engine_of("egan", VECTORS)
-    assert [type(game) for _, game in engine.rules.games] == [
+    assert [type(mutation.game) for mutation in engine.rules.games] == [
         GAMES["minimax"],
         GAMES["non_saturating"],
         GAMES["least_squares_probability"],

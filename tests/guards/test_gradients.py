@@ -65,7 +65,7 @@ def view_of(engine: Engine, batch: Batch, side: str, game: int = 0) -> View:
     """A new forward of the first parent, the same each time, as one side sees it."""
     forward = engine.forward(1, "step0", [engine.parents[0]], batch, 0, graph=True)
     rules = engine.rules
-    return forward.seen_by(side, rules.critic_game if side == "critic" else rules.games[game][1], side)
+    return forward.seen_by(side, rules.critic_game if side == "critic" else rules.games[game].game, side)
 
 
 def players(engine: Engine, side: str) -> tuple[Player | None, Player | None]:

@@ -67,7 +67,7 @@ def run_equal(name: str, world: World) -> dict[str, torch.Tensor]:
     share = GLOBAL // world.size
     mine = slice(world.rank * share, (world.rank + 1) * share)
     for step in range(STEPS):
-        batches = [global_batch(toy, 10 * step + k).map(lambda t: t[mine]) for k in range(engine.rules.batches)]
+        batches = [global_batch(toy, 10 * step + k).map(lambda t: t[mine]) for k in range(engine.batches)]
         engine.step(step, batches)
     torch.set_default_dtype(torch.float32)
     return {

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from img2img.randomness import torch_generator
-from img2img.types import Batch, Game, Match, Verdict
+from img2img.types import Batch, Game, Match, Shown, Verdict
 
 
 class FakeView:
@@ -57,7 +57,7 @@ class FakeView:
         self.asked.append(name)
         key = (id(match), name)
         if key not in self.verdicts:
-            self.verdicts[key] = self.critics[match.critic](self.shown(match)[0 if name == "real" else 1])
+            self.verdicts[key] = self.critics[match.critic](self.shown(match)[0 if name == "real" else 1].joined())
         return self.verdicts[key]
 
     def real(self, match: Match) -> Verdict:
@@ -66,12 +66,16 @@ class FakeView:
     def fake(self, match: Match) -> Verdict:
         return self._verdict(match, "fake")
 
-    def shown(self, match: Match) -> tuple[Tensor, Tensor]:
-        return match.real, match.fake.detach() if self.side == "critic" else match.fake
+    def shown(self, match: Match) -> tuple[Shown, Shown]:
+        fake = match.fake.detach() if self.side == "critic" else match.fake
+        return Shown(match.real, match.condition), Shown(fake, match.condition)
 
-    def judge(self, match: Match, images: Tensor) -> Verdict:
-        self.judged.append(images)
-        return self.critics[match.critic](images)
+    def judge(self, match: Match, shown: Shown) -> Verdict:
+        self.judged.append(shown.images)
+        return self.critics[match.critic](shown.joined())
+
+    def run(self, network: nn.Module, images: Tensor) -> Tensor:
+        return network(images)
 
     def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:
         return list(self.critics[match.critic].parameters())

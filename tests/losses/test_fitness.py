@@ -25,26 +25,26 @@ def column(*values: float) -> torch.Tensor:
 def test_hand_case():
     # w = b = 0, real {1}, fake {-1}: the gradient is (-1, 0), so Fd = 0, and Fq = s(0)
     view = FakeView("critic", Linear([0.0]), column(1.0), column(-1.0))
-    assert Quality(gamma=0.5)(view).item() == pytest.approx(0.5, abs=1e-6)
+    assert Quality(gamma=0.5)(view).sum().item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_a_larger_gradient_is_less_fit():
     # real {2}, fake {-2}: the gradient is (-2, 0), Fd = -log 2; +log of the norm was a published error
     view = FakeView("critic", Linear([0.0]), column(2.0), column(-2.0))
-    assert Quality(gamma=1.0)(view).item() == pytest.approx(0.5 - math.log(2), abs=1e-6)
+    assert Quality(gamma=1.0)(view).sum().item() == pytest.approx(0.5 - math.log(2), abs=1e-6)
 
 
 def test_quality_is_a_probability():
     # the mean logit is 1, the mean probability (s(4) + s(-2)) / 2
     fake = column(4.0, -2.0)
     view = FakeView("critic", Linear([1.0]), column(0.0, 0.0), fake)
-    assert Quality(gamma=0.0)(view).item() == pytest.approx(torch.sigmoid(fake).mean().item(), abs=1e-6)
+    assert Quality(gamma=0.0)(view).sum().item() == pytest.approx(torch.sigmoid(fake).mean().item(), abs=1e-6)
 
 
 def test_equal_sets_stay_finite():
     # at w = b = 0 both sides' gradients cancel exactly
     view = FakeView("critic", Linear([0.0]), column(1.0), column(1.0))
-    assert Quality(gamma=1.0, eps=1e-6)(view).item() == pytest.approx(0.5 - math.log(1e-6), rel=1e-5)
+    assert Quality(gamma=1.0, eps=1e-6)(view).sum().item() == pytest.approx(0.5 - math.log(1e-6), rel=1e-5)
 
 
 class Deep(nn.Module):
@@ -64,7 +64,7 @@ def test_all_of_the_critics_weights_count_and_none_is_touched():
     expected = torch.sigmoid(critic.net(fake)).mean() - 0.3 * norm.log()
     with torch.no_grad():
         value = Quality(gamma=0.3)(FakeView("critic", critic, real, fake))
-    torch.testing.assert_close(value, expected.detach())
+    torch.testing.assert_close(value.sum(), expected.detach())
     assert not value.requires_grad
     assert all(parameter.grad is None for parameter in critic.parameters())
 
@@ -84,17 +84,17 @@ def test_siblings_share_the_real_side():
 def test_the_gradient_is_averaged_over_processes_before_its_norm():
     # here real {2}, fake {-2}, so (-2, 0); the other process's gradient is zero, so (-1, 0) over both
     view = FakeView("critic", Linear([0.0]), column(2.0), column(-2.0), reduce=lambda values: values / 2)
-    assert Quality(gamma=1.0)(view).item() == pytest.approx(0.5, abs=1e-6)
+    assert Quality(gamma=1.0)(view).sum().item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_quality_is_of_the_global_batch():
     view = FakeView("critic", Linear([0.0]), column(1.0), column(-1.0), mean=lambda values: (values.mean() + 1) / 2)
-    assert Quality(gamma=0.5)(view).item() == pytest.approx(0.75, abs=1e-6)
+    assert Quality(gamma=0.5)(view).sum().item() == pytest.approx(0.75, abs=1e-6)
 
 
 def test_gamma_0_is_quality_alone_and_costs_no_gradient():
     view = FakeView("critic", Linear([0.0]), column(5.0), column(-1.0))
-    assert Quality(gamma=0.0)(view).item() == 0.5
+    assert Quality(gamma=0.0)(view).sum().item() == 0.5
     assert view.asked == ["fake"]
 
 

@@ -70,15 +70,25 @@ def test_each_network_may_have_options_of_its_own():
     built = blueprint.build_generators()
     widths = [next(m for m in network.modules() if isinstance(m, nn.Conv2d)).out_channels for network in built.values()]
     assert widths == [8, 4]
-    with pytest.raises(UserError, match="one of both for each of to_target, to_source is needed, got there, to_target"):
-        draw_up(method_of(flow="cycle", generator={"to_target": "resnet", "there": "resnet"}), SHAPE)
-    with pytest.raises(UserError, match="for each of critic_target, critic_source is needed, got critic_target"):
-        draw_up(method_of(flow="cycle", generator="resnet", critic={"critic_target": "patchgan"}), SHAPE)
+    # what stands beside is for all the others
+    one = {"name": "patchgan", "width": 16, "critic_source": {"name": "patchgan", "width": 8}}
+    critics = draw_up(method_of(flow="cycle", generator="resnet", critic=one), SHAPE).build_critics()
+    assert critics is not None
+    widths = [next(m for m in critic.modules() if isinstance(m, nn.Conv2d)).out_channels for critic in critics.values()]
+    assert widths == [16, 8]
+    with pytest.raises(UserError, match="generator: says nothing of to_source; give it too, or a name for all the oth"):
+        draw_up(method_of(flow="cycle", generator={"to_target": "resnet"}), SHAPE)
+    with pytest.raises(UserError, match="unknown key 'there'"):
+        draw_up(method_of(flow="cycle", generator={"name": "resnet", "there": "resnet"}), SHAPE)
 
 
 @options
 class HoleFlow(OneGenerator):
     """In-painting whose critic looks at the hole alone, as Context-Encoder's does."""
+
+    @property
+    def critics(self) -> tuple[str, ...]:
+        return ("hole_critic",)
 
     @property
     def needs_mask(self) -> bool:

@@ -26,7 +26,7 @@ def test_without_a_critic_no_critic_step_is_taken():
 
 def test_egan_halves_two_of_its_mutations():
     egan = rules(resolve("toy", "egan").method)
-    scales = {name: game.scale for name, game in egan.games}
+    scales = {mutation.name: mutation.game.scale for mutation in egan.games}
     assert scales == {"minimax": 0.5, "non_saturating": 0.5, "least_squares_probability": 1.0}
     assert type(egan.critic_game).__name__ == "Minimax"
 

@@ -53,7 +53,7 @@ def test_every_network_is_asked_about_what_a_step_gives_it(method, task, extra, 
     asked: dict[str, set[tuple[int, ...]]] = {name: set() for name in networks}
     check = checks.check_training_shape
 
-    def note(network, shape):
+    def note(network, shape, given=None):
         asked[next(name for name, known in networks.items() if known is network)].add(shape)
         return check(network, shape)
 
@@ -64,7 +64,7 @@ def test_every_network_is_asked_about_what_a_step_gives_it(method, task, extra, 
     for name, network in networks.items():
         network.register_forward_pre_hook(lambda _, inputs, name=name: given[name].add(tuple(inputs[0].shape)))
     stream = Stream(samples, batch=settings.train.batch, seed=0).batches(0)
-    engine.step(0, [next(stream) for _ in range(engine.rules.batches)])
+    engine.step(0, [next(stream) for _ in range(engine.batches)])
     stream.close()
     assert asked == given
     assert all(asked.values())

@@ -21,7 +21,7 @@ from img2img.training.forecast import Forecast, Resolved, candidates, measure, r
 
 def batches(one):
     stream = one.source.batches(0)
-    return [next(stream) for _ in range(one.engine.rules.batches)]
+    return [next(stream) for _ in range(one.engine.batches)]
 
 
 @pytest.mark.parametrize(("method", "side", "extra"), [("egan", None, {"parents": 2}), ("cyclegan", 32, {"pool": 2})])
