@@ -22,7 +22,8 @@ def hole_of(mask: Picture) -> tuple[Pixels, tuple[str, ...]]:
     Raises:
         UserError: two colours of the same mean: no telling which one is the hole.
     """
-    pixels, notes = mask.pixels, ()
+    pixels = mask.pixels
+    notes: tuple[str, ...] = ()
     plane = _plane(pixels)
     if mask.alpha is not None and _constant(mask.alpha) is None and _constant_colour(pixels):
         plane, notes = mask.alpha, (FROM_ALPHA,)
