@@ -13,7 +13,9 @@ from img2img.images import Picture, Pixels, as_rgb8
 # a colour that differs by no more than so many of 255 levels is one
 ONE_COLOUR = 16
 # how far beyond the range of training counts as far off: levels of 255, and shares
-LEVEL_MARGIN, SHARE_MARGIN, COLOUR_MARGIN = 40.0, 0.4, 40.0
+MARGINS = {"level": 80.0, "dark": 0.4, "light": 0.4, "colour": 80.0}
+# colourfulness up to which pictures are grey (JPEG's colours), and from which on one is not
+GREY, COLOURED = 2.0, 12.0
 # how much wider than any training picture a pair side by side is at least, and what a half's shape may differ by
 WIDER, SHAPE = 1.5, 0.15
 # side in px that halves are compared at, px they may lie off, correlation of the strokes of a drawing and its photo
@@ -83,14 +85,12 @@ def _thinned(pixels: Pixels, side: int = 256) -> Pixels:
 def _far(levels: dict[str, float], statistics: SourceStatistics) -> list[str]:
     """What lies far outside the range of the training, in words that are the same for all pictures of the kind."""
     said = []
-    for name, margin in (
-        ("level", LEVEL_MARGIN),
-        ("dark", SHARE_MARGIN),
-        ("light", SHARE_MARGIN),
-        ("colour", COLOUR_MARGIN),
-    ):
+    for name, margin in MARGINS.items():
         low, high = getattr(statistics, name)
-        if not low - margin <= levels[name] <= high + margin:
+        if name == "colour" and high <= GREY:
+            if levels[name] > COLOURED:
+                said.append("in colour, they were grey")
+        elif not low - margin <= levels[name] <= high + margin:
             where = "above" if levels[name] > high else "below"
             bounds = f"{low:.2f} to {high:.2f}" if margin < 1 else f"{low:.0f} to {high:.0f} of 255"
             said.append(f"{NAMES[name]} far {where} its {bounds}")
