@@ -13,6 +13,7 @@ from img2img.data.samples import decode_photo
 from img2img.data.split import SIDE as THUMB
 from img2img.data.split import thumbnail
 from img2img.doctor.inventory import Part
+from img2img.doctor.levels import narrow_sides
 from img2img.doctor.pair_tests import (
     ALIKE,
     RANGE,
@@ -114,7 +115,12 @@ class MeasuredPart:
 
     @property
     def deciding_side(self) -> str:
-        """The side that tells which pairs show the same: the target, but the photo where that is a drawing."""
+        """The side that tells which pairs show the same: the target, but the source where that is the photo.
+
+        That is where the target is a drawing, or is as good as black for using few of its levels.
+        """
+        if self.paired and 1 in narrow_sides(self.part, self.levels):
+            return "source"
         drawn = [picture.drawn for picture in self.pictures]
         return "source" if self.paired and drawn.count(-1) > 0.5 * len(drawn) else "target"
 

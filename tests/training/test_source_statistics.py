@@ -24,8 +24,8 @@ def test_levels_of_a_picture_counted_by_hand():
     assert levels_of(pixels) == pytest.approx(expected)
 
 
-def settings(folder, **extra):
-    return small("l1", "paired", **{"data.path": folder, "data.crop": 64, **extra})
+def settings(folder, method="l1", **extra):
+    return small(method, "paired", **{"data.path": folder, "data.crop": 64, **extra})
 
 
 def test_weights_say_what_sources_were(tmp_path):
@@ -66,7 +66,7 @@ def to_grey(tmp_path):
         save(tmp_path / f"pairs/source/{number}.png", scene(number))
         grey = scene(number).mean(2, keepdims=True).astype(np.uint8)
         save(tmp_path / f"pairs/target/{number}.png", np.repeat(grey, 3, 2))
-    train(settings(tmp_path / "pairs", **{"train.init": "kaiming"}), World(), tmp_path / "run")
+    train(settings(tmp_path / "pairs", "quick"), World(), tmp_path / "run")
     return tmp_path
 
 
