@@ -39,29 +39,42 @@ def on_ground(picture: Picture, statistics: SourceStatistics | None) -> Picture:
     if alpha is None or int(alpha.min()) == int(alpha.max()):
         return picture
     top = int(np.iinfo(alpha.dtype).max)
-    visible = picture.pixels[alpha > top // 8]
-    if not visible.size:
+    visible = _visible_range(picture.pixels, alpha > top // 8)
+    if visible is None:
         return picture
-    spread = int((visible.max(0).astype(np.int64) - visible.min(0)).max())
+    low, high = visible
     ground = statistics.ground if statistics is not None else None
-    if spread * 255 > ONE_COLOUR * top and (ground is None or float((alpha > top // 2).mean()) > 0.5):
+    one_colour = int((high - low).max()) * 255 <= ONE_COLOUR * top
+    if not one_colour and (ground is None or float((alpha > top // 2).mean()) > 0.5):
         return picture
     if ground is None:
-        ground = 255 if float(visible.mean()) < top / 2 else 0
-    level = ground * (top // 255)
-    pixels = np.empty_like(picture.pixels)
+        ground = 255 if float((low + high).mean()) < top else 0
+    note = f"a drawing in alpha was laid onto {'white' if ground else 'black'}; its result has no alpha"
+    pixels = _laid_onto(picture.pixels, alpha, ground * (top // 255))
+    return replace(picture, pixels=pixels, alpha=None, notes=(*picture.notes, note))
+
+
+def _visible_range(pixels: Pixels, seen: Pixels) -> tuple[Pixels, Pixels] | None:
+    """The lowest and the highest level (C,) of each channel of (H, W, C) where (H, W) bool is true, if anywhere."""
+    ranges = [
+        (row[inside].min(0), row[inside].max(0)) for row, inside in zip(pixels, seen, strict=True) if inside.any()
+    ]
+    if not ranges:
+        return None
+    low = np.min([low for low, _ in ranges], 0).astype(np.int64)
+    return low, np.max([high for _, high in ranges], 0).astype(np.int64)
+
+
+def _laid_onto(pixels: Pixels, alpha: Pixels, level: int) -> Pixels:
+    """(H, W, C) over a ground of one level, by their alpha (H, W), rounded."""
+    top = int(np.iinfo(alpha.dtype).max)
+    flat = np.empty_like(pixels)
     # rows at a time: the products need eight bytes a sample
     for start in range(0, len(pixels), 64):
         rows = slice(start, start + 64)
         share = alpha[rows, :, None].astype(np.uint64)
-        pixels[rows] = (picture.pixels[rows] * share + level * (top - share) + top // 2) // top
-    name = "white" if ground else "black"
-    return replace(
-        picture,
-        pixels=pixels,
-        alpha=None,
-        notes=(*picture.notes, f"a drawing in alpha was laid onto {name}; its result has no alpha"),
-    )
+        flat[rows] = (pixels[rows] * share + level * (top - share) + top // 2) // top
+    return flat
 
 
 def unlike(picture: Picture, statistics: SourceStatistics) -> tuple[str, ...]:
