@@ -1,7 +1,7 @@
 """The data doctor: what is wrong with a set of pictures before a day of training is spent on it.
 
-`examine` looks at everything, `quick` at names, sizes, counts, direction and levels, as training does by itself. Pictures
-are decoded one a thread at a time; only thumbnails, hashes and figures are kept.
+`examine` looks at everything, `quick` at names, sizes, counts, direction and levels, as training does by itself.
+Pictures are decoded one a thread at a time; only thumbnails, hashes and figures are kept.
 """
 
 from __future__ import annotations

@@ -118,13 +118,13 @@ class Translator:
 
         Args:
             source: one of
-                a PIL image (its alpha is kept unless a drawing stands in it, as `on_ground` says; it comes out turned as its EXIF says);
+                a PIL image (its alpha is kept, unless a drawing stands in it; it comes out turned as its EXIF says);
                 an array (H, W) or (H, W, C), uint8 in 0..255 or uint16 in 0..65535, C 1 (grey), 3 (RGB), or 2 or 4
                 where the last is alpha, which is kept;
                 a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
                 so that it looks like [0, 1], a warning says how it was taken.
-            mask: where weights of in-painting are to fill, of the same kind, height and width: white (the higher of two levels) is the
-                hole in images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
+            mask: where weights of in-painting are to fill, of the same kind, height and width: the higher of two levels
+                (white) is the hole in images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
             sample: which of the possible results, where they are made with dropout.
 
         Raises:
@@ -282,7 +282,7 @@ class Translator:
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated: same size, depth, alpha and metadata; grey is given to the network as R = G = B.
 
-        A drawing in alpha is laid onto a ground (`on_ground`), and grey targets make grey results. Notes say what differs.
+        A drawing in alpha is laid onto a ground (see `on_ground`), and grey targets make grey results. Notes say so.
 
         Raises:
             UserError: the mask is missing, not wanted, or of another size.
