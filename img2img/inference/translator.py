@@ -124,7 +124,7 @@ class Translator:
                 a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
                 so that it looks like [0, 1], a warning says how it was taken.
             mask: where weights of in-painting are to fill, of the same kind, height and width: the higher of two levels
-                (white) is the hole in images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
+                (white) is the hole in images and arrays; 1 is the hole and 0 the rest in tensors (one channel).
             sample: which of the possible results, where they are made with dropout.
 
         Raises:
