@@ -30,7 +30,7 @@ def arguments() -> Parser:
     made.add_argument("--method", help="take the data settings of this method too (default: the task's)")
     made.add_argument("--data", metavar="DIR", help="the data set")
     made.add_argument("--against", type=Path, metavar="DIR", help="a further set, such as a test set, to compare with")
-    made.add_argument("--quick", action="store_true", help="names, sizes, counts and direction alone")
+    made.add_argument("--quick", action="store_true", help="names, sizes, counts, direction and levels alone")
     made.add_argument("--crop", type=count, metavar="N", help="the same as data.crop=N")
     made.add_argument("--report", type=Path, metavar="DIR", help="write a page with pictures here")
     made.add_argument("--json", action="store_true", help="print JSON in place of text")

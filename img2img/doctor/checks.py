@@ -12,6 +12,7 @@ import numpy as np
 from img2img.data.config import DataConfig
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.inventory import Inventory, Part
+from img2img.doctor.levels import narrow_sides
 from img2img.doctor.measurements import BINS, MeasuredPart
 from img2img.doctor.pair_tests import ALIKE, MARGIN, UNLIKE, peak
 from img2img.images.folder import FORMATS
@@ -97,17 +98,28 @@ def modes(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
 
 
 def blank(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
-    """Pictures of one colour."""
+    """Pictures of one colour, or nearly; not those whose levels or alpha mean more, of which `levels` tells."""
     spots = []
+    told = narrow_sides(measured.part, measured.levels)
     for index in measured.readable:
-        sides, files = " and ".join(measured.pictures[index].blank), measured.part.files(index)
-        if sides:
-            spots.append(
-                Spot(f"{inventory.label(files[0])} ({sides})" if measured.paired else inventory.label(files[0]), files)
-            )
+        picture, files = measured.pictures[index], measured.part.files(index)
+        names = ("source", "target") if measured.paired else ("target",)
+        blank = [
+            (name, levels)
+            for column, (name, levels) in enumerate(zip(names, picture.levels, strict=True))
+            if name in picture.blank
+            and column not in told
+            and not measured.part.reader.clear & {files[min(column, len(files) - 1)]}
+        ]
+        if blank:
+            sides = f" ({' and '.join(name for name, _ in blank)})" if measured.paired else ""
+            ranges = {f"levels {low} to {high} of 255" for _, (low, high) in blank if low < high}
+            said = f": {', '.join(sorted(ranges))}" if ranges else ""
+            spots.append(Spot(f"{inventory.label(files[0])}{sides}{said}", files))
     if not spots:
         return []
-    text = f"{many(len(spots), 'picture')}{measured.part.of} {are(len(spots))} blank (one colour)"
+    near = " or nearly one" if any(": levels" in spot.text for spot in spots) else ""
+    text = f"{many(len(spots), 'picture')}{measured.part.of} {are(len(spots))} blank (one colour{near})"
     return [Finding("blank", "wrong", text, "remove them: nothing can be learnt or measured on them", tuple(spots))]
 
 

@@ -1,7 +1,7 @@
 """The data doctor: what is wrong with a set of pictures before a day of training is spent on it.
 
-`examine` looks at everything, `quick` at names, sizes, counts and direction alone, as training does by itself. Pictures
-are decoded one a thread at a time; only thumbnails, hashes and figures are kept.
+`examine` looks at everything, `quick` at names, sizes, counts, direction and levels, as training does by itself.
+Pictures are decoded one a thread at a time; only thumbnails, hashes and figures are kept.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from img2img.data.config import DataConfig
-from img2img.doctor import checks, duplicates
+from img2img.doctor import checks, duplicates, levels
 from img2img.doctor.findings import Diagnosis, Finding, PartSummary, as_json, as_text, command, counted, further_line
 from img2img.doctor.inventory import Inventory, further_inventories, take_inventory
-from img2img.doctor.measurements import MeasuredPart, sample_votes
+from img2img.doctor.measurements import MeasuredPart, sample_looks
 from img2img.doctor.threads import cores
 from img2img.errors import UserError
 from img2img.files import atomic_write_bytes, check_folder
@@ -40,7 +40,7 @@ def examine(
 ) -> Diagnosis:
     """Look at the set ``config.path`` as the task would train on it; ``against`` is a further set to compare with.
 
-    ``quick`` decodes but a few pairs, for the direction. ``progress`` is told (pictures done, pictures in all).
+    ``quick`` decodes but a few pictures, for direction and levels. ``progress`` is told (pictures done, in all).
 
     Raises:
         UserError: there is nothing that could be looked at.
@@ -96,8 +96,11 @@ def _measured(
 def _quick(inventory: Inventory, task: str) -> Diagnosis:
     findings = [*checks.broken(inventory, []), *inventory.findings]
     for part in inventory.parts:
+        votes, looked = sample_looks(part, inventory.config.synthesis)
+        findings += levels.narrow(part, looked)
+        findings += levels.transparent(inventory, part, looked)
         if part.side == "pair":
-            findings += checks.direction(inventory, part, sample_votes(part, inventory.config.synthesis))
+            findings += checks.direction(inventory, part, votes)
             findings += checks.same_files(inventory, part)
     summaries = [PartSummary(part.name, len(part.pictures)) for part in inventory.parts]
     return _diagnosis(inventory, task, True, summaries, findings)
@@ -110,6 +113,8 @@ def _of_part(inventory: Inventory, measured: MeasuredPart, scenes: list[int], ta
         findings += checks.direction(inventory, measured.part, votes)
         findings += checks.alignment(inventory, measured)
         findings += checks.same_sides(inventory, measured)
+    findings += levels.narrow(measured.part, measured.levels)
+    findings += levels.transparent(inventory, measured.part, measured.levels)
     findings += checks.blank(inventory, measured)
     findings += duplicates.within(inventory, measured, scenes, task)
     for check in (checks.modes, checks.endings):

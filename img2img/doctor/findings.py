@@ -148,7 +148,10 @@ def as_text(diagnosis: Diagnosis, shown: int = SHOWN) -> str:
                 lines.append(f"    and {rest} more (--json lists all)")
             lines.append(f"  fix: {finding.fix}")
     if diagnosis.quick:
-        lines += ["", f"names, sizes, counts and direction only; all of it: {command(diagnosis.task, diagnosis.path)}"]
+        lines += [
+            "",
+            f"names, sizes, counts, direction and levels only; all of it: {command(diagnosis.task, diagnosis.path)}",
+        ]
     # a file's name may hold anything, line ends and the terminal's own commands too
     return "\n".join("".join(letter if letter.isprintable() else "?" for letter in line) for line in lines)
 

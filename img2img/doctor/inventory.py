@@ -25,11 +25,17 @@ BESIDE = frozenset((".csv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".h
 
 
 class Reader(Cache):
-    """Reads pictures and keeps none of them, but what each file was: its format and its mode."""
+    """Reads pictures and keeps none of them, but what each file was.
+
+    ``facts`` are its format and mode, ``levels`` its lowest, highest and highest possible level, and ``clear`` are the
+    files with alpha that is not opaque everywhere.
+    """
 
     def __init__(self) -> None:
         super().__init__(0)
         self.facts: dict[Path, tuple[str, str]] = {}
+        self.levels: dict[Path, tuple[int, int, int]] = {}
+        self.clear: set[Path] = set()
 
     def read(self, path: Path) -> Pixels:
         """(H, W, 3) uint8.
@@ -39,6 +45,10 @@ class Reader(Cache):
         """
         picture = read(path)
         self.facts[path] = (picture.format, mode(picture))
+        top = int(np.iinfo(picture.pixels.dtype).max)
+        self.levels[path] = (int(picture.pixels.min()), int(picture.pixels.max()), top)
+        if picture.alpha is not None and int(picture.alpha.min()) < top:
+            self.clear.add(path)
         return as_rgb8(picture)
 
 

@@ -13,6 +13,7 @@ from img2img.data.samples import decode_photo
 from img2img.data.split import SIDE as THUMB
 from img2img.data.split import thumbnail
 from img2img.doctor.inventory import Part
+from img2img.doctor.levels import narrow_sides
 from img2img.doctor.pair_tests import (
     ALIKE,
     RANGE,
@@ -46,7 +47,8 @@ class MeasuredPicture:
     """What is kept of a picture or pair. ``error``: why it could not be decoded; then nothing else is known.
 
     All but that is of the sides there are, source first: ``digests`` identify their pixels, ``flats`` are the shares of
-    flat pixels, ``colours`` the numbers of distinct colours in a sample. ``shift`` is (px right, px down) of the source
+    flat pixels, ``colours`` the numbers of distinct colours in a sample, ``levels`` the lowest and the highest level of
+    255. ``shift`` is (px right, px down) of the source
     against the target where both show the same, ``likeness`` the correlation of their detail then, ``alike`` that of
     their thumbnails.
     """
@@ -62,6 +64,7 @@ class MeasuredPicture:
     margin: float = 0.0
     flats: tuple[float, ...] = ()
     colours: tuple[int, ...] = ()
+    levels: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -102,12 +105,22 @@ class MeasuredPart:
         return [index for index, picture in enumerate(self.pictures) if not picture.error]
 
     @property
+    def levels(self) -> dict[int, tuple[tuple[int, int], ...]]:
+        """The levels of the sides of what could be decoded."""
+        return {index: self.pictures[index].levels for index in self.readable}
+
+    @property
     def paired(self) -> bool:
         return "source" in self.thumbnails
 
     @property
     def deciding_side(self) -> str:
-        """The side that tells which pairs show the same: the target, but the photo where that is a drawing."""
+        """The side that tells which pairs show the same: the target, but the source where that is the photo.
+
+        That is where the target is a drawing, or is as good as black for using few of its levels.
+        """
+        if self.paired and 1 in narrow_sides(self.part, self.levels):
+            return "source"
         drawn = [picture.drawn for picture in self.pictures]
         return "source" if self.paired and drawn.count(-1) > 0.5 * len(drawn) else "target"
 
@@ -136,6 +149,7 @@ def _measured(
         "blank": blank,
         "flats": tuple(flats),
         "colours": tuple(colours),
+        "levels": tuple(levels_of(pixels) for pixels in sides.values()),
     }
     if len(sides) < 2 or sides["source"].shape != sides["target"].shape:
         return MeasuredPicture(**known)
@@ -154,7 +168,7 @@ def _measured(
             with lock:
                 measured.stroke_surface += plane
                 measured.stroke_pairs += 1
-    drawn = vote_drawn((flats[0], flats[1]), (colours[0], colours[1]))
+    drawn = vote_drawn((flats[0], flats[1]), source, target)
     known["drawn"] = drawn
     known["vote"] = drawn if synthesis == "edges" else vote(synthesis, source, target)
     known["alike"] = correlation(small["source"].astype(np.float32), small["target"].astype(np.float32))
@@ -174,16 +188,28 @@ def _palette(pixels: Pixels) -> Pixels:
     return np.bincount((levels[:, 0] * BINS + levels[:, 1]) * BINS + levels[:, 2], minlength=BINS**3)
 
 
-def sample_votes(part: Part, synthesis: str, most: int = 24) -> list[tuple[int, int]]:
-    """(index, vote) of a few pairs, evenly through the part; those that cannot be decoded are left out."""
-    if synthesis not in VOTES or part.pictures.decoder is decode_photo:
-        return []
-    count = len(part.pictures)
-    votes = []
+def levels_of(pixels: Pixels) -> tuple[int, int]:
+    """The lowest and the highest level."""
+    return int(pixels.min()), int(pixels.max())
+
+
+def sample_looks(
+    part: Part, synthesis: str, most: int = 24
+) -> tuple[list[tuple[int, int]], dict[int, tuple[tuple[int, int], ...]]]:
+    """(index, vote) of a few pairs, and by index the levels of the sides, evenly through the part.
+
+    Those that cannot be decoded are left out; where there is nothing to vote on only a third are looked at.
+    """
+    votes: list[tuple[int, int]] = []
+    levels: dict[int, tuple[tuple[int, int], ...]] = {}
+    voting = synthesis in VOTES and part.pictures.decoder is not decode_photo
+    count, most = len(part.pictures), most if voting else most // 3
     for index in sorted({round(place) for place in np.linspace(0, count - 1, min(most, count))}):
         try:
             sides = part.pictures.decode(index)
         except UserError:
             continue
-        votes.append((index, vote(synthesis, middle(sides["source"]), middle(sides["target"]))))
-    return votes
+        levels[index] = tuple(levels_of(pixels) for pixels in sides.values())
+        if voting:
+            votes.append((index, vote(synthesis, middle(sides["source"]), middle(sides["target"]))))
+    return votes, levels

@@ -18,6 +18,9 @@ RANGE = 16
 ALIKE = 0.3
 # how much better than in place a shifted picture must fit (rain in place: 0 in all 640 pairs)
 MARGIN = 0.1
+# a grey drawing has a ground of at least this share of its pixels (lines and shading leave more), or this share of them
+# in a dozen levels
+GROUND, FEW_LEVELS = 0.6, 0.9
 # correlation of thumbnails under which they do not (pairs of rain: 0.95 or more; different scenes: 0.59 at the highest
 # 5 %)
 UNLIKE = 0.7
@@ -152,23 +155,68 @@ def _sign(value: float, least: float) -> int:
     return 0 if abs(value) < least else 1 if value > 0 else -1
 
 
-def vote_drawn(flats: tuple[float, float], colours: tuple[int, int]) -> int:
+def vote_drawn(flats: tuple[float, float], source: Pixels, target: Pixels) -> int:
     """Whether the source is a drawing of the target (more flat area, fewer colours), or the reverse.
 
-    ``flats`` are the shares of `flat` pixels, ``colours`` the numbers of `distinct` ones, of source and target. Of 446
-    real pairs of labels or edges and photos 389 vote 1, none -1.
+    ``flats`` are the shares of `flat` pixels of source and target. Of 446 real pairs of labels or edges and photos 389
+    vote 1, none -1. Grey has fewer colours than colour: where one side alone is grey the tones of both are counted, and
+    a side that `may_be_drawn` not is none.
     """
+    samples = [sampled(side) for side in (source, target)]
+    grey_sides = [is_grey(sample) for sample in samples]
+    if grey_sides[0] != grey_sides[1]:
+        samples = [sample if alone else _tones(sample) for sample, alone in zip(samples, grey_sides, strict=True)]
+    colours = [distinct(sample) for sample in samples]
     if flats[0] > flats[1] + 0.05 and colours[0] < 0.8 * colours[1]:
-        return 1
-    return -1 if flats[1] > flats[0] + 0.05 and colours[1] < 0.8 * colours[0] else 0
+        return int(may_be_drawn(source))
+    if flats[1] > flats[0] + 0.05 and colours[1] < 0.8 * colours[0]:
+        return -int(may_be_drawn(target))
+    return 0
+
+
+def is_grey(pixels: Pixels) -> bool:
+    """Whether all channels of (..., 3) are the same."""
+    return bool((pixels == pixels[..., :1]).all())
+
+
+def _tones(sample: Pixels) -> Pixels:
+    """The luminance of (N, 3) uint8, three times over."""
+    return np.repeat(grey(sample[None])[0].round().astype(np.uint8)[:, None], 3, axis=1)
+
+
+def may_be_drawn(picture: Pixels) -> bool:
+    """Whether (H, W, 3) uint8 may be a drawing or label map, by its levels.
+
+    None are masks (two levels in areas, not in lines), numbers of classes (all levels in the lowest quarter), and grey
+    photographs, in which neither a ground has most of the pixels nor a dozen levels nearly all of them.
+    """
+    if int(picture.max()) < 64:
+        return False
+    if not is_grey(picture):
+        return True
+    counts = np.bincount(picture[:, :, 0].ravel(), minlength=256)
+    total = float(counts.sum())
+    if np.count_nonzero(counts) <= 2:
+        return not _in_areas(picture[:, :, 0])
+    ground = float(np.convolve(counts, np.ones(9), "valid").max())
+    return ground >= GROUND * total or float(np.sort(counts)[-12:].sum()) >= FEW_LEVELS * total
+
+
+def _in_areas(plane: Pixels) -> bool:
+    """Whether the rarer of two levels of (H, W) stands in areas, most of which a line of 5 px would fit into."""
+    import cv2
+
+    high = plane == plane.max()
+    rare = (high if high.mean() <= 0.5 else ~high).astype(np.uint8)
+    opened = cv2.morphologyEx(rare, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return int(opened.sum()) > 0.5 * int(rare.sum())
 
 
 def vote_edges(source: Pixels, target: Pixels) -> int:
     """`vote_drawn` of two pictures."""
     sides = (source, target)
     shares = [float(flat(side).mean()) for side in sides]
-    numbers = [distinct(sampled(side)) for side in sides]
-    return vote_drawn((shares[0], shares[1]), (numbers[0], numbers[1]))
+    return vote_drawn((shares[0], shares[1]), source, target)
 
 
 def vote_hole(source: Pixels, target: Pixels) -> int:

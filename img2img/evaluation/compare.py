@@ -189,6 +189,7 @@ def _run_and_score(
         request,
         origins={run.folder: about_weights(run.weights, run.header) for run in runs},
         notes=[*([pairs.cut] if pairs.cut else []), *chosen],
+        warnings=[pairs.deep] if pairs.deep else [],
         scenes=scenes,
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),
     )

@@ -11,10 +11,11 @@ from img2img.compute.distributed import World
 from img2img.config import build
 from img2img.data import Samples, open_data, open_test
 from img2img.data.config import DataConfig
+from img2img.data.samples import Pictures
 from img2img.errors import RunError, UserError
 from img2img.evaluation.entries import INPUT
 from img2img.files import check_folder, inside
-from img2img.images import Picture, write
+from img2img.images import Picture, is_deep, write
 from img2img.inference import Job, Translator, load, translate_folder, weights_header
 from img2img.inference.tiles import Tile
 from img2img.progress import Reporter
@@ -79,11 +80,15 @@ def _without_seed(run: Run) -> dict[str, Any]:
 
 
 class Pairs(NamedTuple):
-    """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them."""
+    """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them.
+
+    ``deep`` says that files of 16 bits are measured as 8, or is empty.
+    """
 
     samples: Samples
     scenes: Mapping[str, str]
     cut: str
+    deep: str = ""
 
 
 def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapping[str, int | None]) -> Pairs:
@@ -106,8 +111,22 @@ def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapp
         opened = open_data(here, int(header.get("seed", 0)))
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
-        return Pairs(opened.validation, opened.scenes, said)
-    return Pairs(open_test(config, data), {}, said)
+        return Pairs(opened.validation, opened.scenes, said, _deep(opened.validation))
+    samples = open_test(config, data)
+    return Pairs(samples, {}, said, _deep(samples))
+
+
+def _deep(samples: Samples) -> str:
+    """A note where files of the pairs have more than 8 bits, which they are cut to as in training."""
+    items = samples.items if isinstance(samples, Pictures) else ()
+    files = {file for item in items for file in (item.source, item.target) if file is not None}
+    deep = sum(is_deep(file) for file in files)
+    if not deep:
+        return ""
+    return (
+        f"{deep} of {len(files)} files of the pairs have 16 bits a sample and were cut to 8, sources and targets, as "
+        f"training takes them: measured on 8 bits (--target and --results measure 16)"
+    )
 
 
 def load_runs(runs: Sequence[Run], samples: Samples, world: World, tile: Tile) -> list[Translator]:

@@ -14,7 +14,9 @@ from img2img.types import Batch, Draw, Side
 def needed(value: Tensor | None, name: str, flow: str) -> Tensor:
     """``value``, or the error that the data have none for this flow."""
     if value is None:
-        raise UserError(f"flow {flow!r} needs data with a {name}; this data set has none (see data.layout)")
+        raise UserError(
+            f"flow {flow!r} needs data with a {name}; this data set has none (give --data; see data.layout)"
+        )
     return value
 
 

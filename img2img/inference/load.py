@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES
+from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
 from img2img.inference.tiles import Tile, parse_tile
@@ -22,14 +23,30 @@ from img2img.weights.header import Shape, WeightsHeader
 
 
 def translator_of(
-    networks: nn.ModuleDict, method: Method, shape: Shape, device: torch.device, precision: str, seed: int = 0
+    networks: nn.ModuleDict,
+    method: Method,
+    shape: Shape,
+    device: torch.device,
+    precision: str,
+    seed: int = 0,
+    *,
+    grey_targets: bool = False,
 ) -> Translator:
     """The translator of networks in memory (validation)."""
     name = method.build_flow().networks[0]
     _, inference = method.generator_spec()
     # training has the memory it has: validation must not stop where --memory would ask for more
     tile: Tile = "off" if inference.norm == "batch" else "auto"
-    return Translator(networks[name], method, shape, device=device, precision=precision, tile=tile, seed=seed)
+    return Translator(
+        networks[name],
+        method,
+        shape,
+        device=device,
+        precision=precision,
+        tile=tile,
+        seed=seed,
+        grey_targets=grey_targets,
+    )
 
 
 def load(
@@ -89,6 +106,8 @@ def load(
         memory=allowed,
         seed=saved.header.seed,
         fill=fill if shape.source == len(fill) else (),
+        statistics=saved.header.source_statistics,
+        grey_targets=saved.header.grey_targets,
     )
 
 
@@ -98,7 +117,13 @@ def weights_header(weights: str | Path) -> dict[str, Any]:
 
 
 def header_for(
-    settings_tree: Mapping[str, Any], method_tree: Mapping[str, Any], shape: Shape, seed: int
+    settings_tree: Mapping[str, Any],
+    method_tree: Mapping[str, Any],
+    shape: Shape,
+    seed: int,
+    *,
+    statistics: SourceStatistics | None = None,
+    grey_targets: bool = False,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -107,6 +132,8 @@ def header_for(
         name=settings_tree["method"],
         method=method_tree,
         shape=shape,
+        source_statistics=statistics,
+        grey_targets=grey_targets,
         seed=seed,
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -15,21 +14,24 @@ from torch import Tensor, nn
 from img2img.compute.memory import give_back_freed_memory
 from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
+from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import RunError, UserError
 from img2img.images import (
     Picture,
     Pixels,
     from_array,
     from_pil,
-    joined,
     to_pil,
     to_pixels,
     to_tensor,
 )
 from img2img.inference.budget import SMALL, Budget, bytes_per_pixel
+from img2img.inference.callers import check_values, shaped_as
 from img2img.inference.generator import WithinFlow, result_of
+from img2img.inference.masks import hole_of
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
+from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
 from img2img.types import Batch, Flow
@@ -54,6 +56,8 @@ class Translator:
         memory: bytes that the whole process may take (on a GPU: the device's bytes for this network), which decide how
             large tiles are. By default 1.5 GB, or more where a picture's own pixels need it; ``tile: off`` and a side
             are then taken as they are. On a GPU three quarters of what is free.
+        statistics: what the training's sources look like; pictures far from them are noted.
+        grey_targets: all targets of the training were grey: results are the mean of the network's channels.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -73,6 +77,8 @@ class Translator:
         memory: int | None = None,
         seed: int = 0,
         fill: Sequence[int] = (),
+        statistics: SourceStatistics | None = None,
+        grey_targets: bool = False,
     ) -> None:
         self.network = network
         self.method = method
@@ -83,6 +89,8 @@ class Translator:
         self.tile: Tile = tile
         self.seed = seed
         self.fill = tuple(fill)
+        self.statistics = statistics
+        self.grey_targets = grey_targets
         self.tiled = 0  # pictures taken in tiles
         self.differing = 0  # those of them where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
@@ -110,13 +118,13 @@ class Translator:
 
         Args:
             source: one of
-                a PIL image (its alpha is kept; it comes out turned as its EXIF says);
+                a PIL image (its alpha is kept, unless a drawing stands in it; it comes out turned as its EXIF says);
                 an array (H, W) or (H, W, C), uint8 in 0..255 or uint16 in 0..65535, C 1 (grey), 3 (RGB), or 2 or 4
                 where the last is alpha, which is kept;
                 a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
                 so that it looks like [0, 1], a warning says how it was taken.
-            mask: where weights of in-painting are to fill, of the same kind, height and width: white is the hole in
-                images and arrays; 1 is the hole and 0 the rest in tensors, which have one channel.
+            mask: where weights of in-painting are to fill, of the same kind, height and width: the higher of two levels
+                (white) is the hole in images and arrays; 1 is the hole and 0 the rest in tensors (one channel).
             sample: which of the possible results, where they are made with dropout.
 
         Raises:
@@ -127,36 +135,15 @@ class Translator:
             return to_pil(self.picture(from_pil(source), None if mask is None else from_pil(mask), sample))
         if isinstance(source, np.ndarray):
             result = self.picture(from_array(source), None if mask is None else from_array(mask), sample)
-            return joined(result).reshape(source.shape)
+            return shaped_as(source, result)
         if isinstance(source, Tensor):
             return self._values(source, mask, sample)
         raise UserError(f"a PIL image, an array or a tensor is needed, got {type(source).__name__}")
 
     def _values(self, source: Tensor, mask: Tensor | None, sample: int) -> Tensor:
         """A tensor of a caller's, checked."""
-        channels, shape = self.shape.source, tuple(source.shape)
-        fits = source.ndim in (3, 4) and shape[-3] == channels and source.numel()
-        if not fits or not source.is_floating_point():
-            raise UserError(
-                f"a tensor must be ({channels}, H, W) or (N, {channels}, H, W), float in [-1, 1], "
-                f"got {str(source.dtype).removeprefix('torch.')} {shape}"
-            )
-        lowest, highest = (float(value) for value in source.detach().aminmax())
-        # a little beyond is what resizing does; not-a-number fails too
-        if not (lowest >= -1.1 and highest <= 1.1):
-            raise UserError(
-                f"a tensor's values must lie in [-1, 1], got {lowest:g} to {highest:g}; 8-bit levels are brought there "
-                f"by x / 127.5 - 1, or go in as a uint8 array"
-            )
-        if lowest >= 0 and 0.5 < highest <= 1:
-            warnings.warn(
-                f"a tensor with values from {lowest:g} to {highest:g} is taken as in [-1, 1], where 0 is mid-grey; "
-                f"one in [0, 1] goes in as 2 * x - 1",
-                stacklevel=3,
-            )
-        wanted = (*shape[:-3], 1, *shape[-2:])
-        if mask is not None and tuple(mask.shape) != wanted:
-            raise UserError(f"the mask beside a tensor {shape} must be {wanted}, got {tuple(mask.shape)}")
+        wanted = check_values(source, mask, self.shape.source)
+        shape = tuple(source.shape)
         batch = source.detach().float().reshape(-1, *shape[-3:])
         hole = None if mask is None else mask.detach().float().reshape(-1, *wanted[-3:])
         results = finite(self.tensor(batch, hole, sample))
@@ -185,6 +172,8 @@ class Translator:
                 # a tensor like any other for whoever gets it, also for training
                 with torch.inference_mode(False):
                     results = torch.empty(len(source), result.shape[1], *source.shape[2:])
+            if self.grey_targets:
+                result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
             results[part, :, rows, columns] = result.clamp(-1, 1)
 
         channels = source.shape[1] + (0 if mask is None else 1)
@@ -293,6 +282,8 @@ class Translator:
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated: same size, depth, alpha and metadata; grey is given to the network as R = G = B.
 
+        A drawing in alpha is laid onto a ground (see `on_ground`), and grey targets make grey results. Notes say so.
+
         Raises:
             UserError: the mask is missing, not wanted, or of another size.
             RunError: the network gave values that are no numbers.
@@ -310,11 +301,15 @@ class Translator:
             UserError: as `picture`, or shapes that differ.
             RunError: the network gave values that are no numbers.
         """
-        holes = [mask for mask in masks or () if mask is not None]
-        self._check_pictures(pictures, holes)
+        given = [mask for mask in masks or () if mask is not None]
+        self._check_pictures(pictures, given)
+        holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
+        pictures = [on_ground(picture, self.statistics) for picture in pictures]
+        notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
         depth = pictures[0].pixels.dtype
         height, width, channels = pictures[0].pixels.shape
         grey = channels == 1 and self.shape.source == 3
+        to_grey = grey or self.grey_targets
         results: list[Pixels] = []
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
@@ -322,12 +317,12 @@ class Translator:
             source = source.expand(-1, 3, -1, -1) if grey else source
             if not holes:
                 return source
-            inside = [to_tensor(hole.pixels[rows, columns]).mean(1, keepdim=True) > 0 for hole in holes[part]]
+            inside = [torch.from_numpy(np.ascontiguousarray(hole[rows, columns]))[None, None] for hole in holes[part]]
             return torch.cat([source, torch.cat(inside).float()], dim=1)
 
         def put(part: slice, rows: slice, columns: slice, result: Tensor) -> None:
             result = finite(result)
-            result = result.mean(1, keepdim=True) if grey and result.shape[1] == 3 else result
+            result = result.mean(1, keepdim=True) if to_grey and result.shape[1] == 3 else result
             while len(results) < len(pictures):
                 results.append(np.empty((height, width, result.shape[1]), depth))
             for row in range(len(result)):
@@ -336,7 +331,20 @@ class Translator:
         seen = (3 if grey else channels) + bool(holes)
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
-        return [replace(picture, pixels=pixels) for picture, pixels in zip(pictures, results, strict=True)]
+        return [
+            replace(
+                picture,
+                pixels=pixels,
+                # a profile of colours says nothing of grey
+                icc=picture.icc if pixels.shape[2] == channels else None,
+                notes=(*picture.notes, *more),
+            )
+            for picture, pixels, more in zip(pictures, results, notes, strict=True)
+        ]
+
+    def _unlike(self, picture: Picture) -> tuple[str, ...]:
+        """Notes on a picture that is far from what was trained on, where that is known."""
+        return () if self.statistics is None else unlike(picture, self.statistics)
 
     def _check_pictures(self, pictures: Sequence[Picture], holes: Sequence[Picture]) -> None:
         self._check_mask(bool(holes))

@@ -11,6 +11,7 @@ from img2img.compute.precision import Precision
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
 from img2img.data.loader import Stream
+from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
 from img2img.errors import on_the_way
@@ -96,6 +97,8 @@ class _Parts:
     source: Stream
     validator: Validator | None
     chosen_on: tuple[str, ...]
+    statistics: SourceStatistics | None
+    grey_targets: bool
 
 
 def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Parts:
@@ -106,18 +109,27 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Pa
     check_batches(engine, method, plan, data.train)
     if plan.compile:
         compile_networks(engine)
+    statistics, grey_targets = measure_training(data.train, plan.seed)
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
         metrics = () if task.selection == "none" else task.metrics
         validator = Validator(
-            data.validation, method, plan, shape, metrics=metrics, protocol=settings.protocol, world=world, run=run
+            data.validation,
+            method,
+            plan,
+            shape,
+            metrics=metrics,
+            protocol=settings.protocol,
+            world=world,
+            run=run,
+            grey_targets=grey_targets,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
         data.train, batch=plan.batch, seed=plan.seed, workers=plan.workers, rank=world.rank, world=world.size
     )
-    return _Parts(data, shape, engine, source, validator, chosen_on)
+    return _Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
 
 
 def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
@@ -135,7 +147,14 @@ def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | N
         validate=parts.validator,
         selection=settings.selection if parts.validator else "none",
         chosen_on=parts.chosen_on,
-        header=header_for(settings.tree, plain(method), parts.shape, plan.seed),
+        header=header_for(
+            settings.tree,
+            plain(method),
+            parts.shape,
+            plan.seed,
+            statistics=parts.statistics,
+            grey_targets=parts.grey_targets,
+        ),
         stop=stop,
     )
 
@@ -146,6 +165,8 @@ def _tell(settings: Settings, parts: _Parts) -> None:
         looked = quick(settings.data, settings.task_name)
         for line in (*parts.data.notes, *looked, *cautions(parts.engine, parts.data.train)):
             say(line)
+        if parts.grey_targets:
+            say("the targets are grey: results are made grey (the mean of the network's channels)")
 
 
 def _begin(

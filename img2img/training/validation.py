@@ -49,6 +49,7 @@ class Validator:
     Args:
         metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
         run: where sample sheets go, or None for no sheets.
+        grey_targets: results are made grey.
     """
 
     def __init__(
@@ -62,10 +63,12 @@ class Validator:
         protocol: Protocol,
         world: World,
         run: Run | None,
+        grey_targets: bool = False,
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
         self.metrics, self.protocol = tuple(metrics), protocol
         self.world, self.run = world, run
+        self.grey_targets = grey_targets
         self.count = min(len(samples), plan.validation_images)
 
     def digests(self) -> tuple[str, ...]:
@@ -104,7 +107,15 @@ class Validator:
         return seconds / done * len(mine)
 
     def _translator(self, networks: nn.ModuleDict) -> Translator:
-        return translator_of(networks, self.method, self.shape, self.world.device, "fp32", self.plan.seed)
+        return translator_of(
+            networks,
+            self.method,
+            self.shape,
+            self.world.device,
+            "fp32",
+            self.plan.seed,
+            grey_targets=self.grey_targets,
+        )
 
     def _mine(self) -> range:
         """This process's share of the pictures."""

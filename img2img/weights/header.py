@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from img2img.config import Tree, build, options, plain
+from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 
 # no picture of a training has a longer side, and no data more channels: what a stranger's header may ask for
@@ -33,6 +34,8 @@ class WeightsHeader:
         task, name: task and method, as they were chosen.
         method: the method's keys, from which the networks are built.
         shape: what the networks were built for.
+        source_statistics: what the training's sources look like; None where that is unknown.
+        grey_targets: whether all targets were grey, so that results are.
         seed: of the run; dropout and noise at inference are functions of it.
         which: ``best`` or ``last``; None where no training wrote the file, and so with ``step``.
         step: steps of the run after which these were the weights.
@@ -47,6 +50,8 @@ class WeightsHeader:
     name: str = ""
     method: Mapping[str, Any] = field(default_factory=dict)
     shape: Shape | None = None
+    source_statistics: SourceStatistics | None = None
+    grey_targets: bool = False
     seed: int = 0
     which: str | None = None
     step: int | None = None
@@ -76,13 +81,18 @@ class WeightsHeader:
                 raise UserError(f"{where}: {key}: got {str(value)[:40]!r}")
         if known.get("shape") is not None:
             known["shape"] = build(Shape, known["shape"], f"{where}: shape")
+        if known.get("source_statistics") is not None:
+            known["source_statistics"] = build(
+                SourceStatistics, known["source_statistics"], f"{where}: source_statistics"
+            )
         return cls(**known, unknown={key: value for key, value in tree.items() if key not in KINDS})
 
     def to_json(self) -> Tree:
-        """Plain values; what only a training knows (from ``which`` on) is left out where nothing of it is known."""
+        """Plain values; what only a training or its data know is left out where it is not known."""
         tree: Tree = {key: plain(getattr(self, key)) for key in KINDS}
         if all(getattr(self, key) == _default(key) for key in OF_TRAINING):
             tree = {key: value for key, value in tree.items() if key not in OF_TRAINING}
+        tree = {key: value for key, value in tree.items() if key not in OF_DATA or value != _default(key)}
         return {**tree, **plain(self.unknown)}
 
 
@@ -94,6 +104,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "name": (str,),
     "method": (Mapping,),
     "shape": (Mapping, NULL),
+    "source_statistics": (Mapping, NULL),
+    "grey_targets": (bool,),
     "seed": (int,),
     "which": (str, NULL),
     "step": (int, NULL),
@@ -101,6 +113,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "chosen_by": (str, NULL),
     "chosen_on": (list, tuple),
 }
+OF_DATA = ("source_statistics", "grey_targets")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

@@ -120,7 +120,7 @@ def palette(root: Path) -> None:
 
 def transparent(root: Path) -> None:
     pixels = np.concatenate(rainy(50), 1)
-    save(root / "train/alpha.png", np.dstack([pixels, pixels[:, :, 0]]))
+    save(root / "train/alpha.png", np.dstack([pixels, np.full_like(pixels[:, :, 0], 255)]))
 
 
 def white(root: Path) -> None:

@@ -17,6 +17,7 @@ from conftest import picture
 from img2img.commands import main
 from img2img.commands.evaluate import run
 from img2img.errors import UserError
+from img2img.images import Picture, write
 from img2img.inference import load
 from img2img.metrics import read_protocol
 
@@ -184,3 +185,18 @@ def test_parameters_flops_and_time_are_columns(root, capsys):
     assert flops == pytest.approx(total / 1e9, abs=0.005)
     with pytest.raises(UserError, match="known of --weights alone"):
         run(["--target", "a", "--results", "b=c", "--columns", "params"])
+
+
+def test_files_of_16_bits_measured_as_8_are_said(root, tmp_path, capsys):
+    for number in range(2):
+        source, target = picture(number).astype(np.uint16) * 257, picture(number + 9).astype(np.uint16) * 257
+        write(tmp_path / f"deep/source/{number}.png", Picture(source))
+        write(tmp_path / f"deep/target/{number}.png", Picture(target))
+    words = ("--weights", f"ours={root / 'run'}", "--data", tmp_path / "deep")
+    assert evaluate(*words) == 0
+    shown = capsys.readouterr()
+    said = "4 of 4 files of the pairs have 16 bits a sample and were cut to 8"
+    assert f"note: {said}" in shown.err
+    assert said in shown.out
+    assert evaluate(*words[:3], root / "others") == 0
+    assert "16 bits" not in "".join(capsys.readouterr())

@@ -1,0 +1,54 @@
+"""Tensors and arrays of callers: checked before they are translated, and results in their shape."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from torch import Tensor
+
+from img2img.errors import UserError
+from img2img.images import Picture, Pixels, as_rgb, joined
+
+
+def check_values(source: Tensor, mask: Tensor | None, channels: int) -> tuple[int, ...]:
+    """The shape that a mask beside a caller's tensor has; the tensor must be float, in [-1, 1], of ``channels``.
+
+    Raises:
+        UserError: another type, shape or range, of the tensor or the mask.
+    """
+    shape = tuple(source.shape)
+    fits = source.ndim in (3, 4) and shape[-3] == channels and source.numel()
+    if not fits or not source.is_floating_point():
+        raise UserError(
+            f"a tensor must be ({channels}, H, W) or (N, {channels}, H, W), float in [-1, 1], "
+            f"got {str(source.dtype).removeprefix('torch.')} {shape}"
+        )
+    lowest, highest = (float(value) for value in source.detach().aminmax())
+    # a little beyond is what resizing does; not-a-number fails too
+    if not (lowest >= -1.1 and highest <= 1.1):
+        raise UserError(
+            f"a tensor's values must lie in [-1, 1], got {lowest:g} to {highest:g}; 8-bit levels are brought there "
+            f"by x / 127.5 - 1, or go in as a uint8 array"
+        )
+    if lowest >= 0 and 0.5 < highest <= 1:
+        warnings.warn(
+            f"a tensor with values from {lowest:g} to {highest:g} is taken as in [-1, 1], where 0 is mid-grey; "
+            f"one in [0, 1] goes in as 2 * x - 1",
+            stacklevel=4,
+        )
+    wanted = (*shape[:-3], 1, *shape[-2:])
+    if mask is not None and tuple(mask.shape) != wanted:
+        raise UserError(f"the mask beside a tensor {shape} must be {wanted}, got {tuple(mask.shape)}")
+    return wanted
+
+
+def shaped_as(source: Pixels, result: Picture) -> Pixels:
+    """A result as an array of its source's shape: grey repeated, and opaque where its alpha was laid onto a ground."""
+    channels = 1 if source.ndim == 2 else source.shape[2]
+    pixels = as_rgb(result) if channels >= 3 else result.pixels
+    alpha = result.alpha
+    if channels in (2, 4) and alpha is None:
+        alpha = np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
+    return joined(replace(result, pixels=pixels, alpha=alpha)).reshape(source.shape)
