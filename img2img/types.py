@@ -34,6 +34,10 @@ class Batch:
         values = {name: getattr(self, name) for name in ("source", "target", "mask", "index")}
         return replace(self, **{name: function(value) for name, value in values.items() if value is not None})
 
+    def pin_memory(self) -> Self:
+        """The same in page-locked memory; the name is the one that torch's loader asks for."""
+        return self.map(lambda values: values.pin_memory())
+
 
 @dataclass(frozen=True)
 class Match:

@@ -1,7 +1,9 @@
-"""Autocast by name, and the loss scale that fp16 needs."""
+"""Autocast by name, the loss scale that fp16 needs, and which of a device's kernels may be taken."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -31,9 +33,68 @@ class Precision:
 
     @contextmanager
     def exact(self) -> Iterator[None]:
-        """fp32 whatever surrounds it (penalties)."""
-        with torch.autocast(self.device.type, enabled=False):
+        """fp32 whatever surrounds it, by the networks as they are written (penalties differentiate them twice)."""
+        with torch.autocast(self.device.type, enabled=False), uncompiled():
             yield
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within, what ``torch.compile`` was given runs as it is written.
+
+    A compiled graph has no second derivative, and is made anew for each size of picture.
+    """
+    # without it nothing is compiled; importing the compiler takes more than a second
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@contextmanager
+def kernels(*, tf32: bool = False, benchmark: bool = False, deterministic: bool | None = None) -> Iterator[None]:
+    """Within, which kernels CUDA may take; afterwards as before. CPUs do not look at the first two.
+
+    Args:
+        tf32: products of fp32 numbers may be rounded to 10 bits of mantissa before they are summed.
+        benchmark: the fastest convolution is found by trying, anew for each shape.
+        deterministic: the same bits each time, or an error where that cannot be; the other two are then off. None
+            leaves it as it is.
+    """
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    switches: list[tuple[Any, str]] = [(cudnn, "benchmark"), (cudnn, "allow_tf32"), (matmul, "allow_tf32")]
+    if hasattr(cudnn, "conv"):
+        # torch >= 2.9: what a program has set by these names cannot be read by the older ones, which set all alike
+        switches[1:] = [(part, "fp32_precision") for part in (cudnn.conv, cudnn.rnn, matmul)]
+    before = [getattr(switch, name) for switch, name in switches]
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    if deterministic:
+        # cuBLAS reads it when it is first called
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        tf32 = benchmark = False
+    cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark = tf32, tf32, benchmark
+    torch.use_deterministic_algorithms(was_deterministic if deterministic is None else deterministic)
+    try:
+        yield
+    finally:
+        for (switch, name), value in zip(switches, before, strict=True):
+            setattr(switch, name, value)
+        torch.use_deterministic_algorithms(was_deterministic)
+
+
+def kernels_taken() -> dict[str, bool]:
+    """What `kernels` has set, for the record."""
+    return {
+        "tf32": torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 itself: CUDA before compute capability 8.0 emulates it, slower than fp32."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 class LossScale:

@@ -115,7 +115,13 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Pa
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
-        data.train, batch=plan.batch, seed=plan.seed, workers=plan.workers, rank=world.rank, world=world.size
+        data.train,
+        batch=plan.batch,
+        seed=plan.seed,
+        workers=plan.workers,
+        rank=world.rank,
+        world=world.size,
+        device=world.device,
     )
     return _Parts(data, shape, engine, source, validator, chosen_on)
 
