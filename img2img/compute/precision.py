@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -52,9 +52,40 @@ def uncompiled() -> Iterator[None]:
         yield
 
 
+class _Tf32:
+    """Whether products of fp32 numbers may be taken in TF32: torch's switches, read, set and put back."""
+
+    def __init__(self) -> None:
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        self.legacy: list[Any] = [cudnn, matmul]
+        # torch >= 2.9 has both names for it
+        self.named: list[Any] = [cudnn.conv, cudnn.rnn, matmul] if hasattr(cudnn, "conv") else []
+
+    def read(self) -> list[tuple[Any, str, Any]]:
+        """What each switch is at, for `put_back`."""
+        found = []
+        for switch in self.legacy:
+            # cannot be read where a program has set the named ones apart
+            with suppress(RuntimeError):
+                found.append((switch, "allow_tf32", switch.allow_tf32))
+        return found + [(switch, "fp32_precision", switch.fp32_precision) for switch in self.named]
+
+    def set(self, allowed: bool) -> None:
+        """All of them alike, so that each can be read by either name."""
+        for switch in self.legacy:
+            switch.allow_tf32 = allowed
+        for switch in self.named:
+            switch.fp32_precision = "tf32" if allowed else "ieee"
+
+    @staticmethod
+    def put_back(before: list[tuple[Any, str, Any]]) -> None:
+        for switch, name, value in before:
+            setattr(switch, name, value)
+
+
 @contextmanager
 def kernels(*, tf32: bool = False, benchmark: bool = False, deterministic: bool | None = None) -> Iterator[None]:
-    """Within, which kernels CUDA may take; afterwards as before. CPUs do not look at the first two.
+    """Within, which kernels CUDA may take; afterwards as before. CPUs look at the last alone.
 
     Args:
         tf32: products of fp32 numbers may be rounded to 10 bits of mantissa before they are summed.
@@ -62,31 +93,28 @@ def kernels(*, tf32: bool = False, benchmark: bool = False, deterministic: bool 
         deterministic: the same bits each time, or an error where that cannot be; the other two are then off. None
             leaves it as it is.
     """
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    switches: list[tuple[Any, str]] = [(cudnn, "benchmark"), (cudnn, "allow_tf32"), (matmul, "allow_tf32")]
-    if hasattr(cudnn, "conv"):
-        # torch >= 2.9: what a program has set by these names cannot be read by the older ones, which set all alike
-        switches[1:] = [(part, "fp32_precision") for part in (cudnn.conv, cudnn.rnn, matmul)]
-    before = [getattr(switch, name) for switch, name in switches]
-    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    switches = _Tf32()
+    before = switches.read()
+    benchmarked, was_deterministic = torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
     if deterministic:
         # cuBLAS reads it when it is first called
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         tf32 = benchmark = False
-    cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark = tf32, tf32, benchmark
-    torch.use_deterministic_algorithms(was_deterministic if deterministic is None else deterministic)
     try:
+        switches.set(tf32)
+        torch.backends.cudnn.benchmark = benchmark
+        torch.use_deterministic_algorithms(was_deterministic if deterministic is None else deterministic)
         yield
     finally:
-        for (switch, name), value in zip(switches, before, strict=True):
-            setattr(switch, name, value)
+        switches.put_back(before)
+        torch.backends.cudnn.benchmark = benchmarked
         torch.use_deterministic_algorithms(was_deterministic)
 
 
 def kernels_taken() -> dict[str, bool]:
     """What `kernels` has set, for the record."""
     return {
-        "tf32": torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32,
+        "tf32": torch.backends.cudnn.allow_tf32,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
     }
