@@ -117,10 +117,11 @@ def join(device: str = "auto", timeout_s: int = 600) -> World:
     """The world torchrun's environment describes (gloo on CPUs, nccl on GPUs), or this process alone.
 
     Raises:
-        UserError: an unknown device, or one this machine does not have.
+        UserError: an unknown device, one this machine does not have, or one for all of its processes.
     """
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
+    _each_has_its_own(device, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
     chosen = pick_device(device, local)
     if size == 1:
         return World(device=chosen)
@@ -136,6 +137,24 @@ def join(device: str = "auto", timeout_s: int = 600) -> World:
     except (RuntimeError, ValueError) as error:
         raise RunError(f"the processes of this run could not meet: {str(error).splitlines()[0]}") from error
     return World(rank=rank, size=size, device=chosen, control=control)
+
+
+def _each_has_its_own(name: str, processes: int) -> None:
+    """Refuse a numbered GPU for several ``processes`` of this machine, and more of them than there are GPUs."""
+    kind, numbered, _ = name.partition(":")
+    if processes == 1 or kind not in ("auto", "cuda") or not torch.cuda.is_available():
+        return
+    if numbered:
+        raise UserError(
+            f"--device {name}: all {processes} processes of this machine would share that one; "
+            f"use --device cuda, which gives each its own"
+        )
+    count = torch.cuda.device_count()
+    if processes > count:
+        raise UserError(
+            f"--device {name}: {processes} processes were started on this machine, which has {count} CUDA devices; "
+            f"start {count}, or use --device cpu"
+        )
 
 
 def pick_device(name: str, local_rank: int = 0) -> torch.device:

@@ -39,6 +39,15 @@ def give_back_freed_memory() -> None:
         libc.malloc_trim(0)
 
 
+def give_back_all() -> None:
+    """Return what the C library and CUDA's allocator keep of freed memory, for use after memory ran out."""
+    # this room is entered before torch is there
+    import torch
+
+    give_back_freed_memory()
+    torch.cuda.empty_cache()
+
+
 def _set(*options: tuple[int, int]) -> bool:
     """Set options of the C library; whether it took all of them."""
     libc = _libc()

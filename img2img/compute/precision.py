@@ -1,9 +1,11 @@
-"""Autocast by name, and the loss scale that fp16 needs."""
+"""Autocast by name, the loss scale that fp16 needs, and which of a device's kernels may be taken."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
@@ -31,9 +33,96 @@ class Precision:
 
     @contextmanager
     def exact(self) -> Iterator[None]:
-        """fp32 whatever surrounds it (penalties)."""
-        with torch.autocast(self.device.type, enabled=False):
+        """fp32 whatever surrounds it, by the networks as they are written (penalties differentiate them twice)."""
+        with torch.autocast(self.device.type, enabled=False), uncompiled():
             yield
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Within, what ``torch.compile`` was given runs as it is written.
+
+    A compiled graph has no second derivative, and is made anew for each size of picture.
+    """
+    # without it nothing is compiled; importing the compiler takes more than a second
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+class _Tf32:
+    """Whether products of fp32 numbers may be taken in TF32: torch's switches, read, set and put back."""
+
+    def __init__(self) -> None:
+        cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+        self.legacy: list[Any] = [cudnn, matmul]
+        # torch >= 2.9 has both names for it
+        self.named: list[Any] = [cudnn.conv, cudnn.rnn, matmul] if hasattr(cudnn, "conv") else []
+
+    def read(self) -> list[tuple[Any, str, Any]]:
+        """What each switch is at, for `put_back`."""
+        found = []
+        for switch in self.legacy:
+            # cannot be read where a program has set the named ones apart
+            with suppress(RuntimeError):
+                found.append((switch, "allow_tf32", switch.allow_tf32))
+        return found + [(switch, "fp32_precision", switch.fp32_precision) for switch in self.named]
+
+    def set(self, allowed: bool) -> None:
+        """All of them alike, so that each can be read by either name."""
+        for switch in self.legacy:
+            switch.allow_tf32 = allowed
+        for switch in self.named:
+            switch.fp32_precision = "tf32" if allowed else "ieee"
+
+    @staticmethod
+    def put_back(before: list[tuple[Any, str, Any]]) -> None:
+        for switch, name, value in before:
+            setattr(switch, name, value)
+
+
+@contextmanager
+def kernels(*, tf32: bool = False, benchmark: bool = False, deterministic: bool | None = None) -> Iterator[None]:
+    """Within, which kernels CUDA may take; afterwards as before. CPUs look at the last alone.
+
+    Args:
+        tf32: products of fp32 numbers may be rounded to 10 bits of mantissa before they are summed.
+        benchmark: the fastest convolution is found by trying, anew for each shape.
+        deterministic: the same bits each time, or an error where that cannot be; the other two are then off. None
+            leaves it as it is.
+    """
+    switches = _Tf32()
+    before = switches.read()
+    benchmarked, was_deterministic = torch.backends.cudnn.benchmark, torch.are_deterministic_algorithms_enabled()
+    if deterministic:
+        # cuBLAS reads it when it is first called
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        tf32 = benchmark = False
+    try:
+        switches.set(tf32)
+        torch.backends.cudnn.benchmark = benchmark
+        torch.use_deterministic_algorithms(was_deterministic if deterministic is None else deterministic)
+        yield
+    finally:
+        switches.put_back(before)
+        torch.backends.cudnn.benchmark = benchmarked
+        torch.use_deterministic_algorithms(was_deterministic)
+
+
+def kernels_taken() -> dict[str, bool]:
+    """What `kernels` has set, for the record."""
+    return {
+        "tf32": torch.backends.cudnn.allow_tf32,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+    }
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 itself: CUDA before compute capability 8.0 emulates it, slower than fp32."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 class LossScale:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from img2img.compute.transfer import moved
 from img2img.randomness import torch_generator
 
 
@@ -29,7 +30,7 @@ class NamedRandom:
         """Uniform [0, 1) float32 of ``shape``; ``shape[0]`` samples from ``start`` on out of ``total``."""
         generator = torch_generator(self.seed, name, self.step, self.forward)
         numbers = torch.rand((self.total, *shape[1:]), generator=generator)
-        return numbers[self.start : self.start + shape[0]].to(self.device)
+        return moved(numbers[self.start : self.start + shape[0]], self.device)
 
     def part(self, offset: int) -> NamedRandom:
         """The numbers of samples from ``offset`` on within this share."""

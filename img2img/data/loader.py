@@ -42,13 +42,22 @@ class Stream:
 
     Args:
         workers: processes that decode and augment; with 0 a thread does, ahead of the training.
+        device: where batches will be used; for CUDA they are prepared in page-locked memory.
 
     Raises:
         UserError: no samples, or a batch that cannot be shared evenly.
     """
 
     def __init__(
-        self, samples: Samples, *, batch: int, seed: int, workers: int = 0, rank: int = 0, world: int = 1
+        self,
+        samples: Samples,
+        *,
+        batch: int,
+        seed: int,
+        workers: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        device: torch.device | None = None,
     ) -> None:
         if len(samples) == 0:
             raise UserError("the training set is empty")
@@ -60,6 +69,7 @@ class Stream:
         self.workers = workers
         self.rank = rank
         self.share = batch // world
+        self.pin = device is not None and device.type == "cuda"
 
     def numbers(self, position: int) -> Iterator[list[tuple[int, int]]]:
         """(epoch, index) of this process's share of each batch from ``position`` (samples of all processes) on."""
@@ -99,7 +109,7 @@ class Stream:
             try:
                 for numbers in self.numbers(position):
                     batch = collate([(self.samples.sample(e, i, self.seed), i) for e, i in numbers])
-                    if not put(batch):
+                    if not put(batch.pin_memory() if self.pin else batch):
                         return
             except BaseException as error:  # handed to the training, which raises it
                 put(error)
@@ -127,6 +137,7 @@ class Stream:
             collate_fn=_collate_or_error,
             worker_init_fn=_begin_worker,
             prefetch_factor=2,
+            pin_memory=self.pin,
             multiprocessing_context=context,
         )
         with _blocked_signals():

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from img2img.errors import UserError
 from img2img.images import is_deep
 from img2img.inference.tiles import Network, Tile, round_up
+from img2img.progress import say
 
 # bytes that Python, torch, the libraries and the slack of the allocator take, measured at 260 to 450 MB
 PROGRAM = 400_000_000
@@ -156,6 +157,29 @@ class Budget:
         return UserError(
             f"{width}x{height} px need {need} of memory {how}; --memory allows {allowed}: give --memory {need}{way_out}"
         )
+
+
+class Ceiling:
+    """The most pixels a forward may have, once memory has run out in one in spite of its budget.
+
+    Other programs take memory too, and libraries more than is counted.
+    """
+
+    def __init__(self) -> None:
+        self.pixels: int | None = None
+
+    def of(self, limit: int) -> int:
+        """``limit``, or what is known to be the most by now."""
+        return limit if self.pixels is None else min(limit, self.pixels)
+
+    def halve(self, tried: int, smallest: int) -> bool:
+        """Allow half of the pixels ``tried``, or the ``smallest`` forward there is; False where that was tried."""
+        if tried <= smallest:
+            return False
+        if self.pixels is None:
+            say("memory ran out: going on in smaller parts")
+        self.pixels = max(smallest, tried // 2)
+        return True
 
 
 def bytes_per_pixel(network: Network, channels: int, device: torch.device | None = None) -> float:

@@ -7,12 +7,25 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from img2img.errors import RunError
 from img2img.types import Batch, Flow
 
 
 def result_of(flow: Flow, network: nn.Module, batch: Batch) -> Tensor:
     """The result among the images that ``flow`` makes of a batch with the generator that translates."""
     return flow.images({flow.networks[0]: network}, batch)["fake"]
+
+
+def finite(values: Tensor) -> Tensor:
+    """``values``, if all of them are numbers: no picture should be made of others.
+
+    Raises:
+        RunError: some are not.
+    """
+    # one that is no number makes the sum none; not the sum in half precision, which ends at 65504
+    if not bool(torch.isfinite(values.sum(dtype=torch.float32))):
+        raise RunError("the network gave values that are no numbers: its training diverged, or --precision is too low")
+    return values
 
 
 class WithinFlow(nn.Module):

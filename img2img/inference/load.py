@@ -16,6 +16,7 @@ from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
 from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
+from img2img.networks.layout import to_device
 from img2img.recipes.method import Method
 from img2img.recipes.saved import load_generators
 from img2img.weights.file import read_header, weights_path
@@ -93,9 +94,8 @@ def load(
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
     chosen = pick_device(device)
-    network = saved.networks[flow.networks[0]].to(chosen)
-    if getattr(network, "channels_last", False):
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = saved.networks[flow.networks[0]]
+    to_device(network, chosen)
     return Translator(
         network,
         method,

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from img2img.compute.memory import give_back_freed_memory
+from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
 from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
 from img2img.data.source_statistics import SourceStatistics
-from img2img.errors import RunError, UserError
+from img2img.errors import UserError
 from img2img.images import (
     Picture,
     Pixels,
@@ -25,9 +25,9 @@ from img2img.images import (
     to_pixels,
     to_tensor,
 )
-from img2img.inference.budget import SMALL, Budget, bytes_per_pixel
+from img2img.inference.budget import SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
-from img2img.inference.generator import WithinFlow, result_of
+from img2img.inference.generator import WithinFlow, finite, result_of
 from img2img.inference.masks import hole_of
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
@@ -39,6 +39,8 @@ from img2img.weights.header import Shape
 
 # the scene whose random numbers results are made with
 SCENE = "results"
+# times that a forward is tried with half the pixels after memory ran out
+HALVINGS = 3
 
 _Take = Callable[[slice, slice, slice], Tensor]
 _Put = Callable[[slice, slice, slice, Tensor], None]
@@ -95,6 +97,7 @@ class Translator:
         self.differing = 0  # those of them where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
         self._per_pixel: dict[int, float] = {}
+        self.ceiling = Ceiling()
         _, self.inference = method.generator_spec()
         if self.inference.norm == "batch" and isinstance(tile, int):
             raise UserError(
@@ -200,7 +203,6 @@ class Translator:
         With ``masked`` the last of the C channels is the mask. Beside the forward ``held`` bytes are taken by each
         picture and its result.
         """
-        count = shape[0]
         network = WithinFlow(self.flow, self.network, self.fill, masked)
         devices = [self.device] if self.device.type == "cuda" else []
         with (
@@ -208,28 +210,46 @@ class Translator:
             as_results_are_made(self.network, self.inference),
             self.precision.autocast(),
         ):
-            tiling, together = self._cut(network, shape, held)
-            ready = 0
-            for first in range(0, count, together):
-                part = slice(first, min(count, first + together))
-
-                def tile(top: int, bottom: int, left: int, right: int, part: slice = part) -> Tensor:
-                    if tiling.tiles > 1:
-                        give_back_freed_memory()
-                    return take(part, slice(top, bottom), slice(left, right)).to(self.device)
-
-                def finished(top: int, left: int, result: Tensor, part: slice = part) -> None:
-                    nonlocal ready
-                    put(part, slice(top, top + result.shape[2]), slice(left, left + result.shape[3]), result)
-                    ready += 1
-                    if self.on_tile is not None and tiling.tiles > 1:
-                        self.on_tile(ready, count * tiling.tiles)
-
-                torch.manual_seed(stable_seed(self.seed, SCENE, sample))
-                stream(network, tiling, tile, finished)
+            for halvings in range(HALVINGS + 1):
+                tiling, together = self._cut(network, shape, held)
+                try:
+                    self._forward(network, shape[0], tiling, together, take, put, sample)
+                    break
+                except (RuntimeError, MemoryError) as error:
+                    divisible = self.tile == "auto" and self.inference.norm != "batch"
+                    if not divisible or halvings == HALVINGS or not is_out_of_memory(error):
+                        raise
+                    smallest = lay_out(network, *shape[2:], limit=1).pixels
+                    if not self.ceiling.halve(tiling.pixels * together, smallest):
+                        raise
+                # not above: the error holds what the forward held
+                give_back_all()
         if tiling.tiles > 1:
-            self.tiled += count
-            self.differing += count if network.radius is None else 0
+            self.tiled += shape[0]
+            self.differing += shape[0] if network.radius is None else 0
+
+    def _forward(
+        self, network: WithinFlow, count: int, tiling: Tiling, together: int, take: _Take, put: _Put, sample: int
+    ) -> None:
+        """``count`` pictures through the network, cut as ``tiling`` says and so many ``together``."""
+        ready = 0
+        for first in range(0, count, together):
+            part = slice(first, min(count, first + together))
+
+            def tile(top: int, bottom: int, left: int, right: int, part: slice = part) -> Tensor:
+                if tiling.tiles > 1:
+                    give_back_freed_memory()
+                return take(part, slice(top, bottom), slice(left, right)).to(self.device)
+
+            def finished(top: int, left: int, result: Tensor, part: slice = part) -> None:
+                nonlocal ready
+                put(part, slice(top, top + result.shape[2]), slice(left, left + result.shape[3]), result)
+                ready += 1
+                if self.on_tile is not None and tiling.tiles > 1:
+                    self.on_tile(ready, count * tiling.tiles)
+
+            torch.manual_seed(stable_seed(self.seed, SCENE, sample))
+            stream(network, tiling, tile, finished)
 
     @property
     def alone(self) -> bool:
@@ -245,15 +265,16 @@ class Translator:
         count, channels, height, width = shape
         # by what one picture takes: its neighbours must not show in how it is cut
         limit = self._limit(network, channels, height, width, held)
+        most = None if limit is None else self.ceiling.of(limit)
         whole_only = self.inference.norm == "batch"
-        tiling = lay_out(network, height, width, tile="off" if whole_only else self.tile, limit=limit)
+        tiling = lay_out(network, height, width, tile="off" if whole_only else self.tile, limit=most)
         if limit is not None and tiling.pixels > limit:
             used = tiling.pixels * self._bytes_per_pixel(network, channels)
             raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=whole_only)
         together = 1 if self.alone or tiling.tiles > 1 else count
         if limit is not None and together > 1:
             others = int((count - 1) * self.budget.beside(held) / self._per_pixel.get(channels, 1.0))
-            together = max(1, (limit - others) // tiling.pixels)
+            together = min(count, max(1, self.ceiling.of(limit - others) // tiling.pixels))
         return tiling, together
 
     def _limit(self, network: WithinFlow, channels: int, height: int, width: int, held: int) -> int | None:
@@ -380,15 +401,3 @@ class Translator:
         with as_results_are_made(self.network, self.inference), self.precision.autocast():
             result = result_of(self.flow, self.network, batch.map(lambda values: values.to(self.device)))
         return finite(result).float().cpu()
-
-
-def finite(values: Tensor) -> Tensor:
-    """``values``, if all of them are numbers: no picture should be made of others.
-
-    Raises:
-        RunError: some are not.
-    """
-    # one that is no number makes the sum none; not the sum in half precision, which ends at 65504
-    if not bool(torch.isfinite(values.sum(dtype=torch.float32))):
-        raise RunError("the network gave values that are no numbers: its training diverged, or --precision is too low")
-    return values

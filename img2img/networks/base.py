@@ -27,7 +27,8 @@ class Generator(nn.Module):
         radius: pixels around an output pixel that it depends on while statistics are fixed; None for the whole picture.
         vector: whether it maps vectors to vectors.
         latent: length of the z it starts from, or None.
-        channels_last: whether this memory layout is the faster one on CPUs (docs/speed.md has the measurements).
+        channels_last: whether it computes in this memory layout (docs/speed.md has measurements on CPUs); None leaves
+            it to the device (`img2img.networks.layout`).
     """
 
     multiple: int = 1
@@ -35,7 +36,7 @@ class Generator(nn.Module):
     radius: int | None = None
     vector: bool = False
     latent: int | None = None
-    channels_last: bool = False
+    channels_last: bool | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures (N, C, H, W), sides multiples of `multiple`, or vectors (N, F), to the same of its making."""
@@ -45,9 +46,13 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """A network that judges: returns a `Verdict` with logits and the hidden layers after their activations."""
+    """A network that judges: returns a `Verdict` with logits and the hidden layers after their activations.
 
-    channels_last: bool = False
+    Attributes:
+        channels_last: as a `Generator`'s.
+    """
+
+    channels_last: bool | None = None
 
     def forward(self, x: Tensor) -> Verdict:
         """The verdict on a batch."""

@@ -21,7 +21,8 @@ class PatchCritic(Critic):
 
     def __init__(self, blocks: list[nn.Sequential], last: nn.Conv2d) -> None:
         super().__init__()
-        self.channels_last = True
+        if not any(isinstance(module, nn.InstanceNorm2d) for block in blocks for module in block):
+            self.channels_last = True
         self.blocks = nn.ModuleList(blocks)
         self.last = last
 

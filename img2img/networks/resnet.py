@@ -10,17 +10,18 @@ from torch import Tensor, nn
 from img2img.config import options
 from img2img.networks.base import Blocks, Generator, Width
 from img2img.networks.norm import Norm, norm_layer
+from img2img.networks.padding import ReflectionPad
 
 
 class _Block(nn.Module):
     def __init__(self, channels: int, norm: Norm, bias: bool) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_layer(norm, channels),
             nn.ReLU(inplace=True),
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_layer(norm, channels),
         )
@@ -37,7 +38,7 @@ class ResnetGenerator(Generator):
         super().__init__()
         bias = norm != "batch"
         layers: list[nn.Module] = [
-            nn.ReflectionPad2d(3),
+            ReflectionPad(3),
             nn.Conv2d(in_channels, width, 7, bias=bias),
             norm_layer(norm, width),
             nn.ReLU(inplace=True),
@@ -55,7 +56,7 @@ class ResnetGenerator(Generator):
                 norm_layer(norm, given // 2),
                 nn.ReLU(inplace=True),
             ]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, out_channels, 7), nn.Tanh()]
+        layers += [ReflectionPad(3), nn.Conv2d(width, out_channels, 7), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.multiple = 4
         # the reflecting pads of the blocks need two rows at a quarter of the size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from img2img.compute.distributed import World
@@ -14,6 +13,7 @@ from img2img.engine.rules import Rules
 from img2img.errors import UserError
 from img2img.losses import FITNESS
 from img2img.networks.init import initialize
+from img2img.networks.layout import to_device
 from img2img.randomness import torch_generator
 from img2img.recipes.blueprint import draw_up
 from img2img.recipes.checks import check
@@ -98,8 +98,4 @@ def _prepare(networks: nn.ModuleDict, stream: str, number: int, seed: int, init:
     """Initialise the networks of a player, whose ``number`` tells parents apart, and bring them to the device."""
     for name, network in networks.items():
         initialize(network, init, torch_generator(seed, f"init/{stream}/{name}", number))
-        # tensor cores want channels last; on CPUs it depends on the network's shapes
-        last = world.device.type == "cuda" or getattr(network, "channels_last", False)
-        if last:
-            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    networks.to(world.device)
+        to_device(network, world.device)

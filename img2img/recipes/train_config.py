@@ -40,7 +40,13 @@ class TrainConfig:
     patience: Annotated[
         Positive | None, Field(description="stop early after this many validations without a new best")
     ] = None
-    deterministic: Annotated[bool, Field(description="bit-exact algorithms on CUDA, slower")] = False
+    deterministic: Annotated[
+        bool, Field(description="bit-exact algorithms on CUDA, slower; TF32 is then off and no kernel chosen by trying")
+    ] = False
+    tf32: Annotated[
+        bool,
+        Field(description="fp32 on CUDA may round factors to 10 bits of mantissa: faster; results are made without"),
+    ] = False
     compile: Annotated[bool, Field(description="torch.compile the networks")] = False
     tensorboard: Annotated[bool, Field(description="also write TensorBoard event files")] = False
 

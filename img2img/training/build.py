@@ -66,8 +66,10 @@ def state_bytes(engine: Engine) -> int:
     return total
 
 
-def compile_networks(engine: Engine) -> None:
-    """``torch.compile`` every network, in place.
+def compile_networks(engine: Engine, backend: str = "inductor") -> None:
+    """``torch.compile`` every network, in place, for the forwards that training differentiates once.
+
+    Penalties and results are made by the networks as they are written (`uncompiled`).
 
     Raises:
         UserError: a population, whose children are copies.
@@ -76,4 +78,4 @@ def compile_networks(engine: Engine) -> None:
         raise UserError("train.compile=true: children of several games are copies, which lose what was compiled")
     for player in engine.players:
         for network in player.networks.values():
-            network.compile()
+            network.compile(backend=backend)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from img2img.compute.precision import has_bf16
 from img2img.data import Samples
 from img2img.data.loader import collate
 from img2img.engine.step import Engine
@@ -129,8 +130,15 @@ def check_space(run: Run, engine: Engine) -> None:
         )
 
 
-def cautions(engine: Engine, samples: Samples) -> list[str]:
-    """Lines about what can be trained on, but hardly well."""
-    if engine.critics is None or len(samples) >= FEW:
-        return []
-    return [f"only {len(samples)} samples to train on: a critic soon knows so few by heart; look at validation"]
+def cautions(engine: Engine, plan: TrainConfig, samples: Samples) -> list[str]:
+    """Lines about what can be trained on, or in, but hardly well."""
+    lines = []
+    if engine.critics is not None and len(samples) < FEW:
+        lines.append(
+            f"only {len(samples)} samples to train on: a critic soon knows so few by heart; look at validation"
+        )
+    if plan.precision == "bf16" and not has_bf16(engine.world.device):
+        lines.append(
+            "train.precision=bf16: this GPU emulates it (compute capability below 8.0), slower than fp32; take fp16"
+        )
+    return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -15,15 +14,13 @@ import torch
 import img2img
 from img2img.compute.distributed import World
 from img2img.compute.memory import keep_freed_memory
+from img2img.compute.precision import kernels_taken
 
 
-def prepare_process(threads: int | None, deterministic: bool) -> None:
-    """Settings of the whole process: threads (None leaves them), bit-exact algorithms on CUDA, freed memory."""
+def prepare_process(threads: int | None) -> None:
+    """Settings of the whole process: threads (None leaves them), freed memory."""
     if threads:
         torch.set_num_threads(threads)
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
     keep_freed_memory()
 
 
@@ -39,6 +36,7 @@ def environment(world: World, seed: int, command: Sequence[str], resolved: Mappi
         "device_name": torch.cuda.get_device_name(world.device) if world.device.type == "cuda" else processor(),
         "threads": torch.get_num_threads(),
         "processes": world.size,
+        **kernels_taken(),
         "seed": seed,
         "command": list(command),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

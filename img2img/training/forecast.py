@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from img2img.compute.memory import peak_bytes
-from img2img.compute.precision import Precision
+from img2img.compute.precision import Precision, has_bf16
 from img2img.engine.rules import Rules
 from img2img.engine.step import Engine
 from img2img.errors import UserError
@@ -69,7 +69,7 @@ class Resolved(Forecast):
 def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, rehearse: Rehearse | None) -> Resolved:
     """Precision and steps of a training on ``samples`` samples, by a short measurement; all processes agree."""
     world = engine.world
-    precisions = candidates(engine.rules) if plan.precision == "auto" else [plan.precision]
+    precisions = candidates(engine.rules, world.device) if plan.precision == "auto" else [plan.precision]
     auto = plan.precision == "auto" and len(precisions) > 1
     with closing(source.batches(0)) as stream:
         batches = [next(stream).map(lambda t: t.to(world.device)) for _ in range(engine.batches)]
@@ -96,14 +96,15 @@ def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, reh
     return Resolved(steps=steps, **vars(forecast))
 
 
-def candidates(rules: Rules) -> list[str]:
+def candidates(rules: Rules, device: torch.device) -> list[str]:
     """Precisions that ``auto`` chooses among, the safest first.
 
-    fp32 alone where a fitness orders children that differ by one step, and where a game's values are unbounded.
+    fp32 alone where a fitness orders children that differ by one step, where a game's values are unbounded, and on
+    devices without bf16.
     """
     games = [*(mutation.game for mutation in rules.games), rules.critic_game]
     exact = rules.fitness is not None or any(game.needs_fp32 for game in games)
-    return ["fp32"] if exact else ["fp32", "bf16"]
+    return ["fp32"] if exact or not has_bf16(device) else ["fp32", "bf16"]
 
 
 def measure(

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from img2img.compute.distributed import World
+from img2img.compute.transfer import moved
 from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import RunError
@@ -187,7 +188,7 @@ class Trainer:
         self._interval.steps += 1
 
     def _to_device(self, values: torch.Tensor) -> torch.Tensor:
-        return values.to(self.world.device, non_blocking=True)
+        return moved(values, self.world.device)
 
     def _reason_to_end(self, stopping: bool) -> str:
         step = self.progress.step

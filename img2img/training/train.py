@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from img2img.compute.distributed import World
-from img2img.compute.precision import Precision
+from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
 from img2img.data.loader import Stream
@@ -55,13 +55,24 @@ def train(
         RunError: the run diverged, the disk is full, or another process died.
     """
     plan = settings.train
+    # batches without a crop have many shapes: trying kernels for each would take longer than it saves
+    one_shape = settings.data.crop is not None
+    with kernels(tf32=plan.tf32, benchmark=one_shape, deterministic=plan.deterministic or None):
+        return _train(settings, world, output, command, threads)
+
+
+def _train(
+    settings: Settings, world: World, output: Path | None, command: Sequence[str], threads: int | None
+) -> Outcome:
+    """`train`, with the kernels chosen."""
+    plan = settings.train
     run = Run(output) if output else None
     if plan.tensorboard:
         check_tensorboard()
     if run:
         check_place(run, settings.data.path)
     earlier = earlier_start(run, settings, world, threads)
-    prepare_process(earlier.threads if earlier else threads, plan.deterministic)
+    prepare_process(earlier.threads if earlier else threads)
     data = open_data(settings.data, plan.seed)
     if run and earlier:
         check_same_data(run, data.manifest)
@@ -127,7 +138,13 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Pa
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
-        data.train, batch=plan.batch, seed=plan.seed, workers=plan.workers, rank=world.rank, world=world.size
+        data.train,
+        batch=plan.batch,
+        seed=plan.seed,
+        workers=plan.workers,
+        rank=world.rank,
+        world=world.size,
+        device=world.device,
     )
     return _Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
 
@@ -163,7 +180,7 @@ def _tell(settings: Settings, parts: _Parts) -> None:
     """What is to be said of the data before the start."""
     if parts.engine.world.is_main:
         looked = quick(settings.data, settings.task_name)
-        for line in (*parts.data.notes, *looked, *cautions(parts.engine, parts.data.train)):
+        for line in (*parts.data.notes, *looked, *cautions(parts.engine, settings.train, parts.data.train)):
             say(line)
         if parts.grey_targets:
             say("the targets are grey: results are made grey (the mean of the network's channels)")

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import islice
 from pathlib import Path
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from conftest import picture
-from img2img.data import DataConfig, Samples, open_data
+from img2img.data import DataConfig, Samples, loader, open_data
 from img2img.data.loader import Stream, collate, permutation
 from img2img.errors import RunError, UserError
 from img2img.types import Batch
@@ -179,3 +182,49 @@ def test_workers_end_with_the_training_and_only_with_it(pairs, tmp_path, how):
         for pid in workers:
             if not gone(pid):
                 os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def locked(monkeypatch) -> list[str]:
+    """The threads in which tensors were brought into page-locked memory, which a machine without a GPU has none of."""
+    threads: list[str] = []
+
+    def pin(tensor: torch.Tensor) -> torch.Tensor:
+        threads.append(threading.current_thread().name)
+        return tensor
+
+    monkeypatch.setattr(torch.Tensor, "pin_memory", pin)
+    return threads
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cuda:0", True), ("cpu", False)])
+def test_batches_for_a_gpu_are_locked_where_they_are_prepared(device, pinned, pairs, locked):
+    samples = samples_of(pairs)
+    found = take(Stream(samples, batch=4, seed=3, device=torch.device(device)), 0, 2)
+    assert bool(locked) is pinned
+    assert set(locked) <= {"data"}
+    expected = take(Stream(samples, batch=4, seed=3), 0, 2)
+    assert all(equal(one, other) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cuda:0", True), ("cpu", False)])
+def test_batches_of_workers_are_locked_by_torchs_loader(device, pinned, pairs, monkeypatch):
+    asked = []
+
+    def remembering(*args: object, **kwargs: object):
+        asked.append(kwargs.pop("pin_memory"))
+        return DataLoader(*args, **kwargs)
+
+    monkeypatch.setattr(loader, "DataLoader", remembering)
+    take(Stream(samples_of(pairs), batch=4, seed=3, workers=1, device=torch.device(device)), 0, 1)
+    assert asked == [pinned]
+
+
+def test_torchs_loader_finds_how_a_batch_is_locked(locked):
+    batch = Batch(source=torch.zeros(2, 3), index=torch.arange(2))
+    assert equal_parts(pin_memory(batch), batch)
+    assert len(locked) == 2
+
+
+def equal_parts(one: Batch, other: Batch) -> bool:
+    return torch.equal(one.source, other.source) and torch.equal(one.index, other.index) and one.target is None

@@ -8,6 +8,7 @@ import pytest
 import torch
 from translators import IDCGAN, sources, unsettled
 
+from img2img.compute.precision import kernels, kernels_taken
 from img2img.inference import (
     as_results_are_made,
 )
@@ -77,3 +78,13 @@ def test_a_result_does_not_depend_on_its_neighbours(inference):
     x = sources(3, 64, 64)
     alone = torch.cat([made.tensor(x[i : i + 1]) for i in range(3)])
     assert torch.allclose(made.tensor(x), alone, atol=1e-5)
+
+
+def test_results_are_made_without_tf32_whatever_a_training_takes():
+    made, seen = unsettled(IDCGAN), []
+    made.network.register_forward_hook(lambda *_: seen.append(kernels_taken()))
+    with kernels(tf32=True, benchmark=True):
+        made.tensor(sources(1))
+        assert kernels_taken()["tf32"]
+    assert seen
+    assert not any(taken["tf32"] or taken["cudnn_benchmark"] for taken in seen)

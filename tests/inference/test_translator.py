@@ -20,8 +20,8 @@ from img2img.inference import (
     Translator,
     load,
 )
+from img2img.inference.generator import finite
 from img2img.inference.tiles import whole
-from img2img.inference.translator import finite
 from img2img.types import Batch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -128,3 +129,16 @@ def test_a_disk_too_full_for_two_checkpoints_is_refused(free, refused, tmp_path,
             checks.check_space(run, engine)
     else:
         checks.check_space(run, engine)
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability", "told"),
+    [("bf16", (7, 5), True), ("bf16", (8, 6), False), ("fp32", (7, 5), False), ("auto", (7, 5), False)],
+)
+def test_bf16_that_a_gpu_emulates_is_told(precision, capability, told, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    engine = SimpleNamespace(critics=None, world=World(device=torch.device("cuda", 0)))
+    plan = small("l1", **{"train.precision": precision}).train
+    lines = checks.warnings(engine, plan, range(100))
+    assert [line for line in lines if "emulates" in line and "fp16" in line] == lines
+    assert bool(lines) is told

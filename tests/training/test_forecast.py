@@ -87,7 +87,13 @@ def test_a_precision_must_be_worth_it(seconds, chosen):
     [("nsgan", ["fp32", "bf16"]), ("wgan_gp", ["fp32"]), ("egan", ["fp32"]), ("pix2pix", ["fp32", "bf16"])],
 )
 def test_fitness_and_wasserstein_are_trained_in_fp32(method, expected):
-    assert candidates(rules(small(method).method)) == expected
+    assert candidates(rules(small(method).method), torch.device("cpu")) == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), ["fp32"]), ((8, 0), ["fp32", "bf16"])])
+def test_auto_does_not_try_what_a_gpu_emulates(capability, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert candidates(rules(small("pix2pix").method), torch.device("cuda", 0)) == expected
 
 
 @pytest.mark.parametrize(

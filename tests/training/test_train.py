@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from PIL import Image
 
 from conftest import picture, small
 from img2img.compute.distributed import World
+from img2img.compute.precision import kernels_taken
 from img2img.engine.player import Player
 from img2img.errors import RunError, UserError
 from img2img.recipes.settings import resolve
@@ -69,6 +72,24 @@ def test_upright_pairs_are_not_taken_for_photos(tmp_path):
     settings = resolve("derain", "l1", str(tmp_path), None, ["train.steps=1"])
     with pytest.raises(UserError, match=r"halves of its pictures show the same; say data\.layout"):
         train(settings, World(), None)
+
+
+@pytest.mark.parametrize(
+    ("extra", "tf32", "benchmark"),
+    [
+        ({}, False, True),
+        ({"train.tf32": "true"}, True, True),
+        ({"train.tf32": "true", "train.deterministic": "true"}, False, False),
+    ],
+)
+def test_the_kernels_are_chosen_and_recorded(extra, tf32, benchmark, tmp_path):
+    run = tmp_path / "run"
+    before = kernels_taken()
+    train(small("l1", **{"train.steps": 1, **extra}), World(), run)
+    said = json.loads((run / "environment.json").read_text())
+    deterministic = "train.deterministic" in extra
+    assert (said["tf32"], said["cudnn_benchmark"], said["deterministic"]) == (tf32, benchmark, deterministic)
+    assert kernels_taken() == before
 
 
 def test_compiled_networks_cannot_have_children():
