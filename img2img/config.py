@@ -177,14 +177,31 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     return result
 
 
-def override(pairs: Iterable[str]) -> Tree:
-    """A tree from ``dotted.key=value`` arguments; the value is YAML (``games=[minimax]``, ``critic=null``)."""
+def is_text(owner: Any, key: str) -> bool:
+    """Whether the field that a dotted ``key`` names in a class of options takes text, but no number and no boolean."""
+    for part in key.split(".")[:-1]:
+        owner = _field_class(owner, part)
+    if not dataclasses.is_dataclass(owner):
+        return False
+    hint = typing.get_type_hints(owner).get(key.rpartition(".")[2])
+    kinds = {hint, *typing.get_args(hint)}
+    return str in kinds and not kinds & {bool, int, float}
+
+
+def override(pairs: Iterable[str], is_text: Callable[[str], bool] = lambda key: False) -> Tree:
+    """A tree from ``dotted.key=value`` arguments; the value is YAML (``games=[minimax]``, ``critic=null``).
+
+    Where ``is_text`` says that a key holds text, what YAML would read as a boolean, a number or a date stays as it is
+    written (``data.source=on``).
+    """
     tree: Tree = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][\w]*(\.[\w]+)*", key):
             raise UserError(f"{pair!r} is not an option or key=value (example: train.steps=500)")
         value = parse_yaml(text, key)
+        if not isinstance(value, str | list | dict | None) and is_text(key):
+            value = text.strip()
         branch: Any = value
         for part in reversed(key.split(".")):
             branch = {int(part) if part.isdigit() else part: branch}

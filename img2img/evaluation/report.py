@@ -42,7 +42,7 @@ def write_report(evaluation: Evaluation, output: Path, formats: Sequence[str]) -
 
     def text(name: str, content: str, what: str) -> None:
         with atomic(output / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+            temporary.write_text(content, encoding="utf-8", errors="surrogateescape")
         lines.append(f"{what}: {output / name}")
 
     for form in formats:

@@ -25,6 +25,10 @@ class OneGenerator:
         return ("generator",)
 
     @property
+    def way_back(self) -> str | None:
+        return None
+
+    @property
     def critics(self) -> tuple[str, ...]:
         return ("critic",)
 

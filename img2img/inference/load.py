@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from img2img.recipes.method import Method
 from img2img.recipes.saved import load_generators
 from img2img.weights.file import read_header, weights_path
 from img2img.weights.header import Shape, WeightsHeader
+
+DIRECTIONS = ("AtoB", "BtoA")
 
 
 def translator_of(
@@ -38,6 +41,7 @@ def load(
     precision: str = "fp32",
     tile: Tile = "auto",
     memory: str | int | None = None,
+    direction: str | None = None,
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
@@ -52,13 +56,15 @@ def load(
             tiles of that side in px.
         memory: what the process may take, in bytes or as ``"800M"``, ``"2G"``; on a GPU: of its memory. By default
             1.5 GB (a GPU: three quarters of what is free), more where a picture's own pixels need it.
+        direction: ``AtoB`` or ``BtoA``, as in ``data.direction``; by default as the training had it. The other one
+            takes the way back, which CycleGAN's weights hold.
 
     Returns:
         A `Translator`, for images, arrays and tensors; its call says which, in what ranges.
 
     Raises:
         UserError: missing, or something else than weights written by training; no such device or precision; memory
-            that the program alone takes.
+            that the program alone takes; a direction that these weights do not translate in.
     """
     from img2img.compute.distributed import pick_device
 
@@ -70,13 +76,22 @@ def load(
     saved = load_generators(path)
     method, shape = saved.method, saved.shape
     flow = method.build_flow()
+    name = flow.networks[0]
+    if goes_back(saved.header, direction):
+        if flow.way_back is None:
+            raise UserError(
+                f"--direction {direction}: {path} holds no network for the way back{_trained(saved.header)}"
+            )
+        name = flow.way_back
+        source, target = flow.channels(shape.source, shape.target)[flow.networks.index(name)]
+        shape = replace(shape, source=source, target=target)
     holes = flow.needs_mask or saved.header.data.get("synthesis") == "hole"
     try:
         fill = saved.header.data["hole"]["fill"] if holes else ()
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
     chosen = pick_device(device)
-    network = saved.networks[flow.networks[0]].to(chosen)
+    network = saved.networks[name].to(chosen)
     if getattr(network, "channels_last", False):
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Translator(
@@ -90,6 +105,21 @@ def load(
         seed=saved.header.seed,
         fill=fill if shape.source == len(fill) else (),
     )
+
+
+def goes_back(header: WeightsHeader, direction: str | None) -> bool:
+    """Whether a ``direction`` (None: as trained) is the way back of the training that a header tells of.
+
+    Raises:
+        UserError: another word than AtoB or BtoA.
+    """
+    if direction is not None and direction not in DIRECTIONS:
+        raise unknown("direction", direction, DIRECTIONS, "--direction")
+    return direction is not None and direction != header.data.get("direction", DIRECTIONS[0])
+
+
+def _trained(header: WeightsHeader) -> str:
+    return f": {header.name} trains one network, {header.data.get('direction', DIRECTIONS[0])}; leave --direction out"
 
 
 def weights_header(weights: str | Path) -> dict[str, Any]:

@@ -80,13 +80,16 @@ class Validator:
             self._save_noise_sheet(translator, step)
             return Validation()
         rows: list[Row] = []
+        spreads: list[tuple[float, float]] = []
         sheet: list[list[Pixels]] = []
         for index in self._mine():
             pictures, measured = self._translate(translator, index)
             rows += measured
+            spreads.append((float(pictures[1].std()), float(pictures[2].std())))
             if index < self.plan.samples:
                 sheet.append(pictures)
         self._save_sheet(sheet, step)
+        self._tell_collapse(spreads, step)
         return self._summed(rows)
 
     def rehearse(self, networks: nn.ModuleDict, budget_s: float, clock: Callable[[], float] = time.monotonic) -> float:
@@ -129,6 +132,14 @@ class Validator:
             for metric in self.protocol.names(self.metrics)
         }
         return Validation(metrics, sorted(everyones), self.protocol.line(self.metrics))
+
+    def _tell_collapse(self, spreads: Sequence[tuple[float, float]], step: int) -> None:
+        """Say it where results are nearly one colour each, while the targets are not: (result's, target's) spreads."""
+        everyones = [spread for part in self.world.all_gather(spreads) for spread in part]
+        made, real = (sum(side) for side in zip(*everyones, strict=True))
+        if self.world.is_main and made < COLLAPSED * real:
+            where = f": see {self.run.sample_sheet(step)}" if self.run else ""
+            say(f"step {step}: every result is nearly one colour, the targets are not (collapse){where}")
 
     def _save_sheet(self, rows: list[list[Pixels]], step: int) -> None:
         """The same pictures at every step, all processes' under each other: source, result, target."""
