@@ -75,7 +75,6 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> Any:
     Raises:
         UserError: with the layer's place and what to change.
     """
-    _check_multiple(network, shape)
     with torch.device("meta"):
         twin = copy.deepcopy(network).to("meta").train()
     found: list[str] = []
@@ -97,7 +96,7 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> Any:
             module.register_forward_pre_hook(watch(name))
     try:
         with torch.no_grad():
-            return twin(torch.empty(shape, device="meta"))
+            answer = twin(torch.empty(shape, device="meta"))
     except _OneValueError:
         size = "x".join(str(side) for side in shape[2:])
         raise UserError(
@@ -105,7 +104,10 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...]) -> Any:
             f"normalised value is always 0; use a larger train.batch or data.crop, or a network with fewer levels"
         ) from None
     except RuntimeError as error:
+        _check_multiple(network, shape)
         raise UserError(_misfit(twin, shape, error)) from error
+    _check_multiple(network, shape)
+    return answer
 
 
 def _check_multiple(network: nn.Module, shape: tuple[int, ...]) -> None:
@@ -113,8 +115,8 @@ def _check_multiple(network: nn.Module, shape: tuple[int, ...]) -> None:
     multiple = int(getattr(network, "multiple", 1))
     if len(shape) != 4 or not any(side % multiple for side in shape[2:]):
         return
-    sides = sorted({max(multiple, side // multiple * multiple) for side in shape[2:]})
-    near = sorted({sides[0], sides[0] + multiple})
+    below = min(shape[2:]) // multiple * multiple
+    near = [side for side in (below, below + multiple) if side]
     raise UserError(
         f"data.crop: the network takes sides that are multiples of {multiple} px, training samples are "
         f"{shape[3]}x{shape[2]}; set {' or '.join(f'data.crop={side}' for side in near)}"
