@@ -139,9 +139,8 @@ class Validator:
         made, real = (sum(side) for side in zip(*everyones, strict=True))
         if self.world.is_main and made < COLLAPSED * real:
             where = f": see {self.run.sample_sheet(step)}" if self.run else ""
-            say(
-                f"step {step}: every result is nearly one colour, the targets are not (a collapse, or hardly begun){where}"
-            )
+            line = "every result is nearly one colour, the targets are not (a collapse, or hardly begun)"
+            say(f"step {step}: {line}{where}")
 
     def _save_sheet(self, rows: list[list[Pixels]], step: int) -> None:
         """The same pictures at every step, all processes' under each other: source, result, target."""

@@ -35,7 +35,7 @@ def jobs(filler, given: Path, masks: Path | None) -> dict[str, str]:
 def test_one_file_is_the_mask_of_one_picture(filler, tmp_path):
     one, mask = save(tmp_path / "in/a.png", 0), save(tmp_path / "hole.png")
     assert jobs(filler, one, mask) == {"a.png": "hole.png"}
-    with pytest.raises(UserError, match="is one mask, but --input .*in is a folder; name a folder of masks"):
+    with pytest.raises(UserError, match=r"is one mask, but --input .*in is a folder; name a folder of masks"):
         jobs(filler, tmp_path / "in", mask)
 
 
