@@ -85,7 +85,7 @@ class Validator:
         for index in self._mine():
             pictures, measured = self._translate(translator, index)
             rows += measured
-            spreads.append((float(pictures[1].std()), float(pictures[2].std())))
+            spreads.append((_spread(pictures[1]), _spread(pictures[2])))
             if index < self.plan.samples:
                 sheet.append(pictures)
         self._save_sheet(sheet, step)
@@ -162,6 +162,11 @@ class Validator:
         if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
             say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
         save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+
+def _spread(pixels: Pixels) -> float:
+    """How far the pixels (H, W, 3) of a picture lie from its mean colour: standard deviation in levels."""
+    return float(pixels.std((0, 1)).mean())
 
 
 def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
