@@ -98,14 +98,20 @@ def scene_table(path: Path) -> dict[str, str]:
     """The scene of each file from a CSV with columns ``file`` and ``scene``, names in the composed form of Unicode.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or has other columns.
     """
     try:
         # spreadsheets begin their CSV with a byte order mark; names may have bytes that are no UTF-8
         with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            return {composed(row["file"]): row["scene"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, TypeError, csv.Error) as error:
-        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({error})") from error
+            rows = csv.DictReader(file)
+            columns = ", ".join(rows.fieldnames or ())
+            if not {"file", "scene"} <= set(rows.fieldnames or ()):
+                apart = "; separate them by commas" if ";" in columns or "\t" in columns else ""
+                raise UserError(f"{path}: a CSV with the columns file and scene is needed, it has {columns!r}{apart}")
+            return {composed(row["file"]): row["scene"] for row in rows}
+    except (OSError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({reason})") from error
 
 
 def read_scenes(path: Path, names: Sequence[str]) -> list[str]:

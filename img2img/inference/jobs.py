@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,6 +124,9 @@ def list_jobs(
                 result = result.with_name(f"{result.stem}_{sample}{result.suffix}")
             jobs.append(Job(file, result, holes.get(file), sample, renamed))
     keep_apart({job.result: job.source for job in jobs}, given, masks, f"--output {output}")
+    for job in jobs:
+        if job.mask is not None and is_there(job.result) and job.result.samefile(job.mask):
+            raise UserError(f"--output {output}: the result of {job.source} would replace its mask; name another")
     return jobs
 
 
@@ -173,7 +177,9 @@ def _with_masks(
     folder = root if masks is None else masks
     beside = folder.resolve() == root.resolve()
     names = {file: stem(file.relative_to(root)) for file in files}
-    found = _masks(folder, set(names.values()), beside=beside)
+    # one picture is no reason to look through all of its folder
+    near = given.parent.glob(f"{escape(given.stem)}{MASK}.*") if beside and not given.is_dir() else find(folder)
+    found = _masks(folder, near, set(names.values()), beside=beside)
     pictures = [file for file in files if file not in found.values()]
     missing = [str(file) for file in pictures if names[file] not in found and not is_video(file)]
     if missing:
@@ -186,14 +192,16 @@ def _with_masks(
     return pictures, {file: found[names[file]] for file in pictures if names[file] in found}
 
 
-def _masks(folder: Path, pictures: Collection[str], *, beside: bool) -> dict[str, Path]:
-    """Each mask below a folder by the stem of its picture; ``beside`` the pictures only NAME_mask is one.
+def _masks(folder: Path, files: Iterable[Path], pictures: Collection[str], *, beside: bool) -> dict[str, Path]:
+    """Each mask among the ``files`` of a folder by its picture's stem; ``beside`` the pictures only NAME_mask is one.
 
     Raises:
         UserError: two for one picture.
     """
     found: dict[str, Path] = {}
-    for mask in find(folder):
+    for mask in files:
+        if mask.suffix.lower() not in READABLE:
+            continue
         name = stem(mask.relative_to(folder))
         bare = name.removesuffix(MASK)
         # a picture may itself be called so

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from small_run import SMALL, make_pairs, train, tree
 
+from img2img.compute.memory import is_out_of_memory
+
 ROOT = Path(__file__).resolve().parents[2]
 MB = 2**20
 
@@ -80,3 +82,19 @@ def test_a_file_size_limit_in_the_middle_of_a_checkpoint(write, tmp_path):
         "(ulimit -f unlimited lifts it); the checkpoint.pt that was there is kept"
     )
     assert tree(tmp_path) == {"checkpoint.pt": b"before"}
+
+
+def test_a_run_that_diverges_at_once_names_no_checkpoint_that_is_not_there(pairs, tmp_path, capsys):
+    assert train(pairs, tmp_path / "run", "optimizers.generator.lr=1e30") == 1
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "the run has diverged; nothing is kept; lower optimizers.*.lr" in line
+
+
+def test_a_crop_of_one_pixel_is_trained_on(pairs, tmp_path):
+    """A mirrored picture of one column has a negative stride, which numpy calls contiguous and torch refuses."""
+    assert train(pairs, tmp_path / "run", "data.crop=1") == 0
+
+
+def test_memory_that_the_system_refuses_is_called_so():
+    text = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried ..."
+    assert is_out_of_memory(RuntimeError(text))

@@ -39,6 +39,12 @@ def test_one_file_is_the_mask_of_one_picture(filler, tmp_path):
         jobs(filler, tmp_path / "in", mask)
 
 
+def test_a_result_does_not_replace_its_mask(filler, tmp_path):
+    one, mask = save(tmp_path / "in/a.png", 0), save(tmp_path / "hole.png")
+    with pytest.raises(UserError, match="would replace its mask"):
+        list_jobs(filler, one, mask, mask, None, 1)
+
+
 def test_masks_in_their_folder_may_be_called_name_mask(filler, tmp_path):
     for number, name in enumerate(("a.jpg", "b.png", "sub/c.png")):
         save(tmp_path / "in" / name, number)
