@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import re
@@ -41,12 +42,37 @@ def build(cls: type[T], tree: Mapping[str, Any], where: str) -> T:
     """``cls`` from a tree of plain values; ``where`` (file or section) begins the message of a `UserError`."""
     try:
         adapter: TypeAdapter[T] = _adapter(cast(Any, cls))
-        value = adapter.validate_json(json.dumps(tree))
-        return value
+        text = json.dumps(tree)
+        if "\\udc" not in text:
+            return adapter.validate_json(text)
+        # JSON has no place for bytes of names that are no UTF-8 (PEP 383): they go through as private characters
+        value = adapter.validate_json(json.dumps(_translated(tree, TO_PRIVATE)))
+        return cast(T, _translated(value, FROM_PRIVATE))
     except TypeError as error:
         raise UserError(f"{where}: not a plain value: {error}") from error
     except pydantic.ValidationError as error:
         raise UserError(f"{where}: {_first(cls, error)}") from error
+
+
+TO_PRIVATE = {0xDC80 + byte: 0x10FF80 + byte for byte in range(128)}
+FROM_PRIVATE = {private: escaped for escaped, private in TO_PRIVATE.items()}
+
+
+def _translated(value: Any, characters: Mapping[int, int]) -> Any:
+    """``value`` with the characters of all text in it replaced."""
+    if isinstance(value, str):
+        return value.translate(characters)
+    if isinstance(value, Mapping):
+        return {_translated(key, characters): _translated(item, characters) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_translated(item, characters) for item in value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        twin = copy.copy(value)
+        for field in dataclasses.fields(value):
+            # not by its constructor, whose checks are behind it
+            object.__setattr__(twin, field.name, _translated(getattr(value, field.name), characters))
+        return twin
+    return value
 
 
 def _first(cls: type[Any], error: pydantic.ValidationError) -> str:
@@ -177,14 +203,31 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> Tree:
     return result
 
 
-def override(pairs: Iterable[str]) -> Tree:
-    """A tree from ``dotted.key=value`` arguments; the value is YAML (``games=[minimax]``, ``critic=null``)."""
+def is_text(owner: Any, key: str) -> bool:
+    """Whether the field that a dotted ``key`` names in a class of options takes text, but no number and no boolean."""
+    for part in key.split(".")[:-1]:
+        owner = _field_class(owner, part)
+    if not dataclasses.is_dataclass(owner):
+        return False
+    hint = typing.get_type_hints(owner).get(key.rpartition(".")[2])
+    kinds = {hint, *typing.get_args(hint)}
+    return str in kinds and not kinds & {bool, int, float}
+
+
+def override(pairs: Iterable[str], is_text: Callable[[str], bool] = lambda key: False) -> Tree:
+    """A tree from ``dotted.key=value`` arguments; the value is YAML (``games=[minimax]``, ``critic=null``).
+
+    Where ``is_text`` says that a key holds text, what YAML would read as a boolean, a number or a date stays as it is
+    written (``data.source=on``).
+    """
     tree: Tree = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][\w]*(\.[\w]+)*", key):
             raise UserError(f"{pair!r} is not an option or key=value (example: train.steps=500)")
         value = parse_yaml(text, key)
+        if not isinstance(value, str | list | dict | None) and is_text(key):
+            value = text.strip()
         branch: Any = value
         for part in reversed(key.split(".")):
             branch = {int(part) if part.isdigit() else part: branch}

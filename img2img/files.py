@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
+import shutil
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,15 +32,65 @@ def atomic(path: Path) -> Iterator[Path]:
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written: {error.strerror or error}") from error
-    except RuntimeError as error:
-        # torch and safetensors report a full disk as RuntimeError
-        raise RunError(f"{path}: cannot be written: {' '.join(str(error).split())[:200]}") from error
+    except (OSError, RuntimeError) as error:
+        kept = f"; the {path.name} that was there is kept" if is_there(path) else ""
+        raise RunError(f"{path}: cannot be written: {_refusal(temporary, error)}{kept}") from error
     finally:
         # where the folder could not be made there is nothing to remove, and its error is the one to tell
         with suppress(OSError):
             temporary.unlink()
+
+
+def _refusal(temporary: Path, error: OSError | RuntimeError) -> str:
+    """Why a file system refused to write ``temporary``, with the cure where there is one.
+
+    torch and safetensors say so in a RuntimeError of their own words, which tell a person nothing.
+    """
+    limit = file_size_limit()
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, RuntimeError) and temporary.is_file():
+        if limit is not None and temporary.stat().st_size >= limit:
+            number = errno.EFBIG
+        elif shutil.disk_usage(temporary.parent).free < 2**20:
+            number = errno.ENOSPC
+    if number == errno.EFBIG:
+        allowed = "" if limit is None else f" of {limit / 2**20:.3g} MB"
+        return f"the limit{allowed} on the size of a file is reached (ulimit -f unlimited lifts it)"
+    if number is None:
+        return " ".join(str(error).split())[:200]
+    return os.strerror(number)
+
+
+def file_size_limit() -> int | None:
+    """The bytes that a file may have by the limits of this process (``ulimit -f``); None: any number."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there; one whose name is longer than names can be is not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def stem(name: Path | str) -> str:
+    """By what pictures are matched: the path without its ending, in the composed form of Unicode (NFC).
+
+    File systems and archives differ in whether an accented letter is one character or two.
+    """
+    return composed(str(Path(name).with_suffix("")))
+
+
+def composed(name: str) -> str:
+    """A name in the composed form of Unicode (NFC), in which names are compared."""
+    return unicodedata.normalize("NFC", name)
+
+
+def json_bytes(text: str) -> bytes:
+    """JSON as UTF-8; bytes of names that are none become escapes, which JSON reads back to the same name."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def check_folder(path: Path, flag: str) -> None:

@@ -54,6 +54,7 @@ class Reporter:
         self.transient = transient
         self.began = self.last = time.monotonic()
         self.text = ""
+        self.measured = done
         self.bar: Any = None
         self.task: Any = None
 
@@ -82,11 +83,13 @@ class Reporter:
             self.bar.stop()
 
     def advance(self, done: int, values: Mapping[str, float] | None = None) -> None:
-        """``done`` units are done; ``values`` replace the text beside the bar."""
+        """``done`` units are done; ``values`` replace the text beside the bar, which later says of which unit."""
         self.done = done
         if values is not None:
             self.text = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
-        self._show(done, self.text)
+            self.measured = done
+        old = self.text and self.measured < done
+        self._show(done, f"{self.text}  (of {self.unit} {self.measured})" if old else self.text)
 
     def within(self, part: str, done: int, total: int) -> None:
         """Of the unit in work ``done`` of ``total`` parts, called ``part``, are done: for units that take minutes."""

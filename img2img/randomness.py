@@ -11,7 +11,9 @@ import torch
 def stable_seed(*parts: int | str) -> int:
     """A 63-bit seed from (seed, stream name, epoch, index, ...); the same on every machine and Python."""
     text = "\x1f".join(f"{type(part).__name__}:{part}" for part in parts)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+    return (
+        int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).digest(), "little") >> 1
+    )
 
 
 def generator(*parts: int | str) -> np.random.Generator:

@@ -236,6 +236,11 @@ class Flow(Protocol):
         ...
 
     @property
+    def way_back(self) -> str | None:
+        """Name of the generator that translates targets to sources, or None where none does."""
+        ...
+
+    @property
     def critics(self) -> tuple[str, ...]:
         """Names of the critics that matches are shown to."""
         ...

@@ -30,7 +30,7 @@ def test_time_left_is_that_of_what_was_done_in_this_call(clock, capsys):
         reporter.advance(7)
         clock[0] += 5
         reporter.advance(10)
-    assert lines(capsys) == ["picture 6/10, 40 s left  psnr 21.5", "picture 10/10, 0 s left  psnr 21.5"]
+    assert lines(capsys) == ["picture 6/10, 40 s left  psnr 21.5", "picture 10/10, 0 s left  psnr 21.5  (of picture 6)"]
 
 
 def test_parts_of_a_long_unit_are_counted_too(clock, capsys):

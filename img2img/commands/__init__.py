@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import os
 import sys
 import traceback
@@ -56,6 +58,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status: 0 done, 1 failed on the way, 2 cannot be done as asked, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    # names may have bytes that are no UTF-8 (PEP 383): no print may fail of them
+    for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
     words = [word for word in words if word != "--debug"]
     try:
         if not words or words[0] in ("-h", "--help"):
@@ -88,14 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             known or f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:300]} (--debug shows where)"
         )
         print(f"img2img: {detail}", file=sys.stderr)
-        return 1
+        # a name that no file can have was asked for; all else failed on the way
+        return 2 if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG else 1
 
 
 def _known(error: Exception) -> str | None:
     from img2img.compute.memory import is_out_of_memory
 
     if is_out_of_memory(error):
-        return "not enough memory: use a smaller train.batch, data.crop, --memory or --tile"
+        return "not enough memory: use a smaller train.batch, data.crop, --memory, --tile or --column-size"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'file system'}: {error.strerror}"
     return None

@@ -117,6 +117,9 @@ def _add_running(command: Parser) -> None:
         "--load", metavar="PX", help="short side of the pictures measured; none: as they are (default: as validated)"
     )
     command.add_argument("--crop", metavar="PX", help="measure their centre; none: all of it (default: as validated)")
+    command.add_argument(
+        "--direction", choices=("AtoB", "BtoA"), help="the way back of weights that hold it (default: as trained)"
+    )
     command.add_argument("--tile", help="auto (default), off, or a side in px")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
@@ -136,7 +139,9 @@ def run(words: Sequence[str]) -> int:
     named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
     world = join(given.device)
     if given.weights:
-        evaluation = of_weights(named, given.data, given.part or "test", request, given.output, world, tile)
+        evaluation = of_weights(
+            named, given.data, given.part or "test", request, given.output, world, tile, given.direction
+        )
     else:
         evaluation = of_folders(given.target, _once(named), given.source, request, given.output, world)
     world.close()
@@ -160,7 +165,11 @@ def _check_together(given: Namespace) -> None:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    other = ("data", "part", "load", "crop", "tile", "require_gain") if given.results else ("target", "source", "fit")
+    other = (
+        ("data", "part", "load", "crop", "direction", "tile", "require_gain")
+        if given.results
+        else ("target", "source", "fit")
+    )
     for flag in other:
         if getattr(given, flag) is not None:
             kind = "--results" if given.results else "--weights"

@@ -11,7 +11,7 @@ from img2img.commands import Parser, count, parser
 from img2img.compute.distributed import World, join
 from img2img.compute.memory import keep_memory_small
 from img2img.errors import UserError
-from img2img.files import check_folder, inside, listed
+from img2img.files import check_folder, inside, is_there, listed
 from img2img.inference.budget import parse_amount
 from img2img.inference.tiles import parse_tile
 from img2img.progress import Reporter, duration, say
@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
   img2img infer --weights runs/derain --input photos --output dry
+  img2img infer --weights runs/derain photos dry    the same
   img2img infer --weights runs/derain/weights/last.safetensors --input one.jpg --output dry --tile 512
   img2img infer --weights runs/derain --input one.jpg --output one_dry.png
   img2img infer --weights runs/derain --input photos --output dry --compare --memory 3G
+  img2img infer --weights runs/fill --input one.jpg --masks hole.png --output filled.jpg
+  img2img infer --weights runs/horses --direction BtoA --input zebras --output horses
   img2img infer --weights runs/gan --samples 16 --output made
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
 Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done as asked, 130 interrupted."""
@@ -35,8 +38,18 @@ def arguments() -> Parser:
     command = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
     command.add_argument("--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file")
     command.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
-    command.add_argument("--output", type=Path, required=True, metavar="DIR|FILE", help="where results go")
-    command.add_argument("--masks", type=Path, metavar="DIR", help="in-painting: a mask for each picture, white = hole")
+    command.add_argument("--output", type=Path, metavar="DIR|FILE", help="where results go")
+    command.add_argument("places", nargs="*", type=Path, metavar="IN OUT", help="the same without flags")
+    command.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FILE|DIR",
+        help="in-painting: the mask (white = hole) of a picture, or a folder of masks called NAME or NAME_mask "
+        "(default: NAME_mask beside the pictures)",
+    )
+    command.add_argument(
+        "--direction", choices=("AtoB", "BtoA"), help="the way back of weights that hold it (default: as trained)"
+    )
     command.add_argument("--tile", default="auto", help="auto (by --memory), off, or a side in px")
     command.add_argument("--memory", metavar="SIZE", help="what the process may take: 800M, 2G (default 1.5G)")
     command.add_argument("--batch", type=count, default=1, metavar="N", help="take N pictures of one size together")
@@ -52,7 +65,8 @@ def arguments() -> Parser:
 
 def run(words: Sequence[str]) -> int:
     """Translate; 0 all done or skipped, 1 some files failed (named on stderr)."""
-    given = arguments().parse_args(list(words))
+    given = arguments().parse_intermixed_args(list(words))
+    _take_places(given)
     from img2img import inference
 
     given.suffix = inference.ending(given.format)
@@ -61,12 +75,30 @@ def run(words: Sequence[str]) -> int:
     # one process may have the larger pictures: the others wait for days if need be
     world = join(given.device, timeout_s=7 * 24 * 3600)
     keep_memory_small()
-    translator = inference.load(given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory)
+    translator = inference.load(
+        given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory, given.direction
+    )
     if translator.flow.from_noise:
         return _from_noise(translator, given, world)
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
     return _from_pictures(translator, given, world)
+
+
+def _take_places(given: Namespace) -> None:
+    """``IN OUT`` as ``--input`` and ``--output``; IN alone beside ``--output``.
+
+    Raises:
+        UserError: both forms, more than two, or no output at all.
+    """
+    for flag, place in zip(("input", "output"), given.places, strict=False):
+        if getattr(given, flag) is not None:
+            raise UserError(f"{place} beside --{flag} {getattr(given, flag)}: give one of them")
+        setattr(given, flag, place)
+    if given.places[2:]:
+        raise UserError(f"{given.places[2]}: one input and one output are taken; name a folder for several pictures")
+    if given.output is None:
+        raise UserError("infer: --output is needed: the folder or file that results go to; see img2img infer --help")
 
 
 def _from_pictures(translator: Translator, given: Namespace, world: World) -> int:
@@ -80,7 +112,7 @@ def _from_pictures(translator: Translator, given: Namespace, world: World) -> in
     jobs = inference.list_jobs(translator, given.input, given.output, given.masks, given.suffix, given.samples)
     compared = comparisons(jobs, given.input, given.masks, folder) if given.compare else {}
     share = jobs[world.rank :: world.size]
-    there = 0 if given.overwrite else sum(inference.is_there(job.result) for job in share)
+    there = 0 if given.overwrite else sum(is_there(job.result) for job in share)
     with Reporter(len(share), "picture", done=there, shown=world.is_main) as reporter:
         translator.on_tile = lambda done, of: reporter.within("tile", done, of)
         summary = inference.translate_folder(
@@ -162,7 +194,7 @@ def compare(comparison: Path, before: Picture, after: Picture) -> None:
 def compare_what_is_there(jobs: Sequence[Job], compared: Mapping[Path, Path], max_pixels: int) -> dict[str, str]:
     """Write the comparisons that are missing of results that were there before; failures by file, with a reason."""
     from img2img.images import read
-    from img2img.inference import is_there, reason
+    from img2img.inference import reason
 
     failed: dict[str, str] = {}
     for job in jobs:
@@ -179,7 +211,7 @@ def _from_noise(translator: Translator, given: Namespace, world: World) -> int:
     from img2img.images import READABLE
     from img2img.inference import write_samples
 
-    for flag in ("input", "masks", "format"):
+    for flag in ("input", "masks", "format", "direction"):
         if getattr(given, flag) is not None:
             raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
     if given.compare:

@@ -82,4 +82,5 @@ def peak_bytes() -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error is Python's, torch's or a library's way of saying that memory ran out."""
     text = str(error)
-    return isinstance(error, MemoryError) or "not enough memory" in text or "out of memory" in text
+    said = ("not enough memory", "out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(words in text for words in said)

@@ -8,7 +8,7 @@ from pathlib import Path
 from img2img.data.config import DataConfig
 from img2img.data.split import thumbnail
 from img2img.errors import UserError
-from img2img.files import listed
+from img2img.files import listed, stem
 from img2img.images import as_rgb8, find, read, size
 
 # which names of two folders say what is the source and what the target; A and B ask data.direction
@@ -186,16 +186,17 @@ def by_stem(folder: Path) -> dict[str, Path]:
     """
     stems, doubles = stems_and_doubles(folder)
     for file, first in doubles:
-        raise UserError(f"{file} and {first.name} have the same name but for the ending: which one is meant?")
+        differ = "the Unicode form" if file.suffix == first.suffix else "the ending"
+        raise UserError(f"{file} and {first.name} have the same name but for {differ}: which one is meant?")
     return stems
 
 
 def stems_and_doubles(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]]]:
-    """Pictures by their path without ending, and those (picture, the first of that name) whose name is taken."""
+    """Pictures by their `img2img.files.stem`, and those (picture, the first of that name) whose name is taken."""
     stems: dict[str, Path] = {}
     doubles = []
     for file in find(folder):
-        first = stems.setdefault(str(file.relative_to(folder).with_suffix("")), file)
+        first = stems.setdefault(stem(file.relative_to(folder)), file)
         if first is not file:
             doubles.append((file, first))
     return stems, doubles
@@ -208,8 +209,8 @@ def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int,
         UserError: partners are missing, stems are double, or the sizes of a pair differ; the files are listed.
     """
     left, right = by_stem(source), by_stem(target)
-    missing = [str(left[stem]) for stem in left if stem not in right]
-    extra = [str(right[stem]) for stem in right if stem not in left]
+    missing = [str(left[name]) for name in left if name not in right]
+    extra = [str(right[name]) for name in right if name not in left]
     if missing or extra:
         alone = []
         if missing:
@@ -219,8 +220,8 @@ def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int,
         raise UserError(f"pairs are matched by name; {'; '.join(alone)}; add the missing files or remove these")
     pairs = []
     different = []
-    for stem, one in left.items():
-        other = right[stem]
+    for name, one in left.items():
+        other = right[name]
         sizes = size(one), size(other)
         pairs.append((one, other, sizes[0]))
         if sizes[0] != sizes[1]:

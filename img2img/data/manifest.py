@@ -34,5 +34,5 @@ def manifest(root: Path, files: Sequence[Path]) -> dict[str, Any]:
         digest = hashlib.sha256(content).hexdigest()
         name = str(file.relative_to(root))
         entries.append({"name": name, "bytes": len(content), "sha256": digest})
-        total.update(f"{name}\0{digest}\n".encode())
+        total.update(f"{name}\0{digest}\n".encode("utf-8", "surrogateescape"))
     return {"files": entries, "hash": total.hexdigest()}

@@ -224,7 +224,7 @@ def _read_images(path: Path) -> Pixels:
             images: Pixels = file["images"]
     except (OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"--data {path}: an .npz with an array 'images' (N, H, W, 3) uint8 is needed ({error})"
+            f"--data {path}: an .npz with an array 'images' (N, H, W, 3) uint8 is needed; this is none, or damaged"
         ) from error
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
         raise UserError(f"--data {path}: 'images' is {images.dtype} {images.shape}, (N, H, W, 3) uint8 is needed")

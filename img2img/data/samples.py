@@ -296,5 +296,6 @@ class Mixture:
 
 def to_training(picture: Pixels, name: str) -> Tensor:
     """(H, W, C) uint8 -> (C, H, W) float32 in [-1, 1]; masks 0 or 1."""
-    values = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))
+    # a copy always: numpy calls a mirrored picture of one column contiguous, and torch refuses its stride
+    values = torch.from_numpy(picture.transpose(2, 0, 1).copy(order="C"))
     return (values > 127).float() if name == "mask" else values.float().div_(127.5).sub_(1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from img2img.errors import UserError
+from img2img.files import composed
 from img2img.randomness import stable_seed
 
 SIDE = 24
@@ -94,16 +95,23 @@ def near(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any] | None, toleranc
 
 
 def scene_table(path: Path) -> dict[str, str]:
-    """The scene of each file from a CSV with columns ``file`` and ``scene``.
+    """The scene of each file from a CSV with columns ``file`` and ``scene``, names in the composed form of Unicode.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or has other columns.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return {row["file"]: row["scene"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({error})") from error
+        # spreadsheets begin their CSV with a byte order mark; names may have bytes that are no UTF-8
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            rows = csv.DictReader(file)
+            columns = ", ".join(rows.fieldnames or ())
+            if not {"file", "scene"} <= set(rows.fieldnames or ()):
+                apart = "; separate them by commas" if ";" in columns or "\t" in columns else ""
+                raise UserError(f"{path}: a CSV with the columns file and scene is needed, it has {columns!r}{apart}")
+            return {composed(row["file"]): row["scene"] for row in rows}
+    except (OSError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(f"{path}: a CSV with the columns file and scene is needed ({reason})") from error
 
 
 def read_scenes(path: Path, names: Sequence[str]) -> list[str]:
@@ -113,10 +121,10 @@ def read_scenes(path: Path, names: Sequence[str]) -> list[str]:
         UserError: the file cannot be read, or a picture is missing in it.
     """
     scenes = scene_table(path)
-    missing = [name for name in names if name not in scenes]
+    missing = [name for name in names if composed(name) not in scenes]
     if missing:
         raise UserError(f"{path}: no scene for {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}")
-    return [scenes[name] for name in names]
+    return [scenes[composed(name)] for name in names]
 
 
 def split(scenes: Sequence[int | str], share: float, seed: int) -> tuple[list[int], list[int]]:

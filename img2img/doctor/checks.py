@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -258,7 +259,7 @@ def _swap_override(inventory: Inventory) -> str:
     if inventory.layout == "two_folders":
         source, _, target = inventory.direction.partition(" to ")
         if config.source or {source.lower(), target.lower()} != {"a", "b"}:
-            return f"add data.source={target} data.target={source}"
+            return "add " + shlex.join([f"data.source={target}", f"data.target={source}"])
     return f"add data.direction={'AtoB' if config.direction == 'BtoA' else 'BtoA'}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from img2img.data.split import find_scenes, near, read_scenes
-from img2img.doctor.findings import Finding, Spot, are, command, counted, many, scene_line, share
+from img2img.doctor.findings import Finding, Spot, are, command, counted, many, scene_line, share, taken
 from img2img.doctor.inventory import Inventory
 from img2img.doctor.measurements import MeasuredPart
 from img2img.doctor.pair_tests import correlation, grey
@@ -77,7 +77,8 @@ def within(inventory: Inventory, measured: MeasuredPart, scenes: list[int], task
                 f"({scene_line(counted(scenes))})"
                 + (": a split by file number or at random would leak" if measured.part.splits else ""),
                 f"training splits by scene by itself; to fix the scenes: "
-                f"{command(task, inventory.root, '--scenes', 'scenes.csv')}, then data.scenes=scenes.csv"
+                f"{command(task, inventory.root, '--scenes', 'scenes.csv', *taken(inventory.config))}, "
+                f"then data.scenes=scenes.csv"
                 if measured.part.splits
                 else "count scenes, not files, when you judge how sure a mean over this part is",
                 tuple(_group(inventory, measured, group) for group in sorted(shared, key=len, reverse=True)),

@@ -7,6 +7,7 @@ Pictures are decoded one a thread at a time; only thumbnails, hashes and figures
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -17,7 +18,17 @@ import numpy as np
 
 from img2img.data.config import DataConfig
 from img2img.doctor import checks, duplicates, levels
-from img2img.doctor.findings import Diagnosis, Finding, PartSummary, as_json, as_text, command, counted, further_line
+from img2img.doctor.findings import (
+    Diagnosis,
+    Finding,
+    PartSummary,
+    as_json,
+    as_text,
+    command,
+    counted,
+    further_line,
+    taken,
+)
 from img2img.doctor.inventory import Inventory, further_inventories, take_inventory
 from img2img.doctor.measurements import MeasuredPart, sample_looks
 from img2img.doctor.threads import cores
@@ -137,6 +148,7 @@ def _diagnosis(
         task=task,
         layout=inventory.layout,
         direction=inventory.direction,
+        taken=tuple(taken(inventory.config)),
         quick=quick,
         parts=tuple(parts),
         findings=tuple(findings),
@@ -160,7 +172,8 @@ def quick(config: DataConfig, task: str) -> tuple[str, ...]:
     lines = [
         f"data doctor: {finding.text}; fix: {finding.fix}" for finding in diagnosis.findings if finding.kind != "small"
     ]
-    return (*lines, f"data doctor: the whole look (duplicates, leaks, damage, shifts): {command(task, config.path)}")
+    again = command(task, config.path, *taken(config))
+    return (*lines, f"data doctor: the whole look (duplicates, leaks, damage, shifts): {again}")
 
 
 def check_scenes_file(path: Path) -> None:
@@ -193,4 +206,6 @@ def write_scenes(diagnosis: Diagnosis, path: Path) -> str:
     writer.writerows(diagnosis.scenes.items())
     atomic_write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
     scenes = len(set(diagnosis.scenes.values()))
-    return f"{path}: {scenes} scenes of {len(diagnosis.scenes)} pictures; train with data.scenes={path}"
+    return (
+        f"{path}: {scenes} scenes of {len(diagnosis.scenes)} pictures; train with {shlex.quote(f'data.scenes={path}')}"
+    )

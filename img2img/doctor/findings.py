@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from img2img.data import DataConfig
+
 # stops: training or evaluation would fail; wrong: it would run, and its results would mislead; note: good to know
 Weight = Literal["stops", "wrong", "note"]
 WEIGHTS: tuple[Weight, ...] = ("stops", "wrong", "note")
@@ -52,7 +54,8 @@ class Diagnosis:
     """All that was found in a data set.
 
     ``scenes`` gives the scene of each picture that training splits, by the name training knows it by; ``shown`` are
-    files for a contact sheet, at most one a picture, evenly through the set; ``against`` is the further set in a line.
+    files for a contact sheet, at most one a picture, evenly through the set; ``against`` is the further set in a line;
+    ``taken`` are the overrides that the folder needs to be taken as it was.
     """
 
     path: Path
@@ -65,6 +68,7 @@ class Diagnosis:
     scenes: Mapping[str, str] = field(default_factory=dict)
     shown: tuple[tuple[str, tuple[Path, ...]], ...] = ()
     against: str = ""
+    taken: tuple[str, ...] = ()
 
     def of(self, weight: Weight) -> list[Finding]:
         """The findings of one weight, in the order they were made."""
@@ -148,17 +152,22 @@ def as_text(diagnosis: Diagnosis, shown: int = SHOWN) -> str:
                 lines.append(f"    and {rest} more (--json lists all)")
             lines.append(f"  fix: {finding.fix}")
     if diagnosis.quick:
-        lines += [
-            "",
-            f"names, sizes, counts, direction and levels only; all of it: {command(diagnosis.task, diagnosis.path)}",
-        ]
+        again = command(diagnosis.task, diagnosis.path, *diagnosis.taken)
+        lines += ["", f"names, sizes, counts, direction and levels only; all of it: {again}"]
     # a file's name may hold anything, line ends and the terminal's own commands too
     return "\n".join("".join(letter if letter.isprintable() else "?" for letter in line) for line in lines)
 
 
 def command(task: str, path: Path | str, *more: str) -> str:
-    """A command line of the doctor, ready to be pasted."""
+    """A command line of the doctor, ready to be pasted; ``more`` holds the `taken` of the set."""
     return shlex.join(["img2img", "check_data", "--task", task, "--data", str(path), *more])
+
+
+def taken(config: DataConfig) -> list[str]:
+    """The overrides without which the same folder would be taken otherwise, or not at all."""
+    layout = [] if config.layout == "auto" else [f"data.layout={config.layout}"]
+    sides = [] if config.source is None else [f"data.source={config.source}", f"data.target={config.target}"]
+    return layout + sides
 
 
 def as_json(diagnosis: Diagnosis) -> str:

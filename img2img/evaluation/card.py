@@ -25,7 +25,7 @@ def card_of(request: Request, digests: Mapping[str, str], results: Mapping[str, 
     """
     total = hashlib.sha256()
     for stem, value in sorted(digests.items()):
-        total.update(f"{stem}\0{value}\0".encode())
+        total.update(f"{stem}\0{value}\0".encode("utf-8", "surrogateescape"))
     return {
         "line": f"data set {total.hexdigest()[:12]} ({len(digests)} pairs)",
         "protocol": request.protocol.label,

@@ -29,6 +29,7 @@ from img2img.evaluation.runs import (
 )
 from img2img.evaluation.scoring import score
 from img2img.files import check_folder, inside
+from img2img.files import stem as stem_of
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
@@ -127,13 +128,15 @@ def of_weights(
     output: Path | None,
     world: World,
     tile: Tile = "auto",
+    direction: str | None = None,
 ) -> Evaluation:
     """Methods run on a data set's pairs, their written results scored, the untouched input's row first.
 
     ``weights`` are (method, weights or run directory) pairs; a method named several times has several seeds. ``part``
     is ``test`` (its test part, else val, else everything) or ``validation`` (what the first method's training held
-    out). Pictures go to ``output`` (source, target, one folder a run), or to a temporary folder. The table says so
-    where the pictures are those by which the best weights of a method were chosen.
+    out). With the ``direction`` (AtoB, BtoA) of the way back targets are translated to sources. Pictures go to
+    ``output`` (source, target, one folder a run), or to a temporary folder. The table says so where the pictures are
+    those by which the best weights of a method were chosen.
 
     Raises:
         UserError: weights or data that do not fit, runs of one method that differ in more than their seed, an
@@ -142,11 +145,11 @@ def of_weights(
     """
     runs = read_runs(weights)
     request.check_rows([INPUT, *(run.method for run in runs)])
-    pairs = open_pairs(runs[0].header, data, part, request.cut)
-    translators = load_runs(runs, pairs.samples, world, tile)
-    if output is not None:
-        check_output(output, runs, data)
+    pairs = open_pairs(runs[0].header, data, part, request.cut, direction)
+    translators = load_runs(runs, pairs.samples, world, tile, direction)
     written = output_names([Path(name) for name in pairs.samples.names], Path(), ".png")
+    if output is not None:
+        check_output(output, runs, data, written.values())
     names = {str(written[Path(name)].with_suffix("")): name for name in pairs.samples.names}
     scenes = _scenes(request, {stem: [name, Path(name).name] for stem, name in names.items()})
     scenes = scenes or {stem: pairs.scenes[name] for stem, name in names.items() if name in pairs.scenes}
@@ -168,7 +171,7 @@ def _run_and_score(
     keep = tempfile.TemporaryDirectory(prefix="img2img-") if output is None else None
     folder = output or Path(world.broadcast(keep.name if keep else ""))
     began = time.time()
-    digests = write_pairs(pairs.samples, names, folder, world)
+    digests = write_pairs(pairs.samples, names, folder, world, back=pairs.back)
     for run, translator in zip(runs, translators, strict=True):
         translate_run(run, translator, names, folder, world)
     # all results are written before anybody reads them
@@ -211,8 +214,8 @@ def _scenes(request: Request, names: Mapping[str, Sequence[str]]) -> dict[str, s
     """
     if request.scenes is None:
         return {}
-    scenes = {str(Path(file).with_suffix("")): scene for file, scene in scene_table(request.scenes).items()}
-    bare = {stem: [str(Path(name).with_suffix("")) for name in known] for stem, known in names.items()}
+    scenes = {stem_of(file): scene for file, scene in scene_table(request.scenes).items()}
+    bare = {stem: [stem_of(name) for name in known] for stem, known in names.items()}
     found = {stem: next((scenes[name] for name in known if name in scenes), None) for stem, known in bare.items()}
     missing = [stem for stem, scene in found.items() if scene is None]
     if missing:

@@ -38,17 +38,18 @@ def render(evaluation: Evaluation, form: str) -> str:
 
 
 def write_report(evaluation: Evaluation, output: Path, formats: Sequence[str]) -> list[str]:
-    """Write everything to ``output``; lines that say what lies where."""
+    """Write everything to ``output``, in the place of an earlier report; lines that say what lies where."""
     table = evaluation.table
+    _remove_earlier(output)
     lines = []
 
     def text(name: str, content: str, what: str) -> None:
         with atomic(output / name) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+            temporary.write_text(content, encoding="utf-8", errors="surrogateescape")
         lines.append(f"{what}: {output / name}")
 
     for form in formats:
-        text(f"table.{'tex' if form == 'latex' else form}", render(evaluation, form) + "\n", "table")
+        text(_table_file(form), render(evaluation, form) + "\n", "table")
     text("per_image.csv", table.per_image(), "values of each picture")
     text("card.json", json.dumps({**table.card, **evaluation.when}, indent=1) + "\n", "card")
     if evaluation.explained:
@@ -65,6 +66,16 @@ def write_report(evaluation: Evaluation, output: Path, formats: Sequence[str]) -
     write_page(output / "report.html", _page(evaluation))
     lines.append(f"page to look at: {output / 'report.html'}")
     return lines
+
+
+def _table_file(form: str) -> str:
+    return f"table.{'tex' if form == 'latex' else form}"
+
+
+def _remove_earlier(output: Path) -> None:
+    """Remove what an earlier report left here and this one may not write: it would be taken for this one's."""
+    for name in (*map(_table_file, FORMATS), *(f"plot_{metric}.png" for metric in METRICS), "explain.txt"):
+        (output / name).unlink(missing_ok=True)
 
 
 def _comparison(evaluation: Evaluation) -> Pixels:

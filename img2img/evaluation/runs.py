@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from img2img.data.config import DataConfig
 from img2img.data.samples import Pictures
 from img2img.errors import RunError, UserError
 from img2img.evaluation.entries import INPUT
-from img2img.files import check_folder, inside
+from img2img.files import check_folder, inside, listed
 from img2img.images import Picture, is_deep, write
 from img2img.inference import Job, Translator, load, translate_folder, weights_header
 from img2img.inference.tiles import Tile
@@ -22,6 +22,7 @@ from img2img.progress import Reporter
 from img2img.recipes.differences import differences
 
 SIDES = ("source", "target", "mask")
+BACK = {"source": "target", "target": "source"}
 
 
 @dataclass(frozen=True)
@@ -82,24 +83,29 @@ def _without_seed(run: Run) -> dict[str, Any]:
 class Pairs(NamedTuple):
     """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them.
 
-    ``deep`` says that files of 16 bits are measured as 8, or is empty.
+    ``deep`` says that files of 16 bits are measured as 8, or is empty. On the way ``back`` their targets are
+    translated, and results compared with their sources.
     """
 
     samples: Samples
     scenes: Mapping[str, str]
     cut: str
+    back: bool
     deep: str = ""
 
 
-def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapping[str, int | None]) -> Pairs:
+def open_pairs(
+    header: Mapping[str, Any], data: str | None, part: str, cut: Mapping[str, int | None], direction: str | None
+) -> Pairs:
     """The pairs of ``data`` as the weights' header says they are laid out and cut; ``cut`` replaces its sizes.
 
     Raises:
-        UserError: weights that translate no pairs, data that do not fit, nothing held out for validation.
+        UserError: weights that translate no pairs, data that do not fit or are no pairs, nothing held out.
     """
     config = build(DataConfig, header["config"]["data"], "the weights' data section")
     changes: dict[str, Any] = {f"validation_{name}": side for name, side in cut.items()}
     config = replace(config, **changes)
+    back = direction is not None and direction != config.direction
     load_side, crop = config.whole_load, config.validation_crop
     steps = [f"resized to a short side of {load_side} px"] if load_side else []
     steps += [f"cut to their centre of at most {crop}x{crop} px"] if crop else []
@@ -111,9 +117,13 @@ def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapp
         opened = open_data(here, int(header.get("seed", 0)))
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
-        return Pairs(opened.validation, opened.scenes, said, _deep(opened.validation))
-    samples = open_test(config, data)
-    return Pairs(samples, {}, said, _deep(samples))
+        return Pairs(
+            _paired(opened.validation, data or config.path), opened.scenes, said, back, _deep(opened.validation)
+        )
+    # weights of unpaired training may be measured on pairs: their own layout says nothing of other data
+    layout = "auto" if config.layout == "unpaired" and data is not None else config.layout
+    samples = open_test(replace(config, layout=layout), data)
+    return Pairs(_paired(samples, data), {}, said, back, _deep(samples))
 
 
 def _deep(samples: Samples) -> str:
@@ -129,13 +139,30 @@ def _deep(samples: Samples) -> str:
     )
 
 
-def load_runs(runs: Sequence[Run], samples: Samples, world: World, tile: Tile) -> list[Translator]:
-    """Each run's network.
+def _paired(samples: Samples, data: str | None) -> Samples:
+    """``samples``, if a source and its target show one scene.
+
+    Raises:
+        UserError: they do not, so that a difference between a result and a target would mean nothing.
+    """
+    if samples.kind != "pairs":
+        what = "the built-in data of this task" if data is None else f"--data {data}"
+        raise UserError(
+            f"{what}: sources and targets are {samples.kind}, there is nothing that a result could be compared with; "
+            f"give --data a folder of pairs, or look at results (img2img infer --compare)"
+        )
+    return samples
+
+
+def load_runs(
+    runs: Sequence[Run], samples: Samples, world: World, tile: Tile, direction: str | None
+) -> list[Translator]:
+    """Each run's network, that of the way back where ``direction`` says so.
 
     Raises:
         UserError: weights that translate nothing, or need masks that the data do not have.
     """
-    translators = [load(run.weights, str(world.device), tile=tile) for run in runs]
+    translators = [load(run.weights, str(world.device), tile=tile, direction=direction) for run in runs]
     sides = list(samples.whole(0))
     for run, translator in zip(runs, translators, strict=True):
         flag = f"--weights {run.method}={run.weights}"
@@ -146,28 +173,39 @@ def load_runs(runs: Sequence[Run], samples: Samples, world: World, tile: Tile) -
     return translators
 
 
-def check_output(output: Path, runs: Sequence[Run], data: str | None) -> None:
-    """Refuse an ``output`` whose folders would lie in the data, or that cannot be written to.
+def check_output(output: Path, runs: Sequence[Run], data: str | None, names: Collection[Path]) -> None:
+    """Refuse an ``output`` whose folders would lie in the data, hold others than ``names``, or cannot be written.
 
     Raises:
         UserError: the line names ``--output``.
     """
     given = [Path(folder) for folder in (data, runs[0].header["config"]["data"]["path"]) if folder]
-    for written in (output / name for name in (*SIDES, *(run.folder for run in runs))):
+    folders = [output / name for name in (*SIDES, *(run.folder for run in runs))]
+    for written in folders:
         for pictures in given:
             if inside(written, pictures) or inside(pictures, written):
                 raise UserError(f"--output {output}: would write into the data {pictures}; name another folder")
     check_folder(output, "--output")
+    for folder in folders:
+        others = [file for file in folder.rglob("*") if file.is_file() and file.relative_to(folder) not in names]
+        if others:
+            raise UserError(
+                f"--output {output}: {listed(sorted(map(str, others)), 1)} would stay among these data's pictures; "
+                f"name another folder, or remove {folder}"
+            )
 
 
-def write_pairs(samples: Samples, names: Sequence[Path], output: Path, world: World) -> list[str]:
-    """Write each pair's sides below ``output``; digests by which a run's header names what chose its best weights."""
+def write_pairs(samples: Samples, names: Sequence[Path], output: Path, world: World, *, back: bool) -> list[str]:
+    """Write each pair's sides below ``output``; digests by which a run's header names what chose its best weights.
+
+    On the way ``back`` targets are what is translated, and sources what results are compared with.
+    """
     digests: list[str] = []
     for index in range(world.rank, len(samples), world.size):
         pictures = samples.whole(index)
         digests.append(samples.digest(index))
         for side, pixels in pictures.items():
-            write(output / side / names[index], Picture(pixels))
+            write(output / (BACK.get(side, side) if back else side) / names[index], Picture(pixels))
     # all sources are written before anybody reads them
     return [value for part in world.all_gather(digests) for value in part]
 

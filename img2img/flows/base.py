@@ -33,6 +33,10 @@ class OneGenerator:
         return tuple(self.sides)
 
     @property
+    def way_back(self) -> str | None:
+        return None
+
+    @property
     def critics(self) -> tuple[str, ...]:
         return ("critic",)
 

@@ -30,6 +30,10 @@ class Cycle(OneGenerator):
         return {"to_target": "target", "to_source": "source"}
 
     @property
+    def way_back(self) -> str | None:
+        return "to_source"
+
+    @property
     def critics(self) -> tuple[str, ...]:
         return ("critic_target", "critic_source")
 

@@ -1,7 +1,7 @@
 """Weights + pictures -> pictures."""
 
 from img2img.inference.folder import translate, translate_folder
-from img2img.inference.jobs import Job, ending, goes_to_a_file, is_there, keep_apart, list_jobs, output_names
+from img2img.inference.jobs import Job, ending, goes_to_a_file, keep_apart, list_jobs, output_names
 from img2img.inference.load import header_for, load, translator_of, weights_header
 from img2img.inference.noise import write_samples
 from img2img.inference.statistics import as_results_are_made
@@ -19,7 +19,6 @@ __all__ = [
     "ending",
     "goes_to_a_file",
     "header_for",
-    "is_there",
     "keep_apart",
     "list_jobs",
     "load",

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from img2img.errors import RunError, UserError
+from img2img.files import is_there
 from img2img.images import (
     MAX_PIXELS,
     Picture,
@@ -21,7 +22,7 @@ from img2img.images import (
     write,
 )
 from img2img.inference.budget import codec_bytes
-from img2img.inference.jobs import Job, ending, goes_to_a_file, is_there, list_jobs
+from img2img.inference.jobs import Job, ending, goes_to_a_file, list_jobs
 from img2img.inference.load import load
 from img2img.inference.summary import Summary, reason
 from img2img.inference.tiles import Tile, parse_tile

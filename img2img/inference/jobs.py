@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
 from img2img.errors import UserError, nearest
-from img2img.files import inside
+from img2img.files import inside, is_there, stem
 from img2img.images import READABLE, WRITABLE, find, is_video, video_advice
 from img2img.images.folder import FORMATS
 from img2img.inference.translator import Translator
+
+# what the name of a mask may have after its picture's
+MASK = "_mask"
 
 
 class Job(NamedTuple):
@@ -104,14 +108,13 @@ def list_jobs(
     to_file = goes_to_a_file(given, output, suffix)
     if not to_file and output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file, a folder is needed")
-    files = _pictures(given)
+    files, holes = _with_masks(_pictures(given), given, masks, wanted=translator.needs_mask)
     _check_folders(given, output, to_file)
     if to_file:
         results = {given: output}
     else:
         root = given if given.is_dir() else given.parent
         results = {file: output / name for file, name in output_names(files, root, suffix).items()}
-    holes = _masks_of(files, given, masks) if masks else {}
     jobs: list[Job] = []
     for file in files:
         renamed = not to_file and results[file].stem != file.stem
@@ -121,6 +124,9 @@ def list_jobs(
                 result = result.with_name(f"{result.stem}_{sample}{result.suffix}")
             jobs.append(Job(file, result, holes.get(file), sample, renamed))
     keep_apart({job.result: job.source for job in jobs}, given, masks, f"--output {output}")
+    for job in jobs:
+        if job.mask is not None and is_there(job.result) and job.result.samefile(job.mask):
+            raise UserError(f"--output {output}: the result of {job.source} would replace its mask; name another")
     return jobs
 
 
@@ -136,8 +142,6 @@ def _check_weights(translator: Translator, masks: Path | None, samples: int) -> 
     """Refuse what these weights cannot do."""
     if translator.flow.from_noise:
         raise UserError("these weights make pictures from noise, they translate none: ask for samples")
-    if translator.needs_mask and masks is None:
-        raise UserError("these weights fill holes: give --masks, a folder with a mask (white = hole) for each picture")
     if masks is not None and not translator.takes_mask:
         raise UserError("--masks: these weights do not fill holes")
     if samples > 1 and not translator.inference.dropout:
@@ -152,39 +156,60 @@ def _check_folders(given: Path, output: Path, to_file: bool) -> None:
         raise UserError(f"--output {output}: is the folder of the input; name another one")
 
 
-def is_there(place: Path) -> bool:
-    """Whether a result is there; one whose name is longer than names can be is not."""
-    try:
-        return place.is_file()
-    except OSError:
-        return False
+def _with_masks(
+    files: Sequence[Path], given: Path, masks: Path | None, *, wanted: bool
+) -> tuple[list[Path], dict[Path, Path]]:
+    """The pictures among ``files``, and the mask of each: called NAME or NAME_mask, in the same sub-folder.
 
-
-def _masks_of(files: Sequence[Path], given: Path, folder: Path) -> dict[Path, Path]:
-    """The mask of each picture: of its name, the ending aside, in the same sub-folder.
+    Masks lie in the folder ``masks``, or are the file ``masks`` of one picture. Where they are ``wanted`` and not given
+    they are looked for beside the pictures, as NAME_mask.
 
     Raises:
-        UserError: a picture has none; two are for one picture.
+        UserError: a picture has none; two are for one picture; one file for several pictures.
     """
+    if masks is None and not wanted:
+        return list(files), {}
+    if masks is not None and masks.is_file():
+        if given.is_dir():
+            raise UserError(f"--masks {masks}: is one mask, but --input {given} is a folder; name a folder of masks")
+        return list(files), dict.fromkeys(files, masks)
     root = given if given.is_dir() else given.parent
-    masks = _masks(folder)
-    names = {file: str(file.relative_to(root).with_suffix("")) for file in files}
-    missing = [str(file) for file in files if names[file] not in masks and not is_video(file)]
+    folder = root if masks is None else masks
+    beside = folder.resolve() == root.resolve()
+    names = {file: stem(file.relative_to(root)) for file in files}
+    # one picture is no reason to look through all of its folder
+    near = given.parent.glob(f"{escape(given.stem)}{MASK}.*") if beside and not given.is_dir() else find(folder)
+    found = _masks(folder, near, set(names.values()), beside=beside)
+    pictures = [file for file in files if file not in found.values()]
+    missing = [str(file) for file in pictures if names[file] not in found and not is_video(file)]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise UserError(f"--masks {folder}: no mask for {missing[0]}{more}")
-    return {file: masks[name] for file, name in names.items() if name in masks}
+        what = "these weights fill holes: give --masks" if masks is None else f"--masks {masks}"
+        raise UserError(
+            f"{what}: no mask for {missing[0]}{more} (white = hole; a file or folder of masks called NAME or NAME_mask"
+            f"{', or NAME_mask beside the pictures' if masks is None else ''})"
+        )
+    return pictures, {file: found[names[file]] for file in pictures if names[file] in found}
 
 
-def _masks(folder: Path) -> dict[str, Path]:
-    """Each mask by its path below the folder, without ending.
+def _masks(folder: Path, files: Iterable[Path], pictures: Collection[str], *, beside: bool) -> dict[str, Path]:
+    """Each mask among the ``files`` of a folder by its picture's stem; ``beside`` the pictures only NAME_mask is one.
 
     Raises:
         UserError: two for one picture.
     """
     found: dict[str, Path] = {}
-    for mask in find(folder):
-        other = found.setdefault(str(mask.relative_to(folder).with_suffix("")), mask)
+    for mask in files:
+        if mask.suffix.lower() not in READABLE:
+            continue
+        name = stem(mask.relative_to(folder))
+        bare = name.removesuffix(MASK)
+        # a picture may itself be called so
+        if bare != name and bare in pictures and (beside or name not in pictures):
+            name = bare
+        elif beside:
+            continue
+        other = found.setdefault(name, mask)
         if other != mask:
             raise UserError(f"--masks {folder}: {other} and {mask} are for the same picture; keep one")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from img2img.recipes.method import Method
 from img2img.recipes.saved import load_generators
 from img2img.weights.file import read_header, weights_path
 from img2img.weights.header import Shape, WeightsHeader
+
+DIRECTIONS = ("AtoB", "BtoA")
 
 
 def translator_of(
@@ -56,6 +59,7 @@ def load(
     precision: str = "fp32",
     tile: Tile = "auto",
     memory: str | int | None = None,
+    direction: str | None = None,
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
@@ -70,13 +74,15 @@ def load(
             tiles of that side in px.
         memory: what the process may take, in bytes or as ``"800M"``, ``"2G"``; on a GPU: of its memory. By default
             1.5 GB (a GPU: three quarters of what is free), more where a picture's own pixels need it.
+        direction: ``AtoB`` or ``BtoA``, as in ``data.direction``; by default as the training had it. The other one
+            takes the way back, which CycleGAN's weights hold.
 
     Returns:
         A `Translator`, for images, arrays and tensors; its call says which, in what ranges.
 
     Raises:
         UserError: missing, or something else than weights written by training; no such device or precision; memory
-            that the program alone takes.
+            that the program alone takes; a direction that these weights do not translate in.
     """
     from img2img.compute.distributed import pick_device
 
@@ -88,13 +94,21 @@ def load(
     saved = load_generators(path)
     method, shape = saved.method, saved.shape
     flow = method.build_flow()
+    name = flow.networks[0]
+    if goes_back(saved.header, direction):
+        if flow.way_back is None:
+            raise UserError(
+                f"--direction {direction}: {path} holds no network for the way back{_trained(saved.header)}"
+            )
+        name = flow.way_back
+        shape = replace(shape, source=shape.target, target=shape.source)
     holes = flow.needs_mask or saved.header.data.get("synthesis") == "hole"
     try:
         fill = saved.header.data["hole"]["fill"] if holes else ()
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
     chosen = pick_device(device)
-    network = saved.networks[flow.networks[0]]
+    network = saved.networks[name]
     to_device(network, chosen)
     return Translator(
         network,
@@ -109,6 +123,21 @@ def load(
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
     )
+
+
+def goes_back(header: WeightsHeader, direction: str | None) -> bool:
+    """Whether a ``direction`` (None: as trained) is the way back of the training that a header tells of.
+
+    Raises:
+        UserError: another word than AtoB or BtoA.
+    """
+    if direction is not None and direction not in DIRECTIONS:
+        raise unknown("direction", direction, DIRECTIONS, "--direction")
+    return direction is not None and direction != header.data.get("direction", DIRECTIONS[0])
+
+
+def _trained(header: WeightsHeader) -> str:
+    return f": {header.name} trains one network, {header.data.get('direction', DIRECTIONS[0])}; leave --direction out"
 
 
 def weights_header(weights: str | Path) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def check_training_shape(network: nn.Module, shape: tuple[int, ...], given: Mapping[str, Tensor] | None = None) -> Any:
-    """Refuse a training batch that would give a normalisation one value per channel.
+    """Refuse a training batch that a network cannot take, or that would give a normalisation one value per channel.
 
     Found by a forward without data (meta device), whatever the network is made of.
 
@@ -102,7 +102,7 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...], given: Mapp
             module.register_forward_pre_hook(watch(name))
     try:
         with torch.no_grad():
-            return twin(torch.empty(shape, device="meta"), **(given or {}))
+            answer = twin(torch.empty(shape, device="meta"), **(given or {}))
     except _OneValueError:
         size = "x".join(str(side) for side in shape[2:])
         raise UserError(
@@ -110,10 +110,39 @@ def check_training_shape(network: nn.Module, shape: tuple[int, ...], given: Mapp
             f"normalised value is always 0; use a larger train.batch or data.crop, or a network with fewer levels"
         ) from None
     except RuntimeError as error:
-        size = "x".join(str(side) for side in shape[1:])
-        raise UserError(
-            f"the network cannot take batches of shape {shape[0]}x{size}: {str(error).splitlines()[0]}"
-        ) from error
+        _check_multiple(network, shape)
+        raise UserError(_misfit(twin, shape, error)) from error
+    _check_multiple(network, shape)
+    return answer
+
+
+def _check_multiple(network: nn.Module, shape: tuple[int, ...]) -> None:
+    """Refuse sides that the network cannot halve as often as it does."""
+    multiple = int(getattr(network, "multiple", 1))
+    if len(shape) != 4 or not any(side % multiple for side in shape[2:]):
+        return
+    below = min(shape[2:]) // multiple * multiple
+    near = [side for side in (below, below + multiple) if side]
+    raise UserError(
+        f"data.crop: the network takes sides that are multiples of {multiple} px, training samples are "
+        f"{shape[3]}x{shape[2]}; set {' or '.join(f'data.crop={side}' for side in near)}"
+    )
+
+
+def _misfit(twin: nn.Module, shape: tuple[int, ...], error: RuntimeError) -> str:
+    """Why a network on the meta device cannot take a batch: too small a picture is told from all else by trying."""
+    largest = max(shape[2:], default=0)
+    for side in (2**power for power in range(3, 11)):
+        if len(shape) != 4 or side <= largest:
+            continue
+        try:
+            with torch.no_grad():
+                twin(torch.empty((*shape[:2], side, side), device="meta"))
+        except (RuntimeError, _OneValueError):
+            continue
+        return f"data.crop: samples of {shape[3]}x{shape[2]} px are too small for the network; set data.crop={side}"
+    size = "x".join(str(side) for side in shape[1:])
+    return f"the network cannot take batches of shape {shape[0]}x{size}: {str(error).splitlines()[0]}"
 
 
 class _OneValueError(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from img2img.config import Tree, build, config_files, merge, named_file, override, plain, read_yaml
+from img2img.config import Tree, build, config_files, is_text, merge, named_file, override, plain, read_yaml
 from img2img.data.config import DataConfig
 from img2img.errors import UserError, nearest, unknown
 from img2img.metrics import METRICS, Protocol, read_protocol
@@ -132,14 +132,14 @@ def resolve(
         UserError: unknown names or keys, wrong types, values out of range, a flag that contradicts ``config``.
     """
     file_tree = read_yaml(config) if config else {}
-    over = override(overrides)
+    over = override(overrides, _is_text)
     _check_chosen(file_tree, over, {"task": task, "method": method}, config)
     task, method, below = _named_layers(task or file_tree.get("task"), method or file_tree.get("method"))
     tree: Tree = DEFAULTS
     for part in (*below, file_tree, over):
         tree = layer(tree, part)
     if data is not None:
-        _check_data(data, {str(config): file_tree, "key=value": over})
+        _check_data(data, over)
         tree = merge(tree, {"data": {"path": data}})
     tree["task"], tree["method"] = task, method
     tree.pop("tasks", None)
@@ -183,9 +183,15 @@ def _named_layers(task: str | None, method: str | None) -> tuple[str, str, tuple
     return task, method, (task_tree, method_tree, _section(sections, Path(task).stem, f"{method_file}: tasks"))
 
 
-def _check_data(data: str, layers: dict[str, Tree]) -> None:
-    """``--data`` may repeat the folder that a higher layer names, not contradict it."""
-    for name, tree in layers.items():
-        said = _section(tree, "data", name).get("path")
-        if said is not None and Path(str(said)).resolve() != Path(data).resolve():
-            raise UserError(f"--data {data} contradicts {name}, which says data.path: {said}; leave one of them out")
+def _is_text(key: str) -> bool:
+    """Whether a dotted key holds text and nothing else, so that ``on`` or ``0`` is a name there."""
+    section, _, rest = key.partition(".")
+    owner: type[Any] = {"data": DataConfig, "train": TrainConfig}.get(section, Task if section in TASK_KEYS else Method)
+    return is_text(owner, rest if section in SECTIONS else key)
+
+
+def _check_data(data: str, over: Tree) -> None:
+    """``--data`` takes the place of a file's path, for data move; it may repeat a ``data.path=``, not contradict it."""
+    said = _section(over, "data", "key=value").get("path")
+    if said is not None and Path(str(said)).resolve() != Path(data).resolve():
+        raise UserError(f"--data {data} contradicts data.path={said}; leave one of them out")

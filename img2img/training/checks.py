@@ -14,7 +14,7 @@ from img2img.data import Samples
 from img2img.data.loader import collate
 from img2img.engine.step import Engine
 from img2img.errors import UserError
-from img2img.files import check_folder, inside
+from img2img.files import check_folder, file_size_limit, inside
 from img2img.networks.base import check_training_shape
 from img2img.recipes.checks import accumulation_obstacle
 from img2img.recipes.method import Method
@@ -113,7 +113,7 @@ class _StandIn(nn.Module):
 
 
 def check_space(run: Run, engine: Engine) -> None:
-    """Refuse to begin what cannot be saved: the checkpoint, its successor beside it, and the weights.
+    """Refuse to begin what cannot be saved: the checkpoint, its successor beside it, the weights; too large a file.
 
     Raises:
         UserError: with what is needed and what is free, in MB.
@@ -121,7 +121,14 @@ def check_space(run: Run, engine: Engine) -> None:
     folder = run.folder.resolve()
     while not folder.exists():
         folder = folder.parent
-    free, needed = shutil.disk_usage(folder).free, 3 * state_bytes(engine)
+    state = state_bytes(engine)
+    limit = file_size_limit()
+    if limit is not None and limit < state:
+        raise UserError(
+            f"--output {run.folder}: the checkpoint will have about {state / 2**20:.3g} MB, but a file may have "
+            f"{limit / 2**20:.3g} MB here (ulimit -f unlimited lifts the limit)"
+        )
+    free, needed = shutil.disk_usage(folder).free, 3 * state
     # some file systems say that 0 bytes are free
     if 0 < free < needed:
         raise UserError(

@@ -210,7 +210,8 @@ class Trainer:
     def check_finite(self) -> None:
         """Raise if any objective since the start was not finite (the one place where training waits for it)."""
         if self.world.any(bool(self.engine.log.bad.item())):
-            where = f"the last good checkpoint is {self.run.checkpoint}" if self.run else "nothing is kept"
+            kept = self.run is not None and self.run.checkpoint.exists()
+            where = f"the last good checkpoint is {self.run.checkpoint}" if self.run and kept else "nothing is kept"
             raise RunError(
                 f"the loss is not finite any more (noticed at step {self.progress.step}): the run has diverged; "
                 f"{where}; lower optimizers.*.lr, or set train.precision=fp32"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import warnings
@@ -15,7 +16,7 @@ import torch
 
 from img2img.config import dump_yaml
 from img2img.errors import RunError, UserError
-from img2img.files import atomic, check_folder
+from img2img.files import atomic, atomic_write_bytes, check_folder, json_bytes
 
 CHECKPOINT_FORMAT = "img2img checkpoint 1"
 LOGS = ("log.jsonl", "validation.jsonl")
@@ -79,7 +80,7 @@ class Run:
     def write_json(self, path: Path, value: Any) -> None:
         """Replace a JSON file, whole."""
         with atomic(path) as temporary:
-            temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.write_bytes(json_bytes(json.dumps(value, indent=1, ensure_ascii=False) + "\n"))
 
     def write_yaml(self, path: Path, value: Mapping[str, Any]) -> None:
         """Replace a YAML file, whole."""
@@ -113,8 +114,10 @@ class Run:
             *((name, metric, repr(value), reason) for name, metric, value, reason in rows),
         ]
         path = self.folder / "validation" / f"step-{step}.csv"
-        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(lines)
+        # names as their bytes are, be they UTF-8 or not
+        atomic_write_bytes(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
     def log_lengths(self) -> dict[str, int]:
         """Bytes of each log, for the checkpoint."""

@@ -220,4 +220,7 @@ def _lay_out(run: Run, engine: Engine, samples: Samples, seed: int) -> None:
     run.cut_logs({})
     if sheet is not None:
         save_png(run.pairs, sheet)
-        say(f"labelled training pairs: {run.pairs} (look: is the source on the left?)")
+        if samples.kind == "images":
+            say(f"pictures as they are trained on: {run.pairs}")
+        else:
+            say(f"labelled training pairs: {run.pairs} (look: is the source on the left?)")

@@ -84,13 +84,16 @@ class Validator:
             self._save_noise_sheet(translator, step)
             return Validation()
         rows: list[Row] = []
+        spreads: list[tuple[float, float]] = []
         sheet: list[list[Pixels]] = []
         for index in self._mine():
             pictures, measured = self._translate(translator, index)
             rows += measured
+            spreads.append((_spread(pictures[1]), _spread(pictures[2])))
             if index < self.plan.samples:
                 sheet.append(pictures)
         self._save_sheet(sheet, step)
+        self._tell_collapse(spreads, step)
         return self._summed(rows)
 
     def rehearse(self, networks: nn.ModuleDict, budget_s: float, clock: Callable[[], float] = time.monotonic) -> float:
@@ -142,6 +145,15 @@ class Validator:
         }
         return Validation(metrics, sorted(everyones), self.protocol.line(self.metrics))
 
+    def _tell_collapse(self, spreads: Sequence[tuple[float, float]], step: int) -> None:
+        """Say it where results are nearly one colour each, while the targets are not: (result's, target's) spreads."""
+        everyones = [spread for part in self.world.all_gather(spreads) for spread in part]
+        made, real = (sum(side) for side in zip(*everyones, strict=True))
+        if self.world.is_main and made < COLLAPSED * real:
+            where = f": see {self.run.sample_sheet(step)}" if self.run else ""
+            line = "every result is nearly one colour, the targets are not (a collapse, or hardly begun)"
+            say(f"step {step}: {line}{where}")
+
     def _save_sheet(self, rows: list[list[Pixels]], step: int) -> None:
         """The same pictures at every step, all processes' under each other: source, result, target."""
         if self.run is None:
@@ -162,6 +174,11 @@ class Validator:
         if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
             say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
         save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+
+def _spread(pixels: Pixels) -> float:
+    """How far the pixels (H, W, 3) of a picture lie from its mean colour: standard deviation in levels."""
+    return float(pixels.std((0, 1)).mean())
 
 
 def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:

@@ -104,12 +104,27 @@ def _sides(shape: tuple[int, ...]) -> str:
 
 
 @contextmanager
+def _in_utf8(path: Path) -> Iterator[str]:
+    """A name of a file for safetensors, which takes none that is no UTF-8."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            yield f"/dev/fd/{handle}"
+        finally:
+            os.close(handle)
+    else:
+        yield str(path)
+
+
+@contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """(the open file, its header as parsed JSON)."""
     if not path.exists():
         raise UserError(f"{path}: no such weights file")
     try:
-        with safe_open(str(path), framework="pt") as file:
+        with _in_utf8(path) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
             if FORMAT not in metadata:
                 raise UserError(f"{path}: a safetensors file, but not weights written by img2img train")

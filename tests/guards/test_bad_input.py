@@ -250,7 +250,6 @@ CASES = [
     Case("two lengths", f"{PAIRS} train.minutes=3", ("train.steps", "train.minutes")),
     Case("flag against --config", "train --config run/config.yaml --method pan --output new", ("--method", "l1")),
     Case("task against --config", "train --config run/config.yaml --task edges --output new", ("--task", "derain")),
-    Case("data against --config", "train --config run/config.yaml --data photos --output new", ("--data", "pairs")),
     Case("data twice", f"{PAIRS} data.path=photos", ("--data", "photos")),
     Case("load below crop", f"{PAIRS} data.load=16", ("data.load=16", "data.crop=32")),
     Case("accumulation that cuts", f"{PAIRS} train.accumulate=3", ("train.accumulate=3",)),
@@ -287,6 +286,10 @@ CASES = [
          raw("c.yaml", b"task: derain\ndata: 5")),
     Case("scenes that are not there", f"{PAIRS} data.scenes=no.csv", ("no.csv",)),
     Case("scenes without columns", f"{PAIRS} data.scenes=s", ("s:", "file and scene"), raw("s", b"a,b\n1,2")),
+    Case("scenes by semicolons", f"{PAIRS} data.scenes=s", ("'file;scene'", "by commas"), raw("s", b"file;scene\n1;2")),
+    Case("name longer than names", f"infer --weights {'w' * 300} photos out", ("www", "File name too long")),
+    Case("arrays that are text", "train --task images --data a.npz --output new train.steps=2",
+         ("a.npz: an .npz with an array 'images'", "this is none, or damaged"), raw("a.npz", b"text")),
     # the data
     Case("missing folder", f"{TRAIN} --data nowhere", ("nowhere", "no such folder")),
     Case("empty folder", f"{TRAIN} --data nothing", ("nothing", "no pictures"), empty),

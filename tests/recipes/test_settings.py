@@ -115,7 +115,6 @@ def test_a_config_names_its_task_and_method(tmp_path):
     [
         ({}, {"task": "edges"}, "--task edges contradicts"),
         ({}, {"method": "pan"}, "--method pan contradicts"),
-        ({"data": {"path": "a"}}, {"data": "b"}, "--data b contradicts"),
         ({}, {"overrides": ["method=pan"]}, "--method pan"),
         ({}, {"overrides": ["task=edges"]}, "--task edges"),
         ({}, {"overrides": ["data.path=a"], "data": "b"}, "--data b contradicts"),
@@ -146,6 +145,22 @@ def test_the_same_folder_under_another_name_is_no_contradiction(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     Path("run.yaml").write_text(dump_yaml({"task": "derain", "method": "l1", "data": {"path": "pairs"}}))
     assert resolve(None, None, str(tmp_path / "pairs"), Path("run.yaml")).data.path == str(tmp_path / "pairs")
+
+
+def test_data_may_have_moved_since_the_file_was_written(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(dump_yaml({"task": "derain", "method": "l1", "data": {"path": "gone", "crop": 32}}))
+    data = resolve(None, None, "here", path).data
+    assert (data.path, data.crop) == ("here", 32)
+
+
+@pytest.mark.parametrize("text", ["on", "off", "yes", "0", "1", "1e3", "2024-01-01", "true"])
+def test_what_a_key_of_text_is_given_is_text(text):
+    data = resolve("derain", "l1", None, None, [f"data.source={text}", "data.target=other", f"data.path={text}"]).data
+    assert (data.source, data.path) == (text, text)
+    assert resolve("derain", "l1", None, None, ["data.path=null"]).data.path is None
+    settings = resolve("derain", "l1", None, None, ["data.flip=off", "data.crop=32", "data.hole.share=0.25"])
+    assert (settings.data.flip, settings.data.crop, settings.data.hole.share) == (False, 32, 0.25)
 
 
 @pytest.mark.parametrize("name", sorted(config_files("methods")))

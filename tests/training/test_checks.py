@@ -89,7 +89,7 @@ def test_every_network_is_asked_about_what_a_step_gives_it(method, task, extra, 
             "l1", "inpaint",
             {"generator": "residual", "generator.width": 8, "critic": "{name: patchgan, width: 8, layers: 5}",
              "critic_losses": "{adversarial: 1}", "data.crop": 32},
-            "cannot take batches of shape 2x3x32x32",
+            "samples of 32x32 px are too small for the network; set data.crop=128",
         ),
     ],
 )  # fmt: skip
