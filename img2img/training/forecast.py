@@ -30,8 +30,8 @@ BUDGET_S = 6.0
 WORTH = 0.9
 # rounds of steps at most: where the answer decides something, and where it is only told
 ROUNDS, FEW_ROUNDS = 50, 2
-# where a clock is turned into steps, fast ones are looked at for as long as the seconds allow, so that a moment's load is
-# not taken for the machine's speed; but for no more than this share of the clock
+# where a clock is turned into steps, fast ones are looked at for as long as the seconds allow, so that a moment's load
+# is not taken for the machine's speed; but for no more than this share of the clock
 CLOCK_ROUNDS, CLOCK_SHARE = 1000, 1 / 30
 
 Clock = Callable[[], float]

@@ -18,7 +18,7 @@ from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import RunError
 from img2img.metrics import METRICS
-from img2img.progress import Reporter, duration
+from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.build import players_of
 from img2img.training.run_folder import Run
@@ -187,10 +187,8 @@ class Trainer:
                 if (stopping or early) and not last:
                     reporter.note(self._reason_to_end(stopping))
                     break
-            if self.budget:
-                reporter.note(
-                    f"planned {duration(self.budget.seconds)}, took {duration(self.budget.elapsed())}, {state.step} steps"
-                )
+            if self.budget and state.finished:
+                reporter.note(f"{self.budget.summary()}, {state.step} steps")
         return state
 
     def _step(self, batches: Iterator[Batch]) -> None:
@@ -211,8 +209,7 @@ class Trainer:
         before, step = self.total, self.progress.step
         self.total = reporter.total = self.world.broadcast(self.budget.resolve(step, before))
         if abs(self.total - before) > TOLD * before:
-            clock = f"{duration(self.budget.elapsed())} of {duration(self.budget.seconds)}"
-            reporter.note(f"step {step} after {clock}: {self.total} steps instead of {before}")
+            reporter.note(f"{self.budget.summary()} so far, {step} steps: {self.total} in all instead of {before}")
 
     def _to_device(self, values: torch.Tensor) -> torch.Tensor:
         return values.to(self.world.device, non_blocking=True)

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from img2img.progress import duration
+
 Clock = Callable[[], float]
 
 # shares of the clock at which the total is looked at: the first ones always resolve it
@@ -69,7 +71,6 @@ class TimeBudget:
         clock: Clock = time.monotonic,
     ) -> None:
         self.seconds = seconds
-        self.planned = total
         self.validate_every, self.checkpoint_every = validate_every, checkpoint_every
         self.clock = clock
         self.spent = Spent(validation_s=validation_s, look_step=_half_way(0, total))
@@ -82,6 +83,10 @@ class TimeBudget:
     def elapsed(self) -> float:
         """Seconds since step 0, over all starts."""
         return self.spent.elapsed_s + self.clock() - self._began
+
+    def summary(self) -> str:
+        """The clock that was asked for and how much of it has passed, for people."""
+        return f"planned {duration(self.seconds)}, took {duration(self.elapsed())}"
 
     @contextmanager
     def validating(self) -> Iterator[None]:
