@@ -52,7 +52,10 @@ class Forecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved(Forecast):
-    """What is decided once and holds for the whole run, with the figures that decided it."""
+    """What is decided before step 0, with the figures that decided it.
+
+    It holds for the whole run, but for the steps of a clock, which its `TimeBudget` finds anew.
+    """
 
     steps: int
 
