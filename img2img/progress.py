@@ -35,7 +35,7 @@ def say_if_slow(line: str, *, after_s: float = 3.0, shown: bool = True) -> Itera
 class Reporter:
     """Progress of ``total`` units called ``unit``; quiet where ``shown`` is false (ranks other than 0).
 
-    ``total`` may be set anew where it was not known at first; a ``transient`` bar is gone afterwards.
+    ``total`` may be set anew where it was not known at first, or changes; a ``transient`` bar is gone afterwards.
     """
 
     def __init__(

@@ -28,12 +28,12 @@ class Ema:
         shadow, live = self._floats(self.networks), self._floats(networks)
         torch._foreach_lerp_(shadow, live, share)
         for (name, mine), theirs in zip(self.networks.named_buffers(), networks.buffers(), strict=True):
-            if not _averaged(name, mine):
+            if not averaged(name, mine):
                 mine.copy_(theirs)
 
     @staticmethod
     def _floats(networks: nn.ModuleDict) -> list[torch.Tensor]:
-        buffers = [buffer for name, buffer in networks.named_buffers() if _averaged(name, buffer)]
+        buffers = [buffer for name, buffer in networks.named_buffers() if averaged(name, buffer)]
         return [*(parameter.detach() for parameter in networks.parameters()), *buffers]
 
     def state_dict(self) -> dict[str, Any]:
@@ -43,6 +43,6 @@ class Ema:
         self.networks.load_state_dict(state)
 
 
-def _averaged(name: str, buffer: torch.Tensor) -> bool:
+def averaged(name: str, buffer: torch.Tensor) -> bool:
     """Whether the mean of a buffer over steps means something: not of counts, nor of unit vectors (spectral norm)."""
     return buffer.is_floating_point() and "parametrizations" not in name.split(".")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from img2img.compute.distributed import World
 from img2img.compute.precision import LossScale
-from img2img.engine.ema import Ema
+from img2img.engine.ema import Ema, averaged
 from img2img.engine.limits import apply_limits, build_limits
 from img2img.engine.optimizers import OptimizerOptions
 from img2img.errors import UserError
@@ -147,6 +147,19 @@ class Player:
         self.version += 1
         # autocast remembers weights cast before this update
         torch.clear_autocast_cache()
+
+    @torch.no_grad()
+    def average_buffers(self) -> None:
+        """Give every process the mean over processes of the running statistics, the EMA's too; counts stay."""
+        if self.world.size == 1:
+            return
+        networks = [self.networks, *([self.ema.networks] if self.ema else [])]
+        buffers = [value for part in networks for name, value in part.named_buffers() if averaged(name, value)]
+        # in float64 the mean of equal values is that value, whatever the number of processes
+        means = [buffer.double() for buffer in buffers]
+        self.world.all_reduce_mean_(means)
+        for buffer, mean in zip(buffers, means, strict=True):
+            buffer.copy_(mean)
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -21,7 +21,8 @@ class TrainConfig:
     steps: Annotated[Positive | None, Field(description="updates of the generator")] = None
     epochs: Annotated[Positive | None, Field(description="passes over the training set")] = None
     minutes: Annotated[
-        float | None, Field(gt=0, description="wall clock, turned into steps once by a short measurement")
+        float | None,
+        Field(gt=0, description="wall clock of the training; the steps that fit are found anew on the way"),
     ] = None
     batch: Annotated[Positive, Field(description="images in a batch, over all processes together")] = 4
     accumulate: Annotated[Positive, Field(description="micro-batches a batch is computed in")] = 1
@@ -59,7 +60,7 @@ class TrainConfig:
             raise ValueError(f"train.batch={self.batch} is not a multiple of train.accumulate={self.accumulate}")
 
     def total_steps(self, samples: int, batches_per_step: int, seconds_per_step: float | None) -> int:
-        """Steps of the whole run: as given, from epochs of ``samples`` samples, or from minutes and a measured step."""
+        """Steps of the whole run: as given, from epochs of ``samples`` samples; from minutes those planned at first."""
         if self.steps is not None:
             return self.steps
         if self.epochs is not None:

@@ -31,6 +31,9 @@ BUDGET_S = 6.0
 WORTH = 0.9
 # rounds of steps at most: where the answer decides something, and where it is only told
 ROUNDS, FEW_ROUNDS = 50, 2
+# where a clock is turned into steps, fast ones are looked at for as long as the seconds allow, so that a moment's load
+# is not taken for the machine's speed; but for no more than this share of the clock
+CLOCK_ROUNDS, CLOCK_SHARE = 1000, 1 / 30
 
 Clock = Callable[[], float]
 # seconds a validation takes, found within a budget in seconds
@@ -50,7 +53,10 @@ class Forecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved(Forecast):
-    """What is decided once and holds for the whole run, with the figures that decided it."""
+    """What is decided before step 0, with the figures that decided it.
+
+    It holds for the whole run, but for the steps of a clock, which its `TimeBudget` finds anew.
+    """
 
     steps: int
 
@@ -60,10 +66,9 @@ class Resolved(Forecast):
         Raises:
             UserError: more are ``done`` already.
         """
-        total = asked or self.steps
-        if total < done:
-            raise UserError(f"train.steps={total}, but this run has already done {done} steps; ask for at least {done}")
-        return replace(self, steps=total)
+        if asked is not None and asked < done:
+            raise UserError(f"train.steps={asked}, but this run has already done {done} steps; ask for at least {done}")
+        return replace(self, steps=asked or self.steps)
 
 
 def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, rehearse: Rehearse | None) -> Resolved:
@@ -78,8 +83,9 @@ def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, reh
         batches,
         precisions,
         # a longer look where the answer decides something
-        rounds=ROUNDS if auto or plan.minutes is not None else FEW_ROUNDS,
+        rounds=CLOCK_ROUNDS if plan.minutes is not None else ROUNDS if auto else FEW_ROUNDS,
         rehearse=rehearse,
+        budget_s=BUDGET_S if plan.minutes is None else min(BUDGET_S, plan.minutes * 60 * CLOCK_SHARE),
     )
     per_step = forecast.seconds_per_step + forecast.seconds_per_validation / plan.validate_every
     steps = world.broadcast(plan.total_steps(samples, engine.batches, per_step))

@@ -6,7 +6,7 @@ import math
 import signal
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Protocol
@@ -23,12 +23,15 @@ from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.run_folder import Run
 from img2img.training.tensorboard import ScalarWriter, scalar_writer
+from img2img.training.time_budget import TimeBudget
 from img2img.training.validation import Validate, Validation
 from img2img.types import Batch
 from img2img.weights.file import save_weights
 
 # a cross-entropy critic with a loss below this, at so many log lines in a row, has won
 WON, WON_LINES = 0.02, 5
+# a change of the total by more than this share is told
+TOLD = 0.02
 
 
 class Source(Protocol):
@@ -116,6 +119,7 @@ class Trainer:
         chosen_on: what identifies the pictures that are validated on, for the header of the best weights.
         header: what weights files carry besides step and metric.
         stop: where signals are noted (an earlier one counts).
+        budget: the clock that ``total`` follows from now on, or None where it is fixed.
     """
 
     def __init__(
@@ -133,6 +137,7 @@ class Trainer:
         chosen_on: Sequence[str] = (),
         header: Mapping[str, Any] | None = None,
         stop: Stop | None = None,
+        budget: TimeBudget | None = None,
     ) -> None:
         self.engine, self.source, self.schedule, self.plan, self.total = engine, source, schedule, plan, total
         self.world = world
@@ -142,6 +147,7 @@ class Trainer:
         self.chosen_on = list(chosen_on)
         self.header = dict(header or {})
         self.stop = stop or Stop()
+        self.budget = budget
         self.progress = Progress()
         self._interval = Interval()
         self._lines_won = 0
@@ -149,7 +155,7 @@ class Trainer:
 
     @property
     def images_per_step(self) -> int:
-        """Samples of the data set that one step takes."""
+        """Samples of the data set that one step takes, those of critic steps included."""
         return self.plan.batch * self.engine.batches
 
     def loop(self) -> Progress:
@@ -162,8 +168,11 @@ class Trainer:
             Reporter(self.total, "step", done=state.step, shown=main) as reporter,
         ):
             self._interval = Interval()
+            if self.budget:
+                self.budget.start()
             while state.step < self.total:
                 self._step(batches)
+                self._keep_time(reporter)
                 last = state.step == self.total
                 if last or state.step % plan.log_every == 0:
                     self._log(reporter)
@@ -173,10 +182,13 @@ class Trainer:
                 early = (last or state.step % plan.validate_every == 0) and self._validate(reporter)
                 if last or stopping or early or state.step % plan.checkpoint_every == 0:
                     state.finished = last or early
-                    self.save()
+                    with self.budget.saving() if self.budget else nullcontext():
+                        self.save()
                 if (stopping or early) and not last:
                     reporter.note(self._reason_to_end(stopping))
                     break
+            if self.budget and state.finished:
+                reporter.note(f"{self.budget.summary()}, {state.step} steps")
         return state
 
     def _step(self, batches: Iterator[Batch]) -> None:
@@ -184,8 +196,20 @@ class Trainer:
         taken = [next(batches).map(self._to_device) for _ in range(self.engine.batches)]
         self._interval.waited += time.monotonic() - began
         self.engine.step(state.step, taken, self.schedule.factor(state.step, self.total))
+        for player in self.engine.players:
+            # in every step: a run that is stopped anywhere is then, to the last bit, the one that was not
+            player.average_buffers()
         state.step += 1
         self._interval.steps += 1
+
+    def _keep_time(self, reporter: Reporter) -> None:
+        """Let the total follow the clock, as the main process reads it."""
+        if self.budget is None or not self.world.any(self.world.is_main and self.budget.due(self.progress.step)):
+            return
+        before, step = self.total, self.progress.step
+        self.total = reporter.total = self.world.broadcast(self.budget.resolve(step, before))
+        if abs(self.total - before) > TOLD * before:
+            reporter.note(f"{self.budget.summary()} so far, {step} steps: {self.total} in all instead of {before}")
 
     def _to_device(self, values: torch.Tensor) -> torch.Tensor:
         return moved(values, self.world.device)
@@ -222,13 +246,14 @@ class Trainer:
         step, interval = self.progress.step, self._interval
         values = self._means()
         seconds = interval.seconds
-        speed = interval.steps * self.plan.batch / seconds
+        speed = interval.steps * self.images_per_step / seconds
         record = {
             "step": step,
             "images": step * self.images_per_step,
             "time": time.time(),
             **values,
             "lr": self._rates(),
+            **({"total": self.total, "elapsed_s": self.budget.elapsed()} if self.budget else {}),
             "images_per_s": speed,
             "waiting_for_data": interval.waited / seconds,
             "critic_forwards": self.engine.log.critic_forwards,
@@ -267,7 +292,8 @@ class Trainer:
             return False
         state = self.progress
         began = time.monotonic()
-        validation = self.validate(self.engine.parents[0].shadow(), state.step)
+        with self.budget.validating() if self.budget else nullcontext():
+            validation = self.validate(self.engine.parents[0].shadow(), state.step)
         self._interval.began += time.monotonic() - began
         state.last_metrics = dict(validation.metrics)
         if not validation.metrics:
@@ -338,6 +364,7 @@ class Trainer:
                     "processes": locals_,
                     "progress": vars(self.progress),
                     "logs": self.run.log_lengths(),
+                    **({"clock": {**self.budget.state_dict(), "total": self.total}} if self.budget else {}),
                 }
             )
 
@@ -352,5 +379,11 @@ class Trainer:
         self.engine.load_state_dict(state["engine"])
         self.engine.load_local_state(state["processes"][self.world.rank])
         self.progress = Progress(**state["progress"])
+        if self.budget and "clock" in state:
+            self.total = state["clock"]["total"]
+            self.budget.load_state_dict({name: value for name, value in state["clock"].items() if name != "total"})
+        else:
+            # a checkpoint of before the clock was kept: its total was resolved for good
+            self.budget = None
         if self.run and self.world.is_main:
             self.run.cut_logs(state["logs"])

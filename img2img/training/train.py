@@ -27,6 +27,7 @@ from img2img.training.loop import Progress, Stop, Trainer
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
 from img2img.training.tensorboard import check_tensorboard
+from img2img.training.time_budget import TimeBudget
 from img2img.training.validation import Validator, pair_sheet
 
 
@@ -79,16 +80,12 @@ def _train(
     parts = _build(settings, data, world, run)
 
     stop = Stop()
-    state = run.load_checkpoint(world.device) if run and earlier else None
-    if run and earlier and state:
-        trainer = _trainer(settings, parts, earlier.resolved.for_steps(plan.steps, steps_done(state)), run, stop)
-        restore(trainer, run, state)
-        _tell(settings, parts)
-        if not goes_on(trainer, run):
-            return Outcome(trainer.progress, trainer.total, run, None)
-    else:
-        _tell(settings, parts)
+    trainer = _restored(settings, parts, run, earlier, stop) if run and earlier else None
+    _tell(settings, parts)
+    if trainer is None:
         trainer = _begin(settings, parts, run, earlier, stop, command)
+    elif run and not goes_on(trainer, run):
+        return Outcome(trainer.progress, trainer.total, run, None)
     with on_the_way():
         if run and world.is_main:
             # written last, since it marks the directory as a run; what may change on resume is true from here on
@@ -153,6 +150,15 @@ def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | N
     """The trainer of these parts, at step 0, in the precision and with the steps that were resolved."""
     method, plan, engine = settings.method, settings.train, parts.engine
     engine.precision = Precision(resolved.precision, engine.world.device)
+    budget = None
+    if plan.minutes is not None:
+        budget = TimeBudget(
+            plan.minutes * 60,
+            resolved.steps,
+            validate_every=plan.validate_every,
+            checkpoint_every=plan.checkpoint_every,
+            validation_s=resolved.seconds_per_validation if parts.validator else None,
+        )
     return Trainer(
         engine,
         parts.source,
@@ -173,7 +179,19 @@ def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | N
             grey_targets=parts.grey_targets,
         ),
         stop=stop,
+        budget=budget,
     )
+
+
+def _restored(settings: Settings, parts: _Parts, run: Run, earlier: EarlierStart, stop: Stop) -> Trainer | None:
+    """The trainer as the checkpoint left it, None where there is none; what was loaded is not kept beyond this."""
+    state = run.load_checkpoint(parts.engine.world.device)
+    if not state:
+        return None
+    resolved = earlier.resolved.for_steps(settings.train.steps, steps_done(state))
+    trainer = _trainer(settings, parts, resolved, run, stop)
+    restore(trainer, run, state)
+    return trainer
 
 
 def _tell(settings: Settings, parts: _Parts) -> None:

@@ -99,6 +99,28 @@ def test_the_words_between_processes(pair):
         assert result["gather"] == [0, 10]
 
 
+def test_both_validate_with_the_mean_of_their_running_statistics(pair):
+    folder, _, _, _ = pair
+    first, second = (torch.load(folder / f"statistics{rank}.pt", weights_only=True) for rank in range(2))
+    assert first["validated"].keys() == second["validated"].keys() == first["own"].keys()
+    floats = [name for name, value in first["own"].items() if value.is_floating_point()]
+    assert {name.split(".")[0] for name in floats} == {"live", "ema"}
+    assert not all(torch.equal(first["own"][name], second["own"][name]) for name in floats)
+    for name, value in first["validated"].items():
+        assert torch.equal(value, second["validated"][name]), name
+        if name in floats:
+            mean = ((first["own"][name].double() + second["own"][name].double()) / 2).to(value.dtype)
+            assert torch.equal(value, mean), name
+        else:
+            assert torch.equal(value, first["own"][name]), name
+
+
+def test_the_main_process_clock_ends_both(pair):
+    _, results, _, _ = pair
+    # 3 s of 0.25 s
+    assert [result["clock"] for result in results] == [[12, 12], [12, 12]]
+
+
 def test_uneven_data_do_not_hang_and_rank_0_alone_writes(pair):
     folder, results, _, _ = pair
     assert [result["whole"] for result in results] == [0, 0]

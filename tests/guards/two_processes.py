@@ -10,6 +10,8 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,14 @@ from img2img.commands import main
 from img2img.compute.distributed import World, join
 from img2img.compute.precision import Precision
 from img2img.config import dump_yaml
+from img2img.engine.player import Player
+from img2img.engine.schedule import Constant
 from img2img.engine.step import Engine
 from img2img.inference import Shape
 from img2img.training.build import build_engine
+from img2img.training.loop import Trainer
+from img2img.training.time_budget import TimeBudget
+from img2img.training.validation import Validation
 from img2img.types import Batch
 
 STEPS = 5
@@ -75,6 +82,67 @@ def run_equal(name: str, world: World) -> dict[str, torch.Tensor]:
         for place, player in enumerate(engine.players)
         for key, value in player.networks.state_dict().items()
     }
+
+
+def buffers_of(player: Player) -> dict[str, torch.Tensor]:
+    """A player's buffers and its EMA's, by name; copies."""
+    parts = {"live": player.networks, **({"ema": player.ema.networks} if player.ema else {})}
+    return {f"{part}.{key}": b.clone() for part, networks in parts.items() for key, b in networks.named_buffers()}
+
+
+def run_statistics(world: World) -> dict[str, Any]:
+    """One step of a generator with batch normalisation and an EMA, validated; what each process had before the mean."""
+    settings = small("pix2pix", **{"data.crop": 32, "train.batch": GLOBAL, "ema_half_life_images": 4})
+    shape = Shape(source=3, target=3, size=32)
+    engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
+    share = GLOBAL // world.size
+    own: dict[str, torch.Tensor] = {}
+    seen: dict[str, torch.Tensor] = {}
+
+    class Shares:
+        def batches(self, position: int) -> Generator[Batch, None, None]:
+            while True:
+                yield global_batch(False, position).map(lambda t: t[world.rank * share : (world.rank + 1) * share])
+                position += GLOBAL
+
+    def validate(networks: torch.nn.ModuleDict, step: int) -> Validation:
+        seen.update(buffers_of(engine.parents[0]))
+        assert networks is engine.parents[0].shadow()
+        return Validation()
+
+    play = engine.step
+
+    def noted(*arguments: Any) -> None:
+        play(*arguments)
+        own.update(buffers_of(engine.parents[0]))
+
+    engine.step = noted  # type: ignore[method-assign]
+    plan = replace(settings.train, steps=1)
+    Trainer(engine, Shares(), Constant(), plan, 1, world=world, validate=validate).loop()
+    return {"own": own, "validated": seen}
+
+
+def run_clock(world: World) -> list[int]:
+    """Steps and total of a run of 3 s whose main process takes 0.25 s a step and whose other one 0.0625 s."""
+    now = [0.0]
+    settings = small("nsgan", **{"train.batch": GLOBAL, **TOY})
+    shape = Shape(source=2, target=2, size=None)
+    engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
+    play = engine.step
+
+    def slow(*arguments: Any) -> None:
+        play(*arguments)
+        now[0] += 0.25 if world.is_main else 0.0625
+
+    class Vectors:
+        def batches(self, position: int) -> Generator[Batch, None, None]:
+            while True:
+                yield global_batch(True, position)
+
+    engine.step = slow  # type: ignore[method-assign]
+    budget = TimeBudget(3.0, 40, validate_every=99, checkpoint_every=99, clock=lambda: now[0])
+    trainer = Trainer(engine, Vectors(), Constant(), settings.train, 40, world=world, budget=budget)
+    return [trainer.loop().step, trainer.total]
 
 
 def digest(tensors: dict[str, torch.Tensor]) -> str:
@@ -155,6 +223,8 @@ def work(folder: Path, ports: list[str]) -> int:
     results["any"] = [world.any(rank == 1), world.any(False)]
     results["share"] = world.broadcast({"from": rank})
     results["gather"] = world.all_gather(rank * 10)
+    torch.save(run_statistics(world), folder / f"statistics{rank}.pt")
+    results["clock"] = run_clock(world)
     world.close()
 
     written: list[str] = []

@@ -10,7 +10,7 @@ from conftest import small
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
 from img2img.inference import Shape, translator_of
-from img2img.training.build import build_engine, compile_networks, players_of
+from img2img.training.build import build_engine, compile_networks
 from img2img.types import Batch
 
 METHODS = [
@@ -59,11 +59,11 @@ def test_compiled_is_uncompiled(method, extra, noted, backend):
         for step in range(2):
             one.step(step, [batch] * one.rules.batches)
     assert backend.graphs >= 2  # a generator's and a critic's at least
-    mine, theirs = engine.notes.means(), plain.notes.means()
+    mine, theirs = engine.log.means(), plain.notes.means()
     assert noted in mine
     for name, value in theirs.items():
         assert mine[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-5), name
-    for one, other in zip(players_of(engine), players_of(plain), strict=True):
+    for one, other in zip(engine.players, plain.players, strict=True):
         for weight, expected in zip(one.parameters, other.parameters, strict=True):
             assert torch.allclose(weight, expected, rtol=1e-3, atol=1e-5)
 

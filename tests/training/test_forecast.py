@@ -174,29 +174,29 @@ def test_a_short_measurement_says_nothing(words):
 
 
 @pytest.mark.parametrize(
-    ("plan", "precisions", "rounds", "steps"),
+    ("plan", "precisions", "rounds", "budget_s", "steps"),
     [
-        # 2 s a step and every 10 steps a validation of 20 s: 4 s a step
-        ({"minutes": 2}, ["fp32", "bf16"], 50, 30),
-        ({"minutes": 2, "precision": "bf16"}, ["bf16"], 50, 30),
-        ({"steps": 7}, ["fp32", "bf16"], 50, 7),
+        # 2 s a step and every 10 steps a validation of 20 s: 4 s a step; a thirtieth of the clock to measure
+        ({"minutes": 2}, ["fp32", "bf16"], 1000, 4.0, 30),
+        ({"minutes": 12, "precision": "bf16"}, ["bf16"], 1000, 6.0, 180),
+        ({"steps": 7}, ["fp32", "bf16"], 50, 6.0, 7),
         # nothing to decide
-        ({"steps": 7, "precision": "fp32"}, ["fp32"], 2, 7),
-        ({"epochs": 3, "precision": "fp32"}, ["fp32"], 2, 15),
+        ({"steps": 7, "precision": "fp32"}, ["fp32"], 2, 6.0, 7),
+        ({"epochs": 3, "precision": "fp32"}, ["fp32"], 2, 6.0, 15),
     ],
 )
-def test_precision_and_steps_are_resolved(plan, precisions, rounds, steps, monkeypatch, words):
+def test_precision_and_steps_are_resolved(plan, precisions, rounds, budget_s, steps, monkeypatch, words):
     one = trainer(None)
     found = Forecast(precision="bf16", seconds_per_step=2.0, seconds_per_validation=20.0, measured={"bf16": 2.0})
     asked = []
 
-    def measured(engine, taken, names, *, rounds, rehearse):
-        asked.append((len(taken), names, rounds))
+    def measured(engine, taken, names, *, rounds, rehearse, budget_s):
+        asked.append((len(taken), names, rounds, budget_s))
         return found
 
     monkeypatch.setattr(forecast, "measure", measured)
     resolved = resolve(TrainConfig(batch=4, validate_every=10, **plan), one.engine, one.source, 20, None)
-    assert asked == [(1, precisions, rounds)]
+    assert asked == [(1, precisions, rounds, budget_s)]
     assert resolved == Resolved(steps=steps, **vars(found))
     said = words()
     assert said[-1].startswith(f"{steps} steps of 4 images ({steps * 4 / 20:.1f} passes), about ")
@@ -206,6 +206,8 @@ def test_precision_and_steps_are_resolved(plan, precisions, rounds, steps, monke
 def test_steps_of_a_run_may_grow_but_not_below_what_is_done():
     resolved = Resolved(steps=10, precision="fp32")
     assert resolved.for_steps(None, 10).steps == 10
+    # more steps may have fitted into a clock than were resolved at first; the checkpoint knows how many
+    assert resolved.for_steps(None, 12).steps == 10
     assert resolved.for_steps(12, 10) == Resolved(steps=12, precision="fp32")
     with pytest.raises(UserError, match=r"train\.steps=9.*already done 10"):
         resolved.for_steps(9, 10)

@@ -19,7 +19,7 @@ from img2img.engine.schedule import SCHEDULES
 from img2img.errors import RunError, UserError
 from img2img.inference import Shape
 from img2img.recipes.train_config import TrainConfig
-from img2img.training import forecast
+from img2img.training import forecast, loop
 from img2img.training.build import build_engine
 from img2img.training.loop import Stop, Trainer
 from img2img.training.run_folder import Run
@@ -230,6 +230,14 @@ def test_a_log_line(tmp_path):
     assert sum(shares) == pytest.approx(first["generator/P"], rel=1e-5)
     assert first["generator/P"] == pytest.approx(first["generator/perceptual_adversarial"], rel=1e-5)
     assert 0 <= first["critic/hinge_active"] <= 1
+
+
+@pytest.mark.parametrize(("critic_steps", "images"), [(1, 4), (3, 12)])
+def test_images_a_second_are_all_that_a_step_takes(tmp_path, monkeypatch, critic_steps, images):
+    monkeypatch.setattr(loop.Interval, "seconds", 0.5)
+    trainer(tmp_path, total=2, log_every=2, extra={"critic_steps": critic_steps}).loop()
+    (line,) = lines(tmp_path)
+    assert (line["images"], line["images_per_s"]) == (2 * images, 2 * images / 0.5)
 
 
 RESIDUAL = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from img2img.compute.precision import kernels_taken
 from img2img.engine.player import Player
 from img2img.errors import RunError, UserError
 from img2img.recipes.settings import resolve
+from img2img.training.loop import Trainer
+from img2img.training.run_folder import Run
 from img2img.training.train import train
 
 
@@ -116,3 +120,44 @@ def test_a_damaged_picture_to_validate_on_is_refused_before_anything_is_written(
         train(settings, World(), tmp_path / "run")
     assert error.value.exit_status == 2
     assert not (tmp_path / "run").exists()
+
+
+def tensors_of(value):
+    """All tensors in nested dictionaries and lists."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+        yield from tensors_of(part)
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"),
+    [
+        ("cyclegan", {"pool": 2, "generator.blocks": 1, "ema_half_life_images": 4}),
+        ("pix2pix", {"train.precision": "fp16"}),
+    ],
+)
+def test_nothing_of_a_loaded_checkpoint_is_kept_while_the_run_goes_on(method, keys, tmp_path, monkeypatch):
+    def settings(steps: int):
+        return small(method, **{**keys, "data.crop": 32, "schedule": "constant", "train.steps": steps})
+
+    train(settings(1), World(), tmp_path / "run")
+    load, loop = Run.load_checkpoint, Trainer.loop
+    loaded: list[weakref.ref] = []
+    alive: list[int] = []
+
+    def watched(self, device):
+        state = load(self, device)
+        loaded.extend(weakref.ref(tensor) for tensor in tensors_of(state))
+        return state
+
+    def looping(self):
+        gc.collect()
+        alive.append(sum(reference() is not None for reference in loaded))
+        return loop(self)
+
+    monkeypatch.setattr(Run, "load_checkpoint", watched)
+    monkeypatch.setattr(Trainer, "loop", looping)
+    assert train(settings(2), World(), tmp_path / "run").progress.step == 2
+    assert len(loaded) > 50
+    assert alive == [0]
