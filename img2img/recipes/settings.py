@@ -140,6 +140,7 @@ def resolve(
         tree = layer(tree, part)
     if data is not None:
         _check_data(data, over)
+        _section(file_tree, "data", str(config))
         tree = merge(tree, {"data": {"path": data}})
     tree["task"], tree["method"] = task, method
     tree.pop("tasks", None)

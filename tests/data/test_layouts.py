@@ -292,7 +292,7 @@ ERRORS = [
     (_no_picture, "{0}/set/A/1.png: not a picture (or of an unknown kind)"),
     (_empty_file, "{0}/set/2.png: empty file"),
     (_photos, "{0}/set: data.layout=photos needs a data.synthesis (rain, hole, edges) to make the source of"),
-    (_broken_npz, "--data {0}/set.npz: an .npz with an array 'images' (N, H, W, 3) uint8 is needed ("),
+    (_broken_npz, "--data {0}/set.npz: an .npz with an array 'images' (N, H, W, 3) uint8 is needed; this is none"),
     (_wrong_npz, "--data {0}/set.npz: 'images' is float32 (2, 4, 4, 3), (N, H, W, 3) uint8 is needed"),
     (_half, "{0}/set/A/val: its counterpart is missing (A and B must match)"),
 ]
