@@ -49,7 +49,7 @@ def examine(
     inventory = take_inventory(config, threads)
     if quick:
         return _quick(inventory, task)
-    others = further_inventories(config, inventory.layout, against, threads) if against is not None else []
+    others = further_inventories(config, inventory.layout.name, against, threads) if against is not None else []
     ours, *theirs = _measured([inventory, *others], config.synthesis, threads, progress)
     findings = [*checks.broken(inventory, ours), *inventory.findings]
     summaries: list[PartSummary] = []
@@ -71,7 +71,7 @@ def examine(
         unreadable = checks.broken(other, measured_others)
         findings += [replace(finding, weight="note", kind="against_unreadable") for finding in unreadable]
     diagnosis = _diagnosis(inventory, task, False, summaries, findings, scenes)
-    lines = [further_line(other.root, other.layout, _count(other)) for other in others]
+    lines = [further_line(other.root, other.layout.name, _count(other)) for other in others]
     return replace(diagnosis, against=" and ".join(lines))
 
 
@@ -130,7 +130,7 @@ def _diagnosis(
     return Diagnosis(
         path=inventory.root,
         task=task,
-        layout=inventory.layout,
+        layout=inventory.layout.name,
         direction=inventory.direction,
         quick=quick,
         parts=tuple(parts),

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from img2img.data.config import DataConfig
-from img2img.data.layouts import detect, parts, stems_and_doubles, unpaired
+from img2img.data.layouts import Layout, read_layout
+from img2img.data.matching import Matched, match
 from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
-from img2img.doctor.findings import WHOLE, Finding, Spot, are, many, share
+from img2img.data.peers import WHOLE
+from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 from img2img.images import Picture, as_rgb8, find, read, size
+from img2img.images.folder import dead_links
 
 Pixels = np.ndarray[Any, Any]
 Role = Literal["train", "val", "test"]
@@ -86,7 +90,7 @@ class Inventory:
 
     root: Path
     config: DataConfig
-    layout: str
+    layout: Layout
     direction: str
     parts: list[Part] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -112,43 +116,84 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
         raise UserError(f"--data {path}: is a file; the doctor looks at folders of pictures")
     if config.layout in ("arrays", "mixture"):
         raise UserError(f"data.layout={config.layout}: has no files of pictures to look at")
-    layout = detect(path, config) if config.layout == "auto" else config.layout
-    if layout == "unpaired":
-        places = unpaired(path, config)
-        inventory = Inventory(path, config, layout, f"{places['train'][0].name} to {places['train'][1].name}")
-        for name, both in places.items():
-            _one_folder(inventory, *both)
-            for side, folder in zip(("source", "target"), both, strict=True):
-                _photos(inventory, folder.name, "train" if name == "train" else "test", side, folder, threads)  # type: ignore[arg-type]
-    else:
-        inventory = Inventory(path, config, layout, _direction(layout, config))
-        for name, place in parts(path, layout, config).items():
-            role: Role = "val" if name == "val" else "test" if name == "test" else "train"
-            if layout == "two_folders":
-                inventory.direction = f"{place[0].name} to {place[1].name}"
-                _two_folders(inventory, name, role, place[0], place[1], threads)
-            elif layout == "side_by_side":
-                _side_by_side(inventory, name, role, place[0], threads)
-            else:
-                _photos(inventory, name, role, "pair", place[0], threads)
+    layout = read_layout(path, config)
+    inventory = Inventory(path, config, layout, _direction(layout, config))
+    for name, places in layout.parts.items():
+        role: Role = "val" if name == "val" else "test" if name == "test" else "train"
+        if layout.name == "unpaired":
+            _one_folder(inventory, *places)
+            for side, folder in zip(("source", "target"), places, strict=True):
+                _photos(inventory, folder.name, role, side, folder, threads)  # type: ignore[arg-type]
+        elif layout.name in ("two_folders", "one_folder"):
+            _pairs(inventory, name, role, places, threads)
+        elif layout.name == "side_by_side":
+            _side_by_side(inventory, name, role, places[0], threads)
+        else:
+            _photos(inventory, name, role, "pair", places[0], threads)
+    _left_aside(inventory)
     if not inventory.parts:
-        raise UserError(f"--data {path}: no pictures in it that could be looked at")
+        raise UserError(_nothing_left(inventory))
     _no_training_part(inventory)
     _small(inventory)
     return inventory
 
 
-def _direction(layout: str, config: DataConfig) -> str:
-    if layout == "side_by_side":
+def _nothing_left(inventory: Inventory) -> str:
+    """Why no picture was left to look at: what was found of each."""
+    found = [*inventory.findings]
+    reasons = [
+        f"{finding.text} (such as {finding.spots[0].text})" if finding.spots else finding.text for finding in found
+    ]
+    if inventory.broken:
+        reasons.append(f"{many(len(inventory.broken), 'file')} cannot be read (such as {inventory.broken[0].text})")
+    fixes = "; ".join(dict.fromkeys(finding.fix for finding in found if finding.weight == "stops"))
+    why = f": {'; '.join(reasons)}" if reasons else ""
+    return (
+        f"--data {inventory.root}: no pictures in it that could be looked at{why}{f'; fix: {fixes}' if fixes else ''}"
+    )
+
+
+def _left_aside(inventory: Inventory) -> None:
+    """Parts without truth, which training does without, links that cannot be followed, and names that must be said."""
+    for name, reason in inventory.layout.aside.items():
+        text = f"part {name} is left aside: {reason.replace(f'{inventory.root}/', '')}"
+        fix = "nothing needs be done for training; evaluate needs both sides of what it tests on"
+        inventory.findings.append(Finding("part_aside", "note", text, fix))
+    dead = dead_links(inventory.root)
+    if dead:
+        text = f"{many(len(dead), 'link')} {'leads' if len(dead) == 1 else 'lead'} nowhere or in circles"
+        spots = tuple(Spot(inventory.label(link), (link,)) for link in dead)
+        inventory.findings.append(
+            Finding("links", "note", text, "copy what they should lead to, or remove them", spots)
+        )
+    for note in inventory.layout.notes:
+        inventory.findings.append(Finding("layout", "note", note, "nothing needs be done if that is what you mean"))
+
+
+def _direction(layout: Layout, config: DataConfig) -> str:
+    if layout.name == "side_by_side":
         sides = "left half to right half" if config.direction == "AtoB" else "right half to left half"
         return f"{sides} ({config.direction})"
-    return f"source made by {config.synthesis}" if layout == "photos" else "pictures alone"
+    if layout.name == "one_folder":
+        return f"{layout.pattern.source} to {layout.pattern.target}"
+    if layout.name == "unpaired":
+        return " to ".join(folder.name for folder in layout.parts["train"])
+    if layout.sides is not None:
+        return " to ".join(layout.sides)
+    return f"source made by {config.synthesis}" if layout.name == "photos" else "pictures alone"
+
+
+def has_pictures(folder: Path) -> bool:
+    """Whether there is a picture below a folder."""
+    with suppress(UserError):
+        return bool(find(folder, links=True))
+    return False
 
 
 def _find(inventory: Inventory, folder: Path) -> list[Path]:
     """Its pictures, and a finding where there are none or things that are not read as pictures."""
     try:
-        files = find(folder)
+        files = find(folder, links=True)
     except UserError as error:
         inventory.findings.append(Finding("empty", "stops", str(error), "put the pictures there, or remove the folder"))
         return []
@@ -167,7 +212,7 @@ def _find(inventory: Inventory, folder: Path) -> list[Path]:
                 "stray",
                 "note",
                 f"{many(len(other), 'file')} in {inventory.label(folder)} {are(len(other))} not read as pictures",
-                "convert them to PNG or JPEG if they belong to the set (links out of the folder: copy the file)",
+                "convert them to PNG or JPEG if they belong to the set",
                 tuple(Spot(inventory.label(path), (path,)) for path in other),
             )
         )
@@ -240,15 +285,21 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
     _add(inventory, name, role, "pair", items, decode_halves)
 
 
-def _two_folders(inventory: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
-    _one_folder(inventory, source, target)
-    sources, targets = (_by_stem(inventory, folder) for folder in (source, target))
-    alone = [(file, target) for stem, file in sources.items() if stem not in targets]
-    alone += [(file, source) for stem, file in targets.items() if stem not in sources]
-    _no_partner(inventory, name, alone)
-    pairs = [(file, targets[stem]) for stem, file in sources.items() if stem in targets]
-    sizes = _sizes(inventory, [file for pair in pairs for file in pair], threads)
-    pairs = [pair for pair in pairs if all(file in sizes for file in pair)]
+def _pairs(inventory: Inventory, name: str, role: Role, places: Sequence[Path], threads: int) -> None:
+    """Pairs of two files each, in two folders or in one."""
+    if len(places) == 2:
+        _one_folder(inventory, *places)
+    filled = [bool(_find(inventory, folder)) for folder in places]
+    if not all(filled):
+        _partners_of_none(inventory, name, places)
+        return
+    source = places[0]
+    matched = match(source, places[1] if len(places) == 2 else None, inventory.layout.pattern)
+    _doubles(inventory, matched)
+    _no_partner(inventory, name, matched)
+    _strangers(inventory, name, matched)
+    sizes = _sizes(inventory, dict.fromkeys(file for pair in matched.pairs for file in pair), threads)
+    pairs = [pair for pair in matched.pairs if all(file in sizes for file in pair)]
     _sizes_differ(inventory, name, pairs, sizes)
     items = [
         Item(str(file.relative_to(source)), source=file, target=partner, size=sizes[file])
@@ -258,36 +309,48 @@ def _two_folders(inventory: Inventory, name: str, role: Role, source: Path, targ
     _add(inventory, name, role, "pair", items, decode_two)
 
 
-def _by_stem(inventory: Inventory, folder: Path) -> dict[str, Path]:
-    """Pictures of a folder by their path without ending, and a finding where two have the same."""
-    files = _find(inventory, folder)
-    stems, doubles = stems_and_doubles(folder) if files else ({}, [])
-    if doubles:
-        text = f"{many(len(doubles), 'picture')} in {inventory.label(folder)} named like another but for the ending"
-        inventory.findings.append(
-            Finding(
-                "double_name",
-                "stops",
-                text,
-                "pairs are matched by name without ending: keep one of each",
-                tuple(Spot(f"{inventory.label(file)} and {first.name}", (file, first)) for file, first in doubles),
-            )
+def _doubles(inventory: Inventory, matched: Matched) -> None:
+    """A finding where two pictures of one side have the same name but for the ending."""
+    if matched.doubles:
+        folders = dict.fromkeys(inventory.label(file.parent) for file, _ in matched.doubles)
+        text = (
+            f"{many(len(matched.doubles), 'picture')} in {' and '.join(folders)} named like another but for the ending"
         )
-    return stems
+        spots = [Spot(f"{inventory.label(file)} and {first.name}", (file, first)) for file, first in matched.doubles]
+        fix = "pairs are matched by name without ending: keep one of each"
+        inventory.findings.append(Finding("double_name", "stops", text, fix, tuple(spots)))
 
 
-def _no_partner(inventory: Inventory, name: str, alone: Sequence[tuple[Path, Path]]) -> None:
-    """A finding about files that have no partner in the other folder, (file, folder)."""
+def _no_partner(inventory: Inventory, name: str, matched: Matched) -> None:
+    """A finding about files that have no partner on the other side."""
+    if matched.alone:
+        fix = "add the missing files or remove these (names must be the same but for the ending)"
+        if matched.proposal() is not None:
+            fix = f"add {matched.advice()}"
+        _alone(inventory, name, matched.alone, fix)
+
+
+def _partners_of_none(inventory: Inventory, name: str, places: Sequence[Path]) -> None:
+    """A finding about the pictures of one side where the other has none."""
+    filled = [(folder, other) for folder, other in permutations(places, 2) if has_pictures(folder)]
+    alone = [(file, other) for folder, other in filled for file in find(folder, links=True)]
+    _alone(inventory, name, alone, "add the missing files or remove these (names must be the same but for the ending)")
+
+
+def _alone(inventory: Inventory, name: str, alone: Sequence[tuple[Path, Path]], fix: str) -> None:
     if alone:
-        inventory.findings.append(
-            Finding(
-                "no_partner",
-                "stops",
-                f"{many(len(alone), 'picture')}{_of(name)} without partner of the same name",
-                "add the missing files or remove these (names must be the same but for the ending)",
-                tuple(Spot(f"{inventory.label(file)}: none in {inventory.label(at)}", (file,)) for file, at in alone),
-            )
-        )
+        text = f"{many(len(alone), 'picture')}{_of(name)} without partner of the same name"
+        spots = [Spot(f"{inventory.label(file)}: none in {inventory.label(at)}", (file,)) for file, at in alone]
+        inventory.findings.append(Finding("no_partner", "stops", text, fix, tuple(spots)))
+
+
+def _strangers(inventory: Inventory, name: str, matched: Matched) -> None:
+    """A finding about files that fit the pattern of neither side."""
+    if matched.strangers:
+        text = f"{many(len(matched.strangers), 'picture')}{_of(name)} of neither side, by the pattern of their names"
+        spots = tuple(Spot(inventory.label(file), (file,)) for file in matched.strangers)
+        fix = "nothing needs be done: they are left aside"
+        inventory.findings.append(Finding("strangers", "note", text, fix, spots))
 
 
 def _sizes_differ(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 
-from img2img.data.layouts import by_stem
+from img2img.data.matching import by_stem
 from img2img.errors import UserError
 from img2img.files import inside
 from img2img.images import natural
