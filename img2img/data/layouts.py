@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from pathlib import Path
 
 from img2img.data import peers
@@ -19,6 +20,7 @@ from img2img.images import as_rgb8, find, read, size
 PartFolders = tuple[Path, ...]
 # one clean picture, many degraded ones: 901.jpg and 901_1.jpg to 901_14.jpg (Rain1400)
 NUMBERED = ("{}_*", "{}-*")
+MOST_WAYS = 6
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Layout:
     """How a set is laid out.
 
     ``parts``: folders by part (``train``, ``val``, ``test``, or `WHOLE` where there are none): two, source and target,
-    of layouts two_folders and unpaired, else one. ``pattern``: names of a pair's files. ``sides``: what the names of the
-    two folders say (``A`` and ``B``); ``turns``: whether ``data.direction`` says which is the source. ``aside``: why a
-    part cannot be used (no truth in it). ``notes``: what must be said of how it was taken.
+    of layouts two_folders and unpaired, else one. ``pattern``: names of a pair's files. ``sides``: what the two
+    folders' names say (``A`` and ``B``); ``turns``: whether ``data.direction`` says which is the source. ``aside``: why
+    a part cannot be used (no truth in it). ``notes``: what must be said of how it was taken.
     """
 
     name: str
@@ -75,7 +77,13 @@ def _no_sides(path: Path, config: DataConfig) -> str:
 
 def _unpaired(path: Path, config: DataConfig) -> Layout:
     folders, aside = peers.unpaired(path, config)
-    return Layout("unpaired", folders, aside=aside)
+    notes: tuple[str, ...] = ()
+    if config.layout == "auto":
+        notes = (
+            "unpaired by the names trainA and trainB: partners are drawn at random; where each has its own, add "
+            "data.layout=two_folders",
+        )
+    return Layout("unpaired", folders, turns=True, aside=aside, notes=notes)
 
 
 def _two_folders(path: Path, config: DataConfig) -> Layout | None:
@@ -169,9 +177,12 @@ def _single(path: Path, name: str, pattern: NamePattern = PLAIN, notes: tuple[st
         named = {name: next(iter(inside.values())) for name, inside in tree.items() if name != WHOLE and inside}
         if len(named) > 1:
             both = " and ".join(str(folder.relative_to(path)) for folder in named.values())
+            train = named.get("train") or next(iter(named.values()))
+            parents = {folder.parent for folder in named.values()}
+            meant = train if len(parents) > 1 or path in parents else train.parent
             raise UserError(
                 f"{path}: {both} are named as parts, and taken together pictures to test on would be trained on; name "
-                f"the folder that is meant, such as --data {next(iter(named.values()))}"
+                f"the folder that is meant, such as --data {meant}"
             )
     return Layout(name, folders or {WHOLE: (path,)}, pattern, notes=notes)
 
@@ -199,28 +210,26 @@ def _one_folder(path: Path, config: DataConfig) -> Layout:
         raise UserError(_ask(_first(path), found))
     if found is None or pattern is None:
         raise UserError(f"{path}: data.layout=one_folder needs a data.pattern that tells source and target apart")
-    layout = _single(path, "one_folder", pattern, (f"sides told apart by {written(pattern)}",))
+    layout = _single(path, "one_folder", pattern)
     return replace(layout, turns=sorted(name.strip("-_. ").lower() for name in found.names) == ["a", "b"])
 
 
 def _ask(first: Path, found: Repeat) -> str:
     """That pictures belong together, and how to say which of them are the sources."""
-    names = sorted({peers.read_name(name)[1] or name for name in found.names}) if found.folders else list(found.names)
-    held = (
-        f"the names of {listed(names)} are the same but for that"
-        if not found.folders
-        else f"{listed(names)} hold the same names"
-    )
-    one, other = names[:2]
     if found.folders:
-        ways = [f"data.source={a} data.target={b}" for a, b in ((one, other), (other, one))]
+        names = sorted({peers.read_name(name)[1] or name for name in found.names})
+        held = f"{listed(names)} hold the same names"
+        ways = [f"data.source={source} data.target={target}" for source, target in permutations(names, 2)]
+        likely = [way for way, both in zip(ways, permutations(names, 2), strict=True) if peers.leave_no_doubt(*both)]
+        ways = likely or ways
     else:
-        patterns = [NamePattern(source=a, target=b) for a, b in (found.patterns[:2], found.patterns[1::-1])]
+        held = f"names repeat as {listed(found.patterns)}"
         # many sources may have one target, not the other way round
-        ways = [written(pattern) for pattern in patterns if "*" not in pattern.target]
+        both_ways = [NamePattern(source=a, target=b) for a, b in permutations(found.patterns, 2) if "*" not in b]
+        ways = [written(pattern) for pattern in both_ways]
     return (
         f"{first}: {held} ({found.pictures} of {found.whole} pictures): pairs? say which is the source: "
-        f"{' or '.join(ways)}; or data.layout=photos or side_by_side, if each picture stands for itself"
+        f"{' or '.join(ways[:MOST_WAYS])}; or data.layout=photos or side_by_side, if each picture stands for itself"
     )
 
 

@@ -36,6 +36,8 @@ class Matched:
     def advice(self) -> str:
         """What to do about files without partner."""
         fit = self.proposal()
+        if fit is None and not self.pairs:
+            return "no two names are the same: data.pattern says how they differ, data.layout=unpaired that none belong"
         if fit is None:
             return "add the missing files or remove these"
         sources, targets = map(len, self.names)

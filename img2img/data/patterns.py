@@ -16,7 +16,7 @@ PLAIN = NamePattern()
 # names looked at for a proposal
 SAMPLE = 400
 # what may stand before or behind the common part: words, and a few digits behind letters (x4)
-AFFIX = re.compile(r"(?:[^\W\d]|[-_. ()])*(?:(?<=[^\W\d])\d{1,2})?")
+AFFIX = re.compile(r"(?:[^\W\d_]|[-_. ()])*(?:(?<=[^\W\d_])\d{1,2})?")
 
 
 @cache
@@ -100,7 +100,7 @@ def fitting(sources: Sequence[str], targets: Sequence[str]) -> Fit | None:
 
 
 def _cuts(name: str, *, numbered: bool = False) -> list[tuple[str, str, str]]:
-    """A name as head, core and tail, cut where words and numbers begin and end; ``numbered``: ``_*`` for ``_14`` too."""
+    """A name as head, core and tail, cut where words and numbers begin or end; ``numbered``: ``_*`` too."""
     folder, _, last = name.rpartition("/")
     ends = [0, *(match.end() for match in re.finditer(r"\d+|[^\W\d_]+|[\W_]", last))]
     cuts = []

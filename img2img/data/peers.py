@@ -12,12 +12,12 @@ from img2img.errors import UserError
 
 # names that leave no doubt what is the source and what the target; A and B ask data.direction
 SOURCES = frozenset(
-    ["source", "input", "rainy", "rain", "rainy_image", "a", "lq", "lr", "low", "blur", "blurry", "noisy", "hazy", "degraded"]
-)  # fmt: skip
+    ("source", "input", "rainy", "rain", "rainy_image", "a", "lq", "lr", "low", "blur", "blurry", "noisy", "hazy")
+)
 TARGETS = frozenset(
-    ["target", "clean", "gt", "groundtruth", "ground_truth", "norain", "b", "hq", "hr", "high", "sharp", "clear"]
-)  # fmt: skip
-# those that are looked for in names of files too
+    ("target", "clean", "gt", "groundtruth", "ground_truth", "norain", "b", "hq", "hr", "high", "sharp", "clear")
+)
+# the more usual ones, for messages
 SHOWN_SOURCES, SHOWN_TARGETS = ("source", "input", "rainy", "lq", "A"), ("target", "clean", "gt", "B")
 PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 # the name of the only part of a set that has none
@@ -117,9 +117,14 @@ def turns_by_direction(names: Sequence[str], folders: Mapping[str, Path]) -> boo
     return sorted(normal(name) for name in names) == ["a", "b"] and not any(joined(folders[name]) for name in names)
 
 
+def leave_no_doubt(source: str, target: str) -> bool:
+    """Whether two names say that one is the source of the other."""
+    return normal(source) in SOURCES and normal(target) in TARGETS
+
+
 def joined(folder: Path) -> bool:
     """Whether one name says part and side, as pix2pixHD's ``train_A`` does."""
-    return all(read_name(folder.name))
+    return normal(folder.name) not in UNPAIRED and all(read_name(folder.name))
 
 
 def unpaired(path: Path, config: DataConfig) -> tuple[dict[str, tuple[Path, Path]], dict[str, str]]:

@@ -52,7 +52,7 @@ def repeats(names: Sequence[str]) -> Repeat | None:
 
 
 def _in_folders(stems: Sequence[str]) -> Repeat | None:
-    """Sub-folders, on any level, under which the same path goes on: of several levels that with the fewest folders."""
+    """Sub-folders, on any level, under which the same path goes on: of several levels one that names tell."""
     holders: dict[tuple[str, str], set[str]] = {}
     for name in stems:
         folders = name.split("/")
@@ -67,13 +67,16 @@ def _in_folders(stems: Sequence[str]) -> Repeat | None:
             level = above.count("/") + 1 if above else 0
             known, count = levels.get(level, (set(), 0))
             levels[level] = known | held, count + len(held)
-    if not levels:
-        return None
-    level = min(levels, key=lambda depth: (len(levels[depth][0]), -levels[depth][1]))
-    found, count = levels[level]
-    above = "{}/" * level
-    listed = tuple(sorted(found))
-    return Repeat(listed, tuple(f"{above}{name}/{{}}" for name in listed), count, len(stems), level == 0)
+    found = []
+    for level, (held, count) in levels.items():
+        listed, above = tuple(sorted(held)), "{}/" * level
+        found.append(Repeat(listed, tuple(f"{above}{name}/{{}}" for name in listed), count, len(stems), level == 0))
+    # sequences that hold blur/ and sharp/ repeat each other's names too: what names say goes before what they number
+    return max(
+        found,
+        key=lambda repeat: (repeat.known("AtoB") is not None, -len(repeat.names), len(repeat.patterns[0])),
+        default=None,
+    )
 
 
 def _in_names(stems: Sequence[str]) -> Repeat | None:

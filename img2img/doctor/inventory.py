@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import permutations
@@ -13,10 +13,11 @@ import numpy as np
 
 from img2img.data.config import DataConfig
 from img2img.data.layouts import Layout, read_layout
-from img2img.data.matching import Matched, match
+from img2img.data.matching import match
 from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
-from img2img.data.peers import WHOLE
+from img2img.doctor import partners
 from img2img.doctor.findings import Finding, Spot, are, many, share
+from img2img.doctor.partners import of, size_text
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 from img2img.images import Picture, as_rgb8, find, read, size
@@ -67,7 +68,7 @@ class Part:
     @property
     def of(self) -> str:
         """`` of train``, or nothing where the set has no parts."""
-        return _of(self.name)
+        return of(self.name)
 
     @property
     def splits(self) -> bool:
@@ -78,10 +79,6 @@ class Part:
         """The files of a picture, source first."""
         item = self.pictures.items[index]
         return tuple(file for file in (item.source, item.target) if file is not None)
-
-
-def _of(name: str) -> str:
-    return "" if name == WHOLE else f" of {name}"
 
 
 @dataclass
@@ -121,7 +118,7 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
     for name, places in layout.parts.items():
         role: Role = "val" if name == "val" else "test" if name == "test" else "train"
         if layout.name == "unpaired":
-            _one_folder(inventory, *places)
+            inventory.findings += partners.same_folder(inventory.label, *places)
             for side, folder in zip(("source", "target"), places, strict=True):
                 _photos(inventory, folder.name, role, side, folder, threads)  # type: ignore[arg-type]
         elif layout.name in ("two_folders", "one_folder"):
@@ -181,13 +178,6 @@ def _direction(layout: Layout, config: DataConfig) -> str:
     if layout.sides is not None:
         return " to ".join(layout.sides)
     return f"source made by {config.synthesis}" if layout.name == "photos" else "pictures alone"
-
-
-def has_pictures(folder: Path) -> bool:
-    """Whether there is a picture below a folder."""
-    with suppress(UserError):
-        return bool(find(folder, links=True))
-    return False
 
 
 def _find(inventory: Inventory, folder: Path) -> list[Path]:
@@ -272,7 +262,7 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
             Finding(
                 "odd_width",
                 "stops",
-                f"{share(len(odd), len(sizes), 'picture')}{_of(name)} cannot be halved into a pair (odd width)",
+                f"{share(len(odd), len(sizes), 'picture')}{of(name)} cannot be halved into a pair (odd width)",
                 "cut them to an even width, so that both halves have one size, or remove them",
                 tuple(Spot(f"{inventory.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
             )
@@ -287,109 +277,26 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
 
 def _pairs(inventory: Inventory, name: str, role: Role, places: Sequence[Path], threads: int) -> None:
     """Pairs of two files each, in two folders or in one."""
+    label, findings = inventory.label, inventory.findings
     if len(places) == 2:
-        _one_folder(inventory, *places)
-    filled = [bool(_find(inventory, folder)) for folder in places]
-    if not all(filled):
-        _partners_of_none(inventory, name, places)
+        findings += partners.same_folder(label, *places)
+    files = {folder: _find(inventory, folder) for folder in places}
+    if not all(files.values()):
+        lonely = [(file, other) for folder, other in permutations(places, 2) for file in files[folder]]
+        findings += partners.without_partner(label, name, lonely, partners.ADD)
         return
     source = places[0]
     matched = match(source, places[1] if len(places) == 2 else None, inventory.layout.pattern)
-    _doubles(inventory, matched)
-    _no_partner(inventory, name, matched)
-    _strangers(inventory, name, matched)
+    findings += partners.of_names(label, name, matched)
     sizes = _sizes(inventory, dict.fromkeys(file for pair in matched.pairs for file in pair), threads)
     pairs = [pair for pair in matched.pairs if all(file in sizes for file in pair)]
-    _sizes_differ(inventory, name, pairs, sizes)
+    findings += partners.sizes_differ(label, name, pairs, sizes)
     items = [
         Item(str(file.relative_to(source)), source=file, target=partner, size=sizes[file])
         for file, partner in pairs
         if sizes[file] == sizes[partner]
     ]
     _add(inventory, name, role, "pair", items, decode_two)
-
-
-def _doubles(inventory: Inventory, matched: Matched) -> None:
-    """A finding where two pictures of one side have the same name but for the ending."""
-    if matched.doubles:
-        folders = dict.fromkeys(inventory.label(file.parent) for file, _ in matched.doubles)
-        text = (
-            f"{many(len(matched.doubles), 'picture')} in {' and '.join(folders)} named like another but for the ending"
-        )
-        spots = [Spot(f"{inventory.label(file)} and {first.name}", (file, first)) for file, first in matched.doubles]
-        fix = "pairs are matched by name without ending: keep one of each"
-        inventory.findings.append(Finding("double_name", "stops", text, fix, tuple(spots)))
-
-
-def _no_partner(inventory: Inventory, name: str, matched: Matched) -> None:
-    """A finding about files that have no partner on the other side."""
-    if matched.alone:
-        fix = "add the missing files or remove these (names must be the same but for the ending)"
-        if matched.proposal() is not None:
-            fix = f"add {matched.advice()}"
-        _alone(inventory, name, matched.alone, fix)
-
-
-def _partners_of_none(inventory: Inventory, name: str, places: Sequence[Path]) -> None:
-    """A finding about the pictures of one side where the other has none."""
-    filled = [(folder, other) for folder, other in permutations(places, 2) if has_pictures(folder)]
-    alone = [(file, other) for folder, other in filled for file in find(folder, links=True)]
-    _alone(inventory, name, alone, "add the missing files or remove these (names must be the same but for the ending)")
-
-
-def _alone(inventory: Inventory, name: str, alone: Sequence[tuple[Path, Path]], fix: str) -> None:
-    if alone:
-        text = f"{many(len(alone), 'picture')}{_of(name)} without partner of the same name"
-        spots = [Spot(f"{inventory.label(file)}: none in {inventory.label(at)}", (file,)) for file, at in alone]
-        inventory.findings.append(Finding("no_partner", "stops", text, fix, tuple(spots)))
-
-
-def _strangers(inventory: Inventory, name: str, matched: Matched) -> None:
-    """A finding about files that fit the pattern of neither side."""
-    if matched.strangers:
-        text = f"{many(len(matched.strangers), 'picture')}{_of(name)} of neither side, by the pattern of their names"
-        spots = tuple(Spot(inventory.label(file), (file,)) for file in matched.strangers)
-        fix = "nothing needs be done: they are left aside"
-        inventory.findings.append(Finding("strangers", "note", text, fix, spots))
-
-
-def _sizes_differ(
-    inventory: Inventory, name: str, pairs: Sequence[tuple[Path, Path]], sizes: Mapping[Path, tuple[int, int]]
-) -> None:
-    """A finding about pairs whose sides are not of one size."""
-    unequal = [(file, partner) for file, partner in pairs if sizes[file] != sizes[partner]]
-    if unequal:
-        spots = [
-            Spot(f"{inventory.label(pair[0])} ({' against '.join(_size_text(sizes[file]) for file in pair)})", pair)
-            for pair in unequal
-        ]
-        inventory.findings.append(
-            Finding(
-                "sizes_differ",
-                "stops",
-                f"{share(len(unequal), len(pairs), 'pair')}{_of(name)} with sides of different size",
-                "replace the one that was scaled or cut, or remove both of a pair",
-                tuple(spots),
-            )
-        )
-
-
-def _one_folder(inventory: Inventory, source: Path, target: Path) -> None:
-    """A finding where the folders of the two sides are one, links followed: nothing can be learnt from that."""
-    if source.resolve() == target.resolve():
-        inventory.findings.append(
-            Finding(
-                "same_folder",
-                "wrong",
-                f"source and target are the same folder ({inventory.label(source)} and {inventory.label(target)})",
-                "put the folder of the other side in the place of the link, or name it with data.source, data.target",
-                (Spot(f"{inventory.label(source)} leads to {source.resolve()}"),),
-            )
-        )
-
-
-def _size_text(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
 
 
 def _no_training_part(inventory: Inventory) -> None:
@@ -417,7 +324,7 @@ def _small(inventory: Inventory) -> None:
         if small:
             least = min(min(size) for _, size in small)
             text = f"{share(len(small), len(sizes), 'picture')}{part.of} {are(len(small))} smaller than the crop of"
-            spots = [Spot(f"{inventory.label(files[0])} ({_size_text(size)})", files) for files, size in small]
+            spots = [Spot(f"{inventory.label(files[0])} ({size_text(size)})", files) for files, size in small]
             fix = f"data.crop={least} or less takes them as they are; or remove them"
             findings = Finding("small", "note", f"{text} {crop} px (mirrored to fit)", fix, tuple(spots))
             inventory.findings.append(findings)
