@@ -133,8 +133,9 @@ def comparisons(jobs: Sequence[Job], given: Path, masks: Path | None, output: Pa
         UserError: a result, the input or the masks would be there.
     """
     from img2img.inference import keep_apart, output_names
+    from img2img.inference.jobs import COMPARISONS
 
-    folder = output / "compare"
+    folder = output / COMPARISONS
     results = [job.result for job in jobs]
     for place in results:
         if inside(place, folder):

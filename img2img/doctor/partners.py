@@ -1,4 +1,4 @@
-"""What can be said of pairs by names and sizes alone: partners, doubles, sides of different size, sides that are one."""
+"""What names and sizes alone say of pairs: partners, doubles, sides of different size, sides that are one."""
 
 from __future__ import annotations
 

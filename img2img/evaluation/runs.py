@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from img2img.compute.distributed import World
 from img2img.config import build
-from img2img.data import Samples, open_data, open_test
+from img2img.data import Samples, made_source, open_data, open_test
 from img2img.data.config import DataConfig
 from img2img.errors import RunError, UserError
 from img2img.evaluation.entries import INPUT
@@ -79,11 +79,15 @@ def _without_seed(run: Run) -> dict[str, Any]:
 
 
 class Pairs(NamedTuple):
-    """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them."""
+    """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them.
+
+    ``made``: how their sources were made of clean photos; empty where the data bring them.
+    """
 
     samples: Samples
     scenes: Mapping[str, str]
     cut: str
+    made: str
 
 
 def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapping[str, int | None]) -> Pairs:
@@ -106,8 +110,9 @@ def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapp
         opened = open_data(here, int(header.get("seed", 0)))
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
-        return Pairs(opened.validation, opened.scenes, said)
-    return Pairs(open_test(config, data), {}, said)
+        return Pairs(opened.validation, opened.scenes, said, made_source(opened.validation))
+    samples = open_test(config, data)
+    return Pairs(samples, {}, said, made_source(samples))
 
 
 def load_runs(runs: Sequence[Run], samples: Samples, world: World, tile: Tile) -> list[Translator]:

@@ -17,6 +17,9 @@ from img2img.images import (
 )
 from img2img.inference.translator import Translator
 
+# the folder below the results that before and after side by side are written to
+COMPARISONS = "compare"
+
 
 class Job(NamedTuple):
     """One result: of which picture, where it goes, the picture's mask, and which of several results it is."""
