@@ -39,7 +39,7 @@ def entries_of(
 ) -> tuple[Files, list[Entry], list[str]]:
     """The targets by name, as people count, each row's pictures of them, and lines on what was left aside.
 
-    ``flags`` are the rows' arguments; ``patterns`` say by row what its files are called (``{}_fake_B``), where ``{}`` is
+    ``flags`` are the rows' arguments; ``patterns`` say by row what its files are called (``{}_fake_B``), ``{}`` being
     the target's path without ending.
 
     Raises:
@@ -84,7 +84,7 @@ def _partners(targets: Files, folder: Path, flag: str, hint: str, pattern: str |
 
 
 def _comparisons(found: Files, wanted: Collection[str]) -> set[str]:
-    """The pictures that ``infer --compare`` writes beside its results, where no target lies in a folder of that name."""
+    """What ``infer --compare`` writes beside its results, where no target lies in a folder of that name."""
     below = {stem for stem in found if stem.startswith(f"{COMPARISONS}/")}
     return below if not below & set(wanted) and {stem.partition("/")[2] for stem in below} <= set(found) else set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def find(folder: Path, *, videos: bool = False, links: bool = False) -> list[Pat
     files: list[Path] = []
     clips: list[Path] = []
     outside = 0
-    for place, below, names in os.walk(folder, onerror=_refuse, followlinks=links):
+    walk = partial(os.walk, followlinks=True) if links else os.walk
+    for place, below, names in walk(folder, onerror=_refuse):
         below[:] = [name for name in below if not name.startswith(".") and not _circles(Path(place, name))]
         for path in (Path(place, name) for name in names if not name.startswith(".")):
             ending = path.suffix.lower()
