@@ -91,7 +91,7 @@ def _comparisons(found: Files, wanted: Collection[str]) -> set[str]:
 
 def _proposal(targets: Files, found: Files, pattern: str | None) -> str:
     """The patterns under which every target would have a result."""
-    fitting = [text for text in result_patterns(list(targets), list(found)) if text not in (pattern, "{}")]
+    fitting = [text for text in result_patterns(list(targets), list(found)) if text != pattern]
     return (
         f"; --match {' or --match '.join(shlex.quote(text) for text in fitting[:3])} would match all" if fitting else ""
     )

@@ -81,9 +81,8 @@ class Request:
         for name in self.match:
             if name and name not in rows:
                 raise unknown("row", name, rows, "--match")
-        common = self.match.get("", "{}")
-        found = {row: self.match.get(row, "{}" if row == source else common) for row in rows}
-        return {row: pattern for row, pattern in found.items() if pattern != "{}"}
+        found = {row: self.match.get(row, "" if row == source else self.match.get("", "")) for row in rows}
+        return {row: pattern for row, pattern in found.items() if pattern}
 
     def check_rows(self, methods: Collection[str]) -> None:
         """Refuse to compare with a row that the table will not have.

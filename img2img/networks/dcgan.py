@@ -20,7 +20,7 @@ def _levels(size: int | None) -> tuple[int, int]:
     times = (size or 0) // first
     if times * first != size or times < 2 or times & (times - 1):
         raise UserError(
-            f"dcgan: the picture side must be a power of two of at least 8 px (data.crop), or 14, 28, 56, ...; got {size}"
+            f"dcgan: the picture side must be a power of two of at least 8 px, 14, 28 or 56 (data.crop), got {size}"
         )
     return first, times.bit_length() - 1
 
