@@ -27,6 +27,8 @@ from img2img.files import atomic_write_bytes, check_folder
 __all__ = ["Diagnosis", "Finding", "as_json", "as_text", "check_scenes_file", "examine", "quick", "write_scenes"]
 
 SHEET = 48
+# notes that opening the data prints by itself
+SAID = ("small", "part_aside", "links", "layout", "strangers")
 
 
 def examine(
@@ -153,7 +155,7 @@ def quick(config: DataConfig, task: str) -> tuple[str, ...]:
         # training says by itself what it cannot open
         return (f"data doctor: {error}",)
     lines = [
-        f"data doctor: {finding.text}; fix: {finding.fix}" for finding in diagnosis.findings if finding.kind != "small"
+        f"data doctor: {finding.text}; fix: {finding.fix}" for finding in diagnosis.findings if finding.kind not in SAID
     ]
     return (*lines, f"data doctor: the whole look (duplicates, leaks, damage, shifts): {command(task, config.path)}")
 

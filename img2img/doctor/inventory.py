@@ -102,7 +102,8 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
     """Look through the folder ``config.path`` in its layout.
 
     Raises:
-        UserError: no such folder, no pictures, or no telling how it is laid out: nothing can be looked at.
+        UserError: no such folder, no pictures, or no telling how it is laid out: nothing can be looked at. Where
+            pictures are there and none of them can be used, the findings say why.
     """
     if config.path is None:
         raise UserError("--data is needed: the folder to look at")
@@ -128,26 +129,15 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
         else:
             _photos(inventory, name, role, "pair", places[0], threads)
     _left_aside(inventory)
-    if not inventory.parts:
-        raise UserError(_nothing_left(inventory))
+    if (
+        not inventory.parts
+        and not inventory.broken
+        and not any(found.weight == "stops" for found in inventory.findings)
+    ):
+        raise UserError(f"--data {path}: no pictures in it that could be looked at")
     _no_training_part(inventory)
     _small(inventory)
     return inventory
-
-
-def _nothing_left(inventory: Inventory) -> str:
-    """Why no picture was left to look at: what was found of each."""
-    found = [*inventory.findings]
-    reasons = [
-        f"{finding.text} (such as {finding.spots[0].text})" if finding.spots else finding.text for finding in found
-    ]
-    if inventory.broken:
-        reasons.append(f"{many(len(inventory.broken), 'file')} cannot be read (such as {inventory.broken[0].text})")
-    fixes = "; ".join(dict.fromkeys(finding.fix for finding in found if finding.weight == "stops"))
-    why = f": {'; '.join(reasons)}" if reasons else ""
-    return (
-        f"--data {inventory.root}: no pictures in it that could be looked at{why}{f'; fix: {fixes}' if fixes else ''}"
-    )
 
 
 def _left_aside(inventory: Inventory) -> None:
@@ -300,7 +290,7 @@ def _pairs(inventory: Inventory, name: str, role: Role, places: Sequence[Path], 
 
 
 def _no_training_part(inventory: Inventory) -> None:
-    if all(part.role != "train" for part in inventory.parts):
+    if inventory.parts and all(part.role != "train" for part in inventory.parts):
         inventory.findings.append(
             Finding(
                 "no_training",
@@ -345,14 +335,16 @@ def further_inventories(config: DataConfig, layout: str, path: Path, threads: in
     ways = (here, replace(here, source=None, target=None), replace(here, layout=config.layout))
     for way in ways:
         try:
-            if way.layout not in ("arrays", "mixture"):
-                return [take_inventory(way, threads)]
+            if way.layout not in ("arrays", "mixture") and (inventory := take_inventory(way, threads)).parts:
+                return [inventory]
         except UserError:
             continue
     try:
         inventories = [take_inventory(replace(here, layout="images", source=None, target=None), threads)]
     except UserError as error:
         raise UserError(f"--against {str(error).removeprefix('--data ')}") from error
+    if not inventories[0].parts:
+        raise UserError(f"--against {path}: no pictures in it that could be looked at")
     if layout == "side_by_side":
         with suppress(UserError):
             inventories.append(take_inventory(replace(here, layout="side_by_side"), threads))
