@@ -23,6 +23,7 @@ EXAMPLES = """\
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
   img2img evaluate --target clean --results ours=dry --fit crop
+  img2img evaluate --target clean --results theirs=results/NAME --match 'test_latest/images/{}_fake_B'
 With --weights the results are written first and the written files are what is scored. --output also gets every
 picture's values, figures and report.html, a page to look at in a browser."""
 
@@ -44,6 +45,16 @@ def _add_pictures(command: Parser) -> None:
     )
     command.add_argument(
         "--source", type=Path, metavar="DIR", help="the untouched inputs of --results, for a row of theirs"
+    )
+    command.add_argument(
+        "--match",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="what files of results are called, {} being the target's path without ending, such as {}_fake_B or "
+        "test_latest/images/{}_fake_B; NAME=PATTERN for one row (source=PATTERN for --source); other files are left "
+        "aside",
     )
     command.add_argument(
         "--weights",
@@ -165,13 +176,10 @@ def _check_together(given: Namespace) -> None:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    other = (
-        ("data", "part", "load", "crop", "direction", "tile", "require_gain")
-        if given.results
-        else ("target", "source", "fit")
-    )
+    of_weights = ("data", "part", "load", "crop", "direction", "tile", "require_gain")
+    other = of_weights if given.results else ("target", "source", "fit", "match")
     for flag in other:
-        if getattr(given, flag) is not None:
+        if getattr(given, flag) not in (None, []):
             kind = "--results" if given.results else "--weights"
             raise UserError(f"--{flag.replace('_', '-')} has no meaning beside {kind}; leave it out")
 
@@ -193,6 +201,7 @@ def _request(given: Namespace) -> Request:
         column_size=_size(given.column_size),
         cut={name: _side(f"--{name}", value) for name in ("load", "crop") if (value := getattr(given, name))},
         fit=given.fit,
+        match=_patterns(given.match),
     )
     if given.require_gain is not None and "psnr" not in request.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
@@ -209,6 +218,20 @@ def _status(gain: float, required: float) -> int:
 def _listed(text: str) -> list[str]:
     """Comma-separated names, each once."""
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _patterns(words: Sequence[str]) -> dict[str, str]:
+    """Patterns of ``--match`` by row, under an empty name that of all rows of results."""
+    from img2img.evaluation.entries import INPUT
+
+    patterns: dict[str, str] = {}
+    for word in words:
+        name, equals, pattern = word.partition("=") if "{}" not in word.partition("=")[0] else ("", "=", word)
+        row = INPUT if name == "source" else name
+        if not equals or not pattern or row in patterns:
+            raise UserError(f"--match {word}: must be PATTERN or NAME=PATTERN, once for each row, such as {{}}_fake_B")
+        patterns[row] = pattern
+    return patterns
 
 
 def _size(text: str) -> tuple[int, int]:

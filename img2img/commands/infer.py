@@ -173,8 +173,9 @@ def comparisons(jobs: Sequence[Job], given: Path, masks: Path | None, output: Pa
         UserError: a result, the input or the masks would be there.
     """
     from img2img.inference import keep_apart, output_names
+    from img2img.inference.jobs import COMPARISONS
 
-    folder = output / "compare"
+    folder = output / COMPARISONS
     results = [job.result for job in jobs]
     if any(inside(result, folder) for result in results):
         raise UserError(f"--compare: would write among the results in {folder}; name another --output")

@@ -8,7 +8,9 @@ from pydantic import Field
 
 from img2img.config import options
 
-Layout = Literal["auto", "side_by_side", "two_folders", "photos", "unpaired", "images", "arrays", "mixture"]
+Layout = Literal[
+    "auto", "side_by_side", "two_folders", "one_folder", "photos", "unpaired", "images", "arrays", "mixture"
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
 
@@ -49,6 +51,25 @@ class Edges:
 
 
 @options
+class NamePattern:
+    """Names of a pair: ``{}`` stands for what both have in common, ``*`` for any text; endings do not count.
+
+    With ``*`` in the source's, one target may have many sources (``{}_*`` and ``{}``: 901_1 to 901_14 and 901).
+    """
+
+    source: Annotated[str, Field(description="of the source's path below its folder, such as {}x4")] = "{}"
+    target: Annotated[str, Field(description="of the target's path below its folder, such as {}")] = "{}"
+
+    def __post_init__(self) -> None:
+        counts = {text.count("{}") for text in (self.source, self.target)}
+        if len(counts) > 1 or 0 in counts:
+            raise ValueError(
+                f"source {self.source!r} and target {self.target!r} need {{}}, equally often, for what the names of a "
+                f"pair have in common"
+            )
+
+
+@options
 class DataConfig:
     """Which pictures are learnt from, and how a training sample is made of them."""
 
@@ -61,13 +82,17 @@ class DataConfig:
         Literal["AtoB", "BtoA"],
         Field(description="AtoB: the left half or folder A is the source; folders whose names say it need none"),
     ] = "AtoB"
-    source: Annotated[str | None, Field(description="name of the source folder of layout two_folders")] = None
-    target: Annotated[str | None, Field(description="name of the target folder of layout two_folders")] = None
+    source: Annotated[str | None, Field(description="name of the source folder (label: of train_label too)")] = None
+    target: Annotated[str | None, Field(description="name of the target folder")] = None
+    pattern: Annotated[NamePattern, Field(description="names of the files of a pair, where they differ")] = Field(
+        default_factory=NamePattern
+    )
     load: Annotated[int | None, Field(ge=1, description="short side in px before the crop; null: as it is")] = None
     crop: Annotated[
         int | None,
         Field(ge=1, le=65_536, description="side of the training crop in px; smaller pictures are mirrored to fit"),
     ] = 128
+    enlarge: Annotated[bool, Field(description="enlarge arrays smaller than load to it; false: refuse them")] = False
     flip: Annotated[bool, Field(description="mirror half of the samples")] = True
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
     validation_load: Annotated[

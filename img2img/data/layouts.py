@@ -1,113 +1,271 @@
-"""How a folder is laid out: pairs side by side, in two folders, photos, unpaired folders, pictures alone, arrays."""
+"""How a folder is laid out: pairs side by side, in two folders or in one, photos, unpaired folders, pictures alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import permutations
 from pathlib import Path
 
-from img2img.data.config import DataConfig
+from img2img.data import peers
+from img2img.data.config import DataConfig, NamePattern
+from img2img.data.patterns import PLAIN, fitting, written
+from img2img.data.peers import PARTS, WHOLE, Sides, part
+from img2img.data.repeats import Repeat, repeats
 from img2img.data.split import thumbnail
 from img2img.errors import UserError
 from img2img.files import listed, stem
 from img2img.images import as_rgb8, find, read, size
 
-# which names of two folders say what is the source and what the target; A and B ask data.direction
-SOURCES = ("source", "input", "rainy", "rain", "a")
-TARGETS = ("target", "clean", "gt", "groundtruth", "norain", "b")
-PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-UNPAIRED = ("traina", "trainb", "testa", "testb")
-
-
-def subfolders(path: Path) -> dict[str, Path]:
-    """Sub-folders by lower-case name."""
-    return {child.name.lower(): child for child in sorted(path.iterdir()) if child.is_dir()}
-
-
-def part(path: Path, name: str) -> Path | None:
-    """The folder of a part (train, val, test) inside a set, or None."""
-    inside = subfolders(path)
-    return next((inside[alias] for alias in PARTS[name] if alias in inside), None)
-
-
-def two_folders(path: Path, config: DataConfig) -> tuple[Path, Path] | None:
-    """(source side, target side) by the names of the sub-folders, or None.
-
-    ``data.source`` and ``data.target`` say the names; otherwise `SOURCES` and `TARGETS` are looked for.
-    """
-    inside = subfolders(path)
-    named = (config.source, config.target)
-    sources = [inside[name] for name in ((named[0].lower(),) if named[0] else SOURCES) if name in inside]
-    targets = [inside[name] for name in ((named[1].lower(),) if named[1] else TARGETS) if name in inside]
-    if len(sources) != 1 or len(targets) != 1:
-        return None
-    source, target = sources[0], targets[0]
-    swapped = config.direction == "BtoA" and not named[0] and (source.name.lower(), target.name.lower()) == ("a", "b")
-    return (target, source) if swapped else (source, target)
-
-
 PartFolders = tuple[Path, ...]
+# one clean picture, many degraded ones: 901.jpg and 901_1.jpg to 901_14.jpg (Rain1400)
+NUMBERED = ("{}_*", "{}-*")
+MOST_WAYS = 6
 
 
-def parts(path: Path, layout: str, config: DataConfig) -> dict[str, PartFolders]:
-    """Folders of the parts a set has: ``train``, ``val``, ``test`` or, where it has none, ``all``.
+@dataclass(frozen=True)
+class Layout:
+    """How a set is laid out.
 
-    A part is one folder, or two (source, target) of layout two_folders. Parts may lie in the set (train/A, train/B)
-    or in its two folders (A/train, B/train).
+    ``parts``: folders by part (``train``, ``val``, ``test``, or `WHOLE` where there are none): two, source and target,
+    of layouts two_folders and unpaired, else one. ``pattern``: names of a pair's files. ``sides``: what the two
+    folders' names say (``A`` and ``B``); ``turns``: whether ``data.direction`` says which is the source. ``aside``: why
+    a part cannot be used (no truth in it). ``notes``: what must be said of how it was taken.
+    """
+
+    name: str
+    parts: Mapping[str, PartFolders]
+    pattern: NamePattern = PLAIN
+    sides: tuple[str, str] | None = None
+    turns: bool = False
+    aside: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_layout(path: Path, config: DataConfig) -> Layout:
+    """The layout of a folder: as ``data.layout`` says or, of ``auto``, as names and shapes show.
 
     Raises:
-        UserError: the two folders are not there.
+        UserError: several would fit, what was asked for is not there, or a side or part is missing.
     """
-    found: dict[str, PartFolders] = {}
-    for name in PARTS:
-        inside = part(path, name)
-        if inside is not None:
-            found[name] = _part_folders(inside, layout, config)
-    if found:
+    name = config.layout
+    if name == "auto":
+        if all(side in peers.subfolders(path) for side in peers.UNPAIRED[:2]):
+            return _unpaired(path, config)
+        found = _two_folders(path, config)
+        if found is not None:
+            return found
+        if config.source is not None:
+            raise UserError(_no_sides(path, config))
+        return _by_files(path, config)
+    if name == "unpaired":
+        return _unpaired(path, config)
+    if name == "two_folders":
+        found = _two_folders(path, config)
+        if found is None:
+            raise UserError(_no_sides(path, config))
         return found
-    whole = _part_folders(path, layout, config)
-    for name in PARTS if len(whole) == 2 else ():
-        sides = [inside for side in whole if (inside := part(side, name)) is not None]
-        if len(sides) == 1:
-            raise UserError(f"{sides[0]}: its counterpart is missing ({whole[0].name} and {whole[1].name} must match)")
-        if sides:
-            found[name] = tuple(sides)
-    return found or {"all": whole}
+    if name == "one_folder":
+        return _one_folder(path, config)
+    return _photos(path) if name == "photos" else _single(path, name)
 
 
-def _part_folders(folder: Path, layout: str, config: DataConfig) -> PartFolders:
-    if layout != "two_folders":
-        return (folder,)
-    sides = two_folders(folder, config)
-    if sides is None:
-        names = f"{config.source} and {config.target}" if config.source else "such as source and target, A and B"
-        raise UserError(
-            f"{folder}: two sub-folders are needed, one for each side ({names}); data.source, data.target name others"
+def _no_sides(path: Path, config: DataConfig) -> str:
+    names = f"{config.source} and {config.target}" if config.source else "such as source and target, A and B"
+    return f"{path}: two sub-folders are needed, one for each side ({names}); data.source, data.target name others"
+
+
+def _unpaired(path: Path, config: DataConfig) -> Layout:
+    folders, aside = peers.unpaired(path, config)
+    notes: tuple[str, ...] = ()
+    if config.layout == "auto":
+        notes = (
+            "unpaired by the names trainA and trainB: partners are drawn at random; where each has its own, add "
+            "data.layout=two_folders",
         )
-    return sides
+    return Layout("unpaired", folders, turns=True, aside=aside, notes=notes)
 
 
-def detect(path: Path, config: DataConfig) -> str:
-    """The layout of a folder.
+def _two_folders(path: Path, config: DataConfig) -> Layout | None:
+    """Two folders in each part (train/A), parts in each of the two (A/train), or names of both (train_A); or None.
 
     Raises:
-        UserError: when several would fit.
+        UserError: a part that is needed has one side alone.
     """
-    inside = subfolders(path)
-    if all(name in inside for name in UNPAIRED[:2]):
-        return "unpaired"
-    first = part(path, "train") or path
-    if config.source is not None or two_folders(first, config) is not None:
-        return "two_folders"
-    files = _readable(find(first)[:50])
-    shapes = [size(file) for file in files]
+    tree = peers.tree(path)
+    complete = {name: both for name, folders in tree.items() if (both := peers.sides(folders, config)) is not None}
+    if not complete:
+        return None
+    if "train" in complete:
+        complete.pop(WHOLE, None)
+    order = [name for name in ("train", WHOLE, "val", "test") if name in complete]
+    first = complete[order[0]]
+    aside = _aside(path, tree, complete, first)
+    named = dict(zip(first.names, first[:2], strict=True))
+    turns = config.source is None and peers.turns_by_direction(first.names, named)
+    notes = []
+    if (
+        config.source is None
+        and config.direction == "BtoA"
+        and not turns
+        and sorted(map(str.lower, named)) == ["a", "b"]
+    ):
+        notes.append(
+            f"{first.source.name} is the source whatever data.direction says, as in pix2pixHD; data.source=B "
+            f"data.target=A turns it"
+        )
+    pattern, said = _pattern(first, config)
+    folders = {name: tuple(complete[name][:2]) for name in order}
+    return Layout("two_folders", folders, pattern, first.names, turns, aside, (*notes, *said))
+
+
+def _aside(
+    path: Path, tree: Mapping[str, Mapping[str, Path]], complete: Mapping[str, Sides], example: Sides
+) -> dict[str, str]:
+    """Why parts that are there cannot be used: ``test`` may lack its truth, training does without it.
+
+    Raises:
+        UserError: a part that training uses has one side alone, or none.
+    """
+    both = " and ".join(sorted(example.names))
+    wanted = {peers.normal(name) for name in example.names}
+    aside = {}
+    for name in PARTS:
+        if name in complete or (WHOLE in complete and name == "train"):
+            continue
+        alone = [folder for side, folder in tree.get(name, {}).items() if peers.normal(side) in wanted]
+        folder = part(path, name)
+        if alone:
+            reason = f"{alone[0]}: its counterpart is missing ({both} must match)"
+        elif folder is not None:
+            reason = f"{folder}: has no two sub-folders {both}"
+        else:
+            continue
+        if name != "test":
+            raise UserError(reason)
+        aside[name] = reason
+    return aside
+
+
+def _pattern(both: Sides, config: DataConfig) -> tuple[NamePattern, list[str]]:
+    """How names are matched: as the configuration says, by equal names, or many numbered sources to one target."""
+    if config.pattern != PLAIN:
+        return config.pattern, []
+    try:
+        sources, targets = ([file.relative_to(at).as_posix() for file in find(at, links=True)] for at in both[:2])
+    except UserError:
+        # who opens the folders says what is wrong with them
+        return PLAIN, []
+    if set(map(stem, sources)) & set(map(stem, targets)):
+        return PLAIN, []
+    fit = fitting(sources, targets)
+    whole = fit is not None and (fit.sources, fit.targets) == (len(sources), len(targets))
+    if fit is None or not whole or fit.pattern.source not in NUMBERED or fit.pattern.target != "{}":
+        return PLAIN, []
+    return fit.pattern, [f"{len(sources)} sources of {len(targets)} targets, by {written(fit.pattern)}"]
+
+
+def _single(path: Path, name: str, pattern: NamePattern = PLAIN, notes: tuple[str, ...] = ()) -> Layout:
+    """A layout whose parts are one folder each.
+
+    Raises:
+        UserError: sub-folders are named as parts, where they would be poured together.
+    """
+    folders = {name: (folder,) for name in PARTS if (folder := part(path, name)) is not None}
+    if not folders:
+        tree = peers.tree(path)
+        named = {name: next(iter(inside.values())) for name, inside in tree.items() if name != WHOLE and inside}
+        if len(named) > 1:
+            both = " and ".join(str(folder.relative_to(path)) for folder in named.values())
+            train = named.get("train") or next(iter(named.values()))
+            parents = {folder.parent for folder in named.values()}
+            meant = train if len(parents) > 1 or path in parents else train.parent
+            raise UserError(
+                f"{path}: {both} are named as parts, and taken together pictures to test on would be trained on; name "
+                f"the folder that is meant, such as --data {meant}"
+            )
+    return Layout(name, folders or {WHOLE: (path,)}, pattern, notes=notes)
+
+
+def _first(path: Path) -> Path:
+    """The folder whose files say how a set is laid out: what is trained on, where it has parts."""
+    return next((folder for name in PARTS if (folder := part(path, name)) is not None), path)
+
+
+def _repeats(first: Path) -> Repeat | None:
+    return repeats([file.relative_to(first).as_posix() for file in find(first, links=True)])
+
+
+def _one_folder(path: Path, config: DataConfig) -> Layout:
+    """Both sides in one folder, told apart by ``data.pattern`` or by names that leave no doubt.
+
+    Raises:
+        UserError: there is no pattern and names do not tell.
+    """
+    if config.pattern != PLAIN:
+        return _single(path, "one_folder", config.pattern)
+    found = _repeats(_first(path))
+    pattern = found.known(config.direction) if found else None
+    if found is not None and pattern is None:
+        raise UserError(_ask(_first(path), found))
+    if found is None or pattern is None:
+        raise UserError(f"{path}: data.layout=one_folder needs a data.pattern that tells source and target apart")
+    layout = _single(path, "one_folder", pattern)
+    return replace(layout, turns=sorted(name.strip("-_. ").lower() for name in found.names) == ["a", "b"])
+
+
+def _ask(first: Path, found: Repeat) -> str:
+    """That pictures belong together, and how to say which of them are the sources."""
+    if found.folders:
+        names = sorted({peers.read_name(name)[1] or name for name in found.names})
+        held = f"{listed(names)} hold the same names"
+        ways = [f"data.source={source} data.target={target}" for source, target in permutations(names, 2)]
+        likely = [way for way, both in zip(ways, permutations(names, 2), strict=True) if peers.leave_no_doubt(*both)]
+        ways = likely or ways
+    else:
+        held = f"names repeat as {listed(found.patterns)}"
+        # many sources may have one target, not the other way round
+        both_ways = [NamePattern(source=a, target=b) for a, b in permutations(found.patterns, 2) if "*" not in b]
+        ways = [written(pattern) for pattern in both_ways]
+    return (
+        f"{first}: {held} ({found.pictures} of {found.whole} pictures): pairs? say which is the source: "
+        f"{' or '.join(ways[:MOST_WAYS])}; or data.layout=photos or side_by_side, if each picture stands for itself"
+    )
+
+
+def _photos(path: Path) -> Layout:
+    """Photos because the configuration says so; names that speak against it are told."""
+    try:
+        found = _repeats(_first(path))
+    except UserError:
+        found = None
+    notes: tuple[str, ...] = ()
+    if found is not None:
+        notes = (f"{listed(found.names)} hold the same names: each picture is a photo of its own, as data.layout says",)
+    return _single(path, "photos", notes=notes)
+
+
+def _by_files(path: Path, config: DataConfig) -> Layout:
+    """The layout of a folder without sides: by repeated names, then by the shapes of its pictures.
+
+    Raises:
+        UserError: several would fit.
+    """
+    first = _first(path)
+    files = find(first, links=True)
+    if config.pattern != PLAIN or _repeats(first) is not None:
+        return _one_folder(path, config)
+    readable = _readable(files[:50])
+    shapes = [size(file) for file in readable]
     wide = _wider(shapes, 1.2)
     if config.synthesis != "none":
-        return _photos_or_pairs(path, files, shapes, wide)
+        return _single(path, _photos_or_pairs(path, readable, shapes, wide))
     if wide == len(shapes):
-        return "side_by_side"
+        return _single(path, "side_by_side")
     raise UserError(
         f"{path}: no layout recognised ({wide} of {len(shapes)} pictures could be pairs side by side, and there are no "
-        f"sub-folders {'/'.join(SOURCES)} and {'/'.join(TARGETS)}); say data.layout=side_by_side, two_folders or photos"
+        f"sub-folders {'/'.join(peers.SHOWN_SOURCES)} and {'/'.join(peers.SHOWN_TARGETS)}); say "
+        f"data.layout=side_by_side, two_folders or photos"
     )
 
 
@@ -150,25 +308,6 @@ def _readable(files: Sequence[Path]) -> list[Path]:
     return good
 
 
-def unpaired(path: Path, config: DataConfig) -> dict[str, tuple[Path, Path]]:
-    """(source side, target side) of ``train`` and, where there is one, ``test``.
-
-    Raises:
-        UserError: the folders trainA and trainB (or A and B) are not there.
-    """
-    inside = subfolders(path)
-    names = UNPAIRED[:2] if UNPAIRED[0] in inside else ("a", "b")
-    if any(name not in inside for name in names):
-        raise UserError(f"{path}: unpaired data need the sub-folders trainA and trainB (or A and B)")
-    found = {"train": names, "test": UNPAIRED[2:]}
-    turned = slice(None, None, -1 if config.direction == "BtoA" else 1)
-    return {
-        part: (sides[turned][0], sides[turned][1])
-        for part, both in found.items()
-        if len(sides := [inside[name] for name in both if name in inside]) == 2
-    }
-
-
 def _alike(file: Path) -> bool:
     """Whether the two halves show the same: upright pairs side by side are no wider than photos."""
     pixels = as_rgb8(read(file))
@@ -176,71 +315,3 @@ def _alike(file: Path) -> bool:
     left, right = (thumbnail(side).reshape(-1) for side in (pixels[:, :half], pixels[:, half:]))
     spread = float(left.std() * right.std())
     return spread > 0 and float(((left - left.mean()) * (right - right.mean())).mean()) > 0.8 * spread
-
-
-def by_stem(folder: Path) -> dict[str, Path]:
-    """Pictures below a folder by their path without ending.
-
-    Raises:
-        UserError: no pictures, or two that differ in their ending alone.
-    """
-    stems, doubles = stems_and_doubles(folder)
-    for file, first in doubles:
-        differ = "the Unicode form" if file.suffix == first.suffix else "the ending"
-        raise UserError(f"{file} and {first.name} have the same name but for {differ}: which one is meant?")
-    return stems
-
-
-def stems_and_doubles(folder: Path) -> tuple[dict[str, Path], list[tuple[Path, Path]]]:
-    """Pictures by their `img2img.files.stem`, and those (picture, the first of that name) whose name is taken."""
-    stems: dict[str, Path] = {}
-    doubles = []
-    for file in find(folder):
-        first = stems.setdefault(stem(file.relative_to(folder)), file)
-        if first is not file:
-            doubles.append((file, first))
-    return stems, doubles
-
-
-def match_stems(source: Path, target: Path) -> list[tuple[Path, Path, tuple[int, int]]]:
-    """Pairs of files of two folders by their path without ending, and their (width, height) in px.
-
-    Raises:
-        UserError: partners are missing, stems are double, or the sizes of a pair differ; the files are listed.
-    """
-    left, right = by_stem(source), by_stem(target)
-    missing = [str(left[name]) for name in left if name not in right]
-    extra = [str(right[name]) for name in right if name not in left]
-    if missing or extra:
-        alone = []
-        if missing:
-            alone.append(f"without partner in {target}: {listed(missing)}")
-        if extra:
-            alone.append(f"without partner in {source}: {listed(extra)}")
-        raise UserError(f"pairs are matched by name; {'; '.join(alone)}; add the missing files or remove these")
-    pairs = []
-    different = []
-    for name, one in left.items():
-        other = right[name]
-        sizes = size(one), size(other)
-        pairs.append((one, other, sizes[0]))
-        if sizes[0] != sizes[1]:
-            different.append(f"{one} ({sizes[0][0]}x{sizes[0][1]} against {sizes[1][0]}x{sizes[1][1]})")
-    if different:
-        raise UserError(
-            f"the two pictures of a pair differ in size: {listed(different)}; replace them, or remove both of a pair"
-        )
-    return pairs
-
-
-def halves(files: Sequence[Path]) -> list[tuple[int, int]]:
-    """(width, height) in px of the halves of each file.
-
-    Raises:
-        UserError: listing the files that cannot be two halves of the same size.
-    """
-    sizes = [size(file) for file in files]
-    odd = [f"{file} ({width} px wide)" for file, (width, _) in zip(files, sizes, strict=True) if width % 2]
-    if odd:
-        raise UserError(f"a pair side by side needs an even width (two halves of one size): {listed(odd)}")
-    return [(width // 2, height) for width, height in sizes]

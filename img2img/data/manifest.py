@@ -26,7 +26,8 @@ def manifest(root: Path, files: Sequence[Path]) -> dict[str, Any]:
     """
     entries = []
     total = hashlib.sha256()
-    for file in files:
+    # one target may belong to many sources
+    for file in dict.fromkeys(files):
         try:
             content = file.read_bytes()
         except OSError as error:

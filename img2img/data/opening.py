@@ -13,12 +13,16 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.config import DataConfig
-from img2img.data.layouts import PartFolders, detect, parts, unpaired
+from img2img.data.layouts import Layout, PartFolders, read_layout
 from img2img.data.manifest import files_of, manifest
+from img2img.data.matching import match
 from img2img.data.parts import open_images, open_part
+from img2img.data.peers import WHOLE
 from img2img.data.samples import Cache, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
 from img2img.errors import UserError
+from img2img.files import listed
+from img2img.images.folder import dead_links
 
 Pixels = np.ndarray[Any, Any]
 
@@ -53,8 +57,9 @@ def open_data(config: DataConfig, seed: int) -> Data:
         return _arrays(path, config, seed)
     if not path.is_dir():
         raise UserError(f"--data {path}: is a file; a folder of pictures is needed (or an .npz of images)")
-    layout = _layout(path, config)
-    return _unpaired(path, config, seed) if layout == "unpaired" else _parts(path, layout, config, seed)
+    layout = read_layout(path, config)
+    data = _unpaired(path, layout, config, seed) if layout.name == "unpaired" else _parts(path, layout, config, seed)
+    return replace(data, notes=(*data.notes, *_remarks(path, layout, config)))
 
 
 def open_test(config: DataConfig, path: str | None) -> Samples:
@@ -74,31 +79,54 @@ def open_test(config: DataConfig, path: str | None) -> Samples:
     if not folder.is_dir():
         raise UserError(f"--data {folder}: no such folder")
     config = replace(config, path=path)
-    layout = _layout(folder, config)
-    if layout == "unpaired":
-        validation = _unpaired(folder, config, 0).validation
+    layout = read_layout(folder, config)
+    if "test" in layout.aside:
+        raise UserError(f"--data {folder}: nothing to test on: {layout.aside['test']}")
+    if layout.name == "unpaired":
+        validation = _unpaired(folder, layout, config, 0).validation
         if validation is None:
             raise UserError(f"--data {folder}: no testA and testB in it")
         return validation
-    folders = parts(folder, layout, config)
-    chosen = next(folders[name] for name in ("test", "val", "train", "all") if name in folders)
+    chosen = next(layout.parts[name] for name in ("test", "val", "train", WHOLE) if name in layout.parts)
     return open_part(chosen, layout, config, Cache(config.cache_mb))
 
 
-def _layout(folder: Path, config: DataConfig) -> str:
-    return detect(folder, config) if config.layout == "auto" else config.layout
+def made_source(samples: Samples) -> str:
+    """In a few words, how the sources were made of clean photos; empty where the data bring them."""
+    if isinstance(samples, Pictures) and samples.decoder is decode_photo and samples.config.synthesis != "none":
+        return f"{samples.config.synthesis} made on clean photos by data.synthesis"
+    return ""
 
 
-def _parts(path: Path, layout: str, config: DataConfig, seed: int) -> Data:
+def _remarks(path: Path, layout: Layout, config: DataConfig) -> list[str]:
+    """Lines on how a set was taken, and on what of it was not."""
+    lines = [f"data {path}: {note}" for note in layout.notes]
+    lines += [f"data {path}: {reason}; left aside, training does not use it" for reason in layout.aside.values()]
+    dead = dead_links(path)
+    if dead:
+        names = listed([str(link.relative_to(path)) for link in dead])
+        lines.append(f"data {path}: links that lead nowhere or in circles are left aside, {len(dead)}: {names}")
+    if layout.name == "one_folder":
+        part = layout.parts.get("train") or layout.parts[WHOLE]
+        strangers = match(part[0], None, layout.pattern).strangers
+        if strangers:
+            names = listed([str(file.relative_to(path)) for file in strangers])
+            lines.append(f"data {path}: fit neither side's pattern and are left aside, {len(strangers)}: {names}")
+    return lines
+
+
+def _parts(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data:
     """A folder of pictures or pairs; where it has no part to validate on, scenes are split off."""
-    folders = parts(path, layout, config)
-    training_part = folders.get("train") or folders.get("all")
+    folders = layout.parts
+    training_part = folders.get("train") or folders.get(WHOLE)
     if training_part is None:
         other = next(iter(folders))
         raise UserError(f"--data {path}: has a part {other} but none to train on; add a folder train beside it")
     cache = Cache(config.cache_mb)
     train = open_part(training_part, layout, config, cache)
     begin = f"data {path}: {_described(path, layout, training_part, config)}; {len(train)} pictures"
+    if made_source(train):
+        begin = begin.replace(f"; {len(train)} ", f", {made_source(train)}; {len(train)} ")
     if "val" not in folders:
         return _split_off(path, train, config, seed, begin)
     validation = open_part(folders["val"], layout, config, cache)
@@ -106,13 +134,15 @@ def _parts(path: Path, layout: str, config: DataConfig, seed: int) -> Data:
     return Data(train, validation, manifest(path, files_of(train, validation)), (note, *_smaller_than_crop(train)))
 
 
-def _described(path: Path, layout: str, part: PartFolders, config: DataConfig) -> str:
+def _described(path: Path, layout: Layout, part: PartFolders, config: DataConfig) -> str:
     """How the folder was taken: its layout, who chose it, and what is the source."""
-    direction = f", {config.direction}" if layout == "side_by_side" else ""
-    if layout == "two_folders":
+    direction = f", {config.direction}" if layout.name == "side_by_side" else ""
+    if layout.name == "two_folders":
         source, target = part
         direction = f", {source.relative_to(path)} to {target.relative_to(path)}"
-    return f"{'auto: ' if config.layout == 'auto' else ''}{layout}{direction}"
+    elif layout.name == "one_folder":
+        direction = f", {layout.pattern.source} to {layout.pattern.target}"
+    return f"{'auto: ' if config.layout == 'auto' else ''}{layout.name}{direction}"
 
 
 def _split_off(path: Path, pictures: Pictures, config: DataConfig, seed: int, begin: str) -> Data:
@@ -142,7 +172,13 @@ def _scenes(pictures: Pictures, config: DataConfig) -> Sequence[int | str]:
     if config.validation == 0:
         # nothing is held out, so that nothing can leak and no picture needs to be decoded
         return list(range(len(pictures)))
-    return find_scenes([thumbnail(pictures.decode(index)["target"]) for index in range(len(pictures))])
+    # the pictures of one target share its scene, and it is decoded once
+    first: dict[object, int] = {}
+    for index, item in enumerate(pictures.items):
+        first.setdefault(item.target or item.name, index)
+    scenes = find_scenes([thumbnail(pictures.decode(index)["target"]) for index in first.values()])
+    of_target = dict(zip(first, scenes, strict=True))
+    return [of_target[item.target or item.name] for item in pictures.items]
 
 
 def _by_name(pictures: Pictures, scenes: Sequence[int | str]) -> dict[str, str]:
@@ -167,10 +203,10 @@ def _pass_of_the_larger(sources: Pictures, targets: Pictures, config: DataConfig
     return Unpaired(sources, targets, config, max(len(sources), len(targets)))
 
 
-def _unpaired(path: Path, config: DataConfig, seed: int) -> Data:
+def _unpaired(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data:
     """Two folders whose pictures do not belong together; where there are none to test on, sources are split off."""
     cache = Cache(config.cache_mb)
-    folders = unpaired(path, config)
+    folders = layout.parts
     sides = [open_images(folder, config, cache) for folder in folders["train"]]
     train = _pass_of_the_larger(sides[0], sides[1], config)
     validation: Unpaired | None = None
@@ -199,6 +235,13 @@ def _arrays(path: Path, config: DataConfig, seed: int) -> Data:
     """Pictures out of one file of arrays, some of them held out at random."""
     images = _read_images(path)
     height, width = images.shape[1:3]
+    side = min(height, width)
+    if config.load is not None and side < config.load and not config.enlarge:
+        raise UserError(
+            f"--data {path}: its images are {width}x{height} px, and data.load={config.load} would enlarge them; "
+            f"data.load={side} data.crop={min(side, config.crop or side)} takes them as they are, data.enlarge=true "
+            f"enlarges them"
+        )
     items = tuple(
         Item(f"image {index}", pixels=np.repeat(image, 3, 2) if image.shape[2] == 1 else image, size=(width, height))
         for index, image in enumerate(images)
@@ -226,6 +269,8 @@ def _read_images(path: Path) -> Pixels:
         raise UserError(
             f"--data {path}: an .npz with an array 'images' (N, H, W, 3) uint8 is needed; this is none, or damaged"
         ) from error
+    if images.ndim == 3:
+        images = images[:, :, :, None]
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
         raise UserError(f"--data {path}: 'images' is {images.dtype} {images.shape}, (N, H, W, 3) uint8 is needed")
     return images

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from img2img.data.config import DataConfig
+from img2img.data.config import DataConfig, NamePattern
+from img2img.data.patterns import written
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.inventory import Inventory, Part
 from img2img.doctor.levels import narrow_sides
@@ -256,10 +257,12 @@ def direction(inventory: Inventory, part: Part, votes: Sequence[tuple[int, int]]
 def _swap_override(inventory: Inventory) -> str:
     """The override that swaps source and target."""
     config: DataConfig = inventory.config
-    if inventory.layout == "two_folders":
-        source, _, target = inventory.direction.partition(" to ")
-        if config.source or {source.lower(), target.lower()} != {"a", "b"}:
-            return "add " + shlex.join([f"data.source={target}", f"data.target={source}"])
+    layout = inventory.layout
+    if layout.name == "two_folders" and not layout.turns and layout.sides is not None:
+        source, target = layout.sides
+        return "add " + shlex.join([f"data.source={target}", f"data.target={source}"])
+    if layout.name == "one_folder" and not layout.turns:
+        return f"add {written(NamePattern(source=layout.pattern.target, target=layout.pattern.source))}"
     return f"add data.direction={'AtoB' if config.direction == 'BtoA' else 'BtoA'}"
 
 

@@ -38,6 +38,8 @@ from img2img.files import atomic_write_bytes, check_folder
 __all__ = ["Diagnosis", "Finding", "as_json", "as_text", "check_scenes_file", "examine", "quick", "write_scenes"]
 
 SHEET = 48
+# notes that opening the data prints by itself
+SAID = ("small", "part_aside", "links", "layout", "strangers")
 
 
 def examine(
@@ -60,7 +62,7 @@ def examine(
     inventory = take_inventory(config, threads)
     if quick:
         return _quick(inventory, task)
-    others = further_inventories(config, inventory.layout, against, threads) if against is not None else []
+    others = further_inventories(config, inventory.layout.name, against, threads) if against is not None else []
     ours, *theirs = _measured([inventory, *others], config.synthesis, threads, progress)
     findings = [*checks.broken(inventory, ours), *inventory.findings]
     summaries: list[PartSummary] = []
@@ -82,7 +84,7 @@ def examine(
         unreadable = checks.broken(other, measured_others)
         findings += [replace(finding, weight="note", kind="against_unreadable") for finding in unreadable]
     diagnosis = _diagnosis(inventory, task, False, summaries, findings, scenes)
-    lines = [further_line(other.root, other.layout, _count(other)) for other in others]
+    lines = [further_line(other.root, other.layout.name, _count(other)) for other in others]
     return replace(diagnosis, against=" and ".join(lines))
 
 
@@ -146,7 +148,7 @@ def _diagnosis(
     return Diagnosis(
         path=inventory.root,
         task=task,
-        layout=inventory.layout,
+        layout=inventory.layout.name,
         direction=inventory.direction,
         taken=tuple(taken(inventory.config)),
         quick=quick,
@@ -170,7 +172,7 @@ def quick(config: DataConfig, task: str) -> tuple[str, ...]:
         # training says by itself what it cannot open
         return (f"data doctor: {error}",)
     lines = [
-        f"data doctor: {finding.text}; fix: {finding.fix}" for finding in diagnosis.findings if finding.kind != "small"
+        f"data doctor: {finding.text}; fix: {finding.fix}" for finding in diagnosis.findings if finding.kind not in SAID
     ]
     again = command(task, config.path, *taken(config))
     return (*lines, f"data doctor: the whole look (duplicates, leaks, damage, shifts): {again}")

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from img2img.data import DataConfig
+from img2img.data.peers import WHOLE
 
 # stops: training or evaluation would fail; wrong: it would run, and its results would mislead; note: good to know
 Weight = Literal["stops", "wrong", "note"]
 WEIGHTS: tuple[Weight, ...] = ("stops", "wrong", "note")
 SHOWN = 5
-# the name `img2img.data.layouts.parts` gives to a set without parts
-WHOLE = "all"
-PAIRED = ("side_by_side", "two_folders")
+PAIRED = ("side_by_side", "two_folders", "one_folder")
 
 
 @dataclass(frozen=True)

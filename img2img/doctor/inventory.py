@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from img2img.data.config import DataConfig
-from img2img.data.layouts import detect, parts, stems_and_doubles, unpaired
+from img2img.data.layouts import Layout, read_layout
+from img2img.data.matching import match
 from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
-from img2img.doctor.findings import WHOLE, Finding, Spot, are, many, share
+from img2img.doctor import partners
+from img2img.doctor.findings import Finding, Spot, are, many, share
+from img2img.doctor.partners import of, size_text
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 from img2img.images import Picture, as_rgb8, find, read, size
+from img2img.images.folder import dead_links
 
 Pixels = np.ndarray[Any, Any]
 Role = Literal["train", "val", "test"]
@@ -73,7 +78,7 @@ class Part:
     @property
     def of(self) -> str:
         """`` of train``, or nothing where the set has no parts."""
-        return _of(self.name)
+        return of(self.name)
 
     @property
     def splits(self) -> bool:
@@ -86,17 +91,13 @@ class Part:
         return tuple(file for file in (item.source, item.target) if file is not None)
 
 
-def _of(name: str) -> str:
-    return "" if name == WHOLE else f" of {name}"
-
-
 @dataclass
 class Inventory:
     """The readable pictures of a set by part, what is wrong with the others, and what can be told without decoding."""
 
     root: Path
     config: DataConfig
-    layout: str
+    layout: Layout
     direction: str
     parts: list[Part] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -111,7 +112,8 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
     """Look through the folder ``config.path`` in its layout.
 
     Raises:
-        UserError: no such folder, no pictures, or no telling how it is laid out: nothing can be looked at.
+        UserError: no such folder, no pictures, or no telling how it is laid out: nothing can be looked at. Where
+            pictures are there and none of them can be used, the findings say why.
     """
     if config.path is None:
         raise UserError("--data is needed: the folder to look at")
@@ -122,43 +124,66 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
         raise UserError(f"--data {path}: is a file; the doctor looks at folders of pictures")
     if config.layout in ("arrays", "mixture"):
         raise UserError(f"data.layout={config.layout}: has no files of pictures to look at")
-    layout = detect(path, config) if config.layout == "auto" else config.layout
-    if layout == "unpaired":
-        places = unpaired(path, config)
-        inventory = Inventory(path, config, layout, f"{places['train'][0].name} to {places['train'][1].name}")
-        for name, both in places.items():
-            _one_folder(inventory, *both)
-            for side, folder in zip(("source", "target"), both, strict=True):
-                _photos(inventory, folder.name, "train" if name == "train" else "test", side, folder, threads)  # type: ignore[arg-type]
-    else:
-        inventory = Inventory(path, config, layout, _direction(layout, config))
-        for name, place in parts(path, layout, config).items():
-            role: Role = "val" if name == "val" else "test" if name == "test" else "train"
-            if layout == "two_folders":
-                inventory.direction = f"{place[0].name} to {place[1].name}"
-                _two_folders(inventory, name, role, place[0], place[1], threads)
-            elif layout == "side_by_side":
-                _side_by_side(inventory, name, role, place[0], threads)
-            else:
-                _photos(inventory, name, role, "pair", place[0], threads)
-    if not inventory.parts:
+    layout = read_layout(path, config)
+    inventory = Inventory(path, config, layout, _direction(layout, config))
+    for name, places in layout.parts.items():
+        role: Role = "val" if name == "val" else "test" if name == "test" else "train"
+        if layout.name == "unpaired":
+            inventory.findings += partners.same_folder(inventory.label, *places)
+            for side, folder in zip(("source", "target"), places, strict=True):
+                _photos(inventory, folder.name, role, side, folder, threads)  # type: ignore[arg-type]
+        elif layout.name in ("two_folders", "one_folder"):
+            _pairs(inventory, name, role, places, threads)
+        elif layout.name == "side_by_side":
+            _side_by_side(inventory, name, role, places[0], threads)
+        else:
+            _photos(inventory, name, role, "pair", places[0], threads)
+    _left_aside(inventory)
+    if (
+        not inventory.parts
+        and not inventory.broken
+        and not any(found.weight == "stops" for found in inventory.findings)
+    ):
         raise UserError(f"--data {path}: no pictures in it that could be looked at")
     _no_training_part(inventory)
     _small(inventory)
     return inventory
 
 
-def _direction(layout: str, config: DataConfig) -> str:
-    if layout == "side_by_side":
+def _left_aside(inventory: Inventory) -> None:
+    """Parts without truth, which training does without, links that cannot be followed, and names that must be said."""
+    for name, reason in inventory.layout.aside.items():
+        text = f"part {name} is left aside: {reason.replace(f'{inventory.root}/', '')}"
+        fix = "nothing needs be done for training; evaluate needs both sides of what it tests on"
+        inventory.findings.append(Finding("part_aside", "note", text, fix))
+    dead = dead_links(inventory.root)
+    if dead:
+        text = f"{many(len(dead), 'link')} {'leads' if len(dead) == 1 else 'lead'} nowhere or in circles"
+        spots = tuple(Spot(inventory.label(link), (link,)) for link in dead)
+        inventory.findings.append(
+            Finding("links", "note", text, "copy what they should lead to, or remove them", spots)
+        )
+    for note in inventory.layout.notes:
+        inventory.findings.append(Finding("layout", "note", note, "nothing needs be done if that is what you mean"))
+
+
+def _direction(layout: Layout, config: DataConfig) -> str:
+    if layout.name == "side_by_side":
         sides = "left half to right half" if config.direction == "AtoB" else "right half to left half"
         return f"{sides} ({config.direction})"
-    return f"source made by {config.synthesis}" if layout == "photos" else "pictures alone"
+    if layout.name == "one_folder":
+        return f"{layout.pattern.source} to {layout.pattern.target}"
+    if layout.name == "unpaired":
+        return " to ".join(folder.name for folder in layout.parts["train"])
+    if layout.sides is not None:
+        return " to ".join(layout.sides)
+    return f"source made by {config.synthesis}" if layout.name == "photos" else "pictures alone"
 
 
 def _find(inventory: Inventory, folder: Path) -> list[Path]:
     """Its pictures, and a finding where there are none or things that are not read as pictures."""
     try:
-        files = find(folder)
+        files = find(folder, links=True)
     except UserError as error:
         inventory.findings.append(Finding("empty", "stops", str(error), "put the pictures there, or remove the folder"))
         return []
@@ -177,7 +202,7 @@ def _find(inventory: Inventory, folder: Path) -> list[Path]:
                 "stray",
                 "note",
                 f"{many(len(other), 'file')} in {inventory.label(folder)} {are(len(other))} not read as pictures",
-                "convert them to PNG or JPEG if they belong to the set (links out of the folder: copy the file)",
+                "convert them to PNG or JPEG if they belong to the set",
                 tuple(Spot(inventory.label(path), (path,)) for path in other),
             )
         )
@@ -237,7 +262,7 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
             Finding(
                 "odd_width",
                 "stops",
-                f"{share(len(odd), len(sizes), 'picture')}{_of(name)} cannot be halved into a pair (odd width)",
+                f"{share(len(odd), len(sizes), 'picture')}{of(name)} cannot be halved into a pair (odd width)",
                 "cut them to an even width, so that both halves have one size, or remove them",
                 tuple(Spot(f"{inventory.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
             )
@@ -250,16 +275,22 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
     _add(inventory, name, role, "pair", items, decode_halves)
 
 
-def _two_folders(inventory: Inventory, name: str, role: Role, source: Path, target: Path, threads: int) -> None:
-    _one_folder(inventory, source, target)
-    sources, targets = (_by_stem(inventory, folder) for folder in (source, target))
-    alone = [(file, target) for stem, file in sources.items() if stem not in targets]
-    alone += [(file, source) for stem, file in targets.items() if stem not in sources]
-    _no_partner(inventory, name, alone)
-    pairs = [(file, targets[stem]) for stem, file in sources.items() if stem in targets]
-    sizes = _sizes(inventory, [file for pair in pairs for file in pair], threads)
-    pairs = [pair for pair in pairs if all(file in sizes for file in pair)]
-    _sizes_differ(inventory, name, pairs, sizes)
+def _pairs(inventory: Inventory, name: str, role: Role, places: Sequence[Path], threads: int) -> None:
+    """Pairs of two files each, in two folders or in one."""
+    label, findings = inventory.label, inventory.findings
+    if len(places) == 2:
+        findings += partners.same_folder(label, *places)
+    files = {folder: _find(inventory, folder) for folder in places}
+    if not all(files.values()):
+        lonely = [(file, other) for folder, other in permutations(places, 2) for file in files[folder]]
+        findings += partners.without_partner(label, name, lonely, partners.ADD)
+        return
+    source = places[0]
+    matched = match(source, places[1] if len(places) == 2 else None, inventory.layout.pattern)
+    findings += partners.of_names(label, name, matched)
+    sizes = _sizes(inventory, dict.fromkeys(file for pair in matched.pairs for file in pair), threads)
+    pairs = [pair for pair in matched.pairs if all(file in sizes for file in pair)]
+    findings += partners.sizes_differ(label, name, pairs, sizes)
     items = [
         Item(str(file.relative_to(source)), source=file, target=partner, size=sizes[file])
         for file, partner in pairs
@@ -268,79 +299,8 @@ def _two_folders(inventory: Inventory, name: str, role: Role, source: Path, targ
     _add(inventory, name, role, "pair", items, decode_two)
 
 
-def _by_stem(inventory: Inventory, folder: Path) -> dict[str, Path]:
-    """Pictures of a folder by their path without ending, and a finding where two have the same."""
-    files = _find(inventory, folder)
-    stems, doubles = stems_and_doubles(folder) if files else ({}, [])
-    if doubles:
-        text = f"{many(len(doubles), 'picture')} in {inventory.label(folder)} named like another but for the ending"
-        inventory.findings.append(
-            Finding(
-                "double_name",
-                "stops",
-                text,
-                "pairs are matched by name without ending: keep one of each",
-                tuple(Spot(f"{inventory.label(file)} and {first.name}", (file, first)) for file, first in doubles),
-            )
-        )
-    return stems
-
-
-def _no_partner(inventory: Inventory, name: str, alone: Sequence[tuple[Path, Path]]) -> None:
-    """A finding about files that have no partner in the other folder, (file, folder)."""
-    if alone:
-        inventory.findings.append(
-            Finding(
-                "no_partner",
-                "stops",
-                f"{many(len(alone), 'picture')}{_of(name)} without partner of the same name",
-                "add the missing files or remove these (names must be the same but for the ending)",
-                tuple(Spot(f"{inventory.label(file)}: none in {inventory.label(at)}", (file,)) for file, at in alone),
-            )
-        )
-
-
-def _sizes_differ(
-    inventory: Inventory, name: str, pairs: Sequence[tuple[Path, Path]], sizes: Mapping[Path, tuple[int, int]]
-) -> None:
-    """A finding about pairs whose sides are not of one size."""
-    unequal = [(file, partner) for file, partner in pairs if sizes[file] != sizes[partner]]
-    if unequal:
-        spots = [
-            Spot(f"{inventory.label(pair[0])} ({' against '.join(_size_text(sizes[file]) for file in pair)})", pair)
-            for pair in unequal
-        ]
-        inventory.findings.append(
-            Finding(
-                "sizes_differ",
-                "stops",
-                f"{share(len(unequal), len(pairs), 'pair')}{_of(name)} with sides of different size",
-                "replace the one that was scaled or cut, or remove both of a pair",
-                tuple(spots),
-            )
-        )
-
-
-def _one_folder(inventory: Inventory, source: Path, target: Path) -> None:
-    """A finding where the folders of the two sides are one, links followed: nothing can be learnt from that."""
-    if source.resolve() == target.resolve():
-        inventory.findings.append(
-            Finding(
-                "same_folder",
-                "wrong",
-                f"source and target are the same folder ({inventory.label(source)} and {inventory.label(target)})",
-                "put the folder of the other side in the place of the link, or name it with data.source, data.target",
-                (Spot(f"{inventory.label(source)} leads to {source.resolve()}"),),
-            )
-        )
-
-
-def _size_text(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
 def _no_training_part(inventory: Inventory) -> None:
-    if all(part.role != "train" for part in inventory.parts):
+    if inventory.parts and all(part.role != "train" for part in inventory.parts):
         inventory.findings.append(
             Finding(
                 "no_training",
@@ -364,7 +324,7 @@ def _small(inventory: Inventory) -> None:
         if small:
             least = min(min(size) for _, size in small)
             text = f"{share(len(small), len(sizes), 'picture')}{part.of} {are(len(small))} smaller than the crop of"
-            spots = [Spot(f"{inventory.label(files[0])} ({_size_text(size)})", files) for files, size in small]
+            spots = [Spot(f"{inventory.label(files[0])} ({size_text(size)})", files) for files, size in small]
             fix = f"data.crop={least} or less takes them as they are; or remove them"
             findings = Finding("small", "note", f"{text} {crop} px (mirrored to fit)", fix, tuple(spots))
             inventory.findings.append(findings)
@@ -385,14 +345,16 @@ def further_inventories(config: DataConfig, layout: str, path: Path, threads: in
     ways = (here, replace(here, source=None, target=None), replace(here, layout=config.layout))
     for way in ways:
         try:
-            if way.layout not in ("arrays", "mixture"):
-                return [take_inventory(way, threads)]
+            if way.layout not in ("arrays", "mixture") and (inventory := take_inventory(way, threads)).parts:
+                return [inventory]
         except UserError:
             continue
     try:
         inventories = [take_inventory(replace(here, layout="images", source=None, target=None), threads)]
     except UserError as error:
         raise UserError(f"--against {str(error).removeprefix('--data ')}") from error
+    if not inventories[0].parts:
+        raise UserError(f"--against {path}: no pictures in it that could be looked at")
     if layout == "side_by_side":
         with suppress(UserError):
             inventories.append(take_inventory(replace(here, layout="side_by_side"), threads))

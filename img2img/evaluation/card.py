@@ -18,10 +18,13 @@ PACKAGES = ("img2img", "torch", "numpy", "scipy", "pillow", "opencv-python-headl
 KEPT = ("task", "method", "seed", "step", "which", "chosen_by", "config")
 
 
-def card_of(request: Request, digests: Mapping[str, str], results: Mapping[str, Any], fit: str) -> dict[str, Any]:
+def card_of(
+    request: Request, digests: Mapping[str, str], results: Mapping[str, Any], fit: str, made: str = ""
+) -> dict[str, Any]:
     """The card of figures: ``digests`` of the targets' pixels by picture, what the ``results`` of each row are.
 
-    ``fit`` says how sizes were made to agree; empty where none was asked for.
+    ``fit`` says how sizes were made to agree; empty where none was asked for. ``made`` how sources were made of clean
+    photos; empty where the data bring them.
     """
     total = hashlib.sha256()
     for stem, value in sorted(digests.items()):
@@ -32,6 +35,7 @@ def card_of(request: Request, digests: Mapping[str, str], results: Mapping[str, 
         "protocol_source": request.protocol.source,
         "protocol_open": request.protocol.open,
         **({"fit": fit} if fit else {}),
+        **({"sources": made} if made else {}),
         "metrics": list(request.protocol.names(request.metrics)),
         "pairs": len(digests),
         "data_hash": total.hexdigest(),

@@ -100,7 +100,7 @@ def of_folders(
     rows = {**({INPUT: source} if source else {}), **folders}
     flags = {row: f"--source {folder}" if row == INPUT else f"--results {row}={folder}" for row, folder in rows.items()}
     request.check_rows(rows)
-    targets, entries = entries_of(target, rows, flags)
+    targets, entries, aside = entries_of(target, rows, flags, request.patterns(rows, INPUT))
     fitting = fit_to_targets(request.fit, targets, entries, flags)
     if output is not None:
         _check_report(output, (target, *rows.values()))
@@ -113,7 +113,8 @@ def of_folders(
         scored,
         request,
         origins={row: str(folder) for row, folder in rows.items()},
-        warnings=same_folders(folders),
+        notes=aside,
+        warnings=same_folders(folders, request.match),
         scenes=scenes,
         fitting=fitting,
     )
@@ -191,7 +192,8 @@ def _run_and_score(
         scored,
         request,
         origins={run.folder: about_weights(run.weights, run.header) for run in runs},
-        notes=[*([pairs.cut] if pairs.cut else []), *chosen],
+        notes=[*([pairs.cut] if pairs.cut else []), *([f"sources are {pairs.made}"] if pairs.made else []), *chosen],
+        made=pairs.made,
         warnings=[pairs.deep] if pairs.deep else [],
         scenes=scenes,
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
 
-from img2img.data.layouts import by_stem
+from img2img.data.matching import by_stem
+from img2img.data.patterns import result_patterns
 from img2img.errors import UserError
 from img2img.files import inside
 from img2img.images import natural
+from img2img.inference.jobs import COMPARISONS
 
 Files = Mapping[str, Path]
 # the row of the untouched inputs
@@ -31,15 +34,21 @@ class Entry:
         return f"{self.method}-seed{self.seed}" if self.seed else self.method
 
 
-def entries_of(target: Path, folders: Mapping[str, Path], flags: Mapping[str, str]) -> tuple[Files, list[Entry]]:
-    """The targets by name, as people count, and each row's pictures of them; ``flags`` are the rows' arguments.
+def entries_of(
+    target: Path, folders: Mapping[str, Path], flags: Mapping[str, str], patterns: Mapping[str, str] | None = None
+) -> tuple[Files, list[Entry], list[str]]:
+    """The targets by name, as people count, each row's pictures of them, and lines on what was left aside.
+
+    ``flags`` are the rows' arguments; ``patterns`` say by row what its files are called (``{}_fake_B``), ``{}`` being
+    the target's path without ending.
 
     Raises:
         UserError: the targets' own folder given as another, a target without result, a result without target, two
             pictures of one name.
     """
+    patterns = patterns or {}
     for row, folder in folders.items():
-        if _same(folder, target):
+        if _same(folder, target) and row not in patterns:
             what = "untouched inputs" if row == INPUT else "results"
             raise UserError(
                 f"{flags[row]}: is the folder of the targets ({target}), every figure would be perfect; name the "
@@ -48,22 +57,44 @@ def entries_of(target: Path, folders: Mapping[str, Path], flags: Mapping[str, st
     hint = _nesting({f"--target {target}": target, **{flags[row]: folder for row, folder in folders.items()}})
     found = by_stem(target)
     targets = {stem: found[stem] for stem in sorted(found, key=natural)}
-    return targets, [Entry(row, _partners(targets, folder, flags[row], hint)) for row, folder in folders.items()]
+    entries, lines = [], []
+    for row, folder in folders.items():
+        files, aside = _partners(targets, folder, flags[row], hint, patterns.get(row))
+        entries.append(Entry(row, files))
+        if aside:
+            lines.append(f"{flags[row]}: {aside} pictures below {COMPARISONS} are comparisons, and left aside")
+    return targets, entries, lines
 
 
-def _partners(targets: Files, folder: Path, flag: str, hint: str) -> dict[str, Path]:
-    """The picture of ``folder`` for each target."""
+def _partners(targets: Files, folder: Path, flag: str, hint: str, pattern: str | None) -> tuple[dict[str, Path], int]:
+    """The picture of ``folder`` for each target, and how many comparisons beside them were left aside."""
     found = by_stem(folder)
-    for missing, where, what in (
-        ([stem for stem in targets if stem not in found], targets, "no result for"),
-        ([stem for stem in found if stem not in targets], found, "no target for"),
-    ):
-        if missing:
-            more = f" and {len(missing) - 1} more" if missing[1:] else ""
-            raise UserError(
-                f"{flag}: {what} {where[missing[0]]}{more} (files are matched by name without ending){hint}"
-            )
-    return {stem: found[stem] for stem in targets}
+    names = {stem: (pattern or "{}").replace("{}", stem) for stem in targets}
+    wanted = set(names.values())
+    aside = [] if pattern else _comparisons(found, wanted)
+    missing = [stem for stem, name in names.items() if name not in found]
+    # of files that a pattern is about, those that it does not fit are others by intention
+    extra = [] if pattern else [stem for stem in found if stem not in wanted and stem not in aside]
+    for alone, where, what in ((missing, targets, "no result for"), (extra, found, "no target for")):
+        if alone:
+            more = f" and {len(alone) - 1} more" if alone[1:] else ""
+            how = f"--match {pattern}" if pattern else "files are matched by name without ending"
+            raise UserError(f"{flag}: {what} {where[alone[0]]}{more} ({how}){_proposal(targets, found, pattern)}{hint}")
+    return {stem: found[name] for stem, name in names.items()}, len(aside)
+
+
+def _comparisons(found: Files, wanted: Collection[str]) -> set[str]:
+    """What ``infer --compare`` writes beside its results, where no target lies in a folder of that name."""
+    below = {stem for stem in found if stem.startswith(f"{COMPARISONS}/")}
+    return below if not below & set(wanted) and {stem.partition("/")[2] for stem in below} <= set(found) else set()
+
+
+def _proposal(targets: Files, found: Files, pattern: str | None) -> str:
+    """The patterns under which every target would have a result."""
+    fitting = [text for text in result_patterns(list(targets), list(found)) if text != pattern]
+    return (
+        f"; --match {' or --match '.join(shlex.quote(text) for text in fitting[:3])} would match all" if fitting else ""
+    )
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -79,9 +110,9 @@ def _nesting(folders: Mapping[str, Path]) -> str:
     return ""
 
 
-def same_folders(folders: Mapping[str, Path]) -> list[str]:
-    """Rows that are one folder, a line for each (links followed)."""
-    rows: dict[Path, list[str]] = {}
+def same_folders(folders: Mapping[str, Path], patterns: Mapping[str, str]) -> list[str]:
+    """Rows that are one folder, a line for each (links followed); with ``patterns`` of their own they are not one."""
+    rows: dict[tuple[Path, str], list[str]] = {}
     for row, folder in folders.items():
-        rows.setdefault(folder.resolve(), []).append(row)
+        rows.setdefault((folder.resolve(), patterns.get(row, "")), []).append(row)
     return [f"{' and '.join(same)} are the same folder" for same in rows.values() if same[1:]]

@@ -60,12 +60,16 @@ def evaluation_of(
     scenes: Mapping[str, str],
     columns: Mapping[str, Mapping[str, str]] | None = None,
     fitting: Fitting | None = None,
+    made: str = "",
 ) -> Evaluation:
-    """The tables of what was scored; ``origins`` say for the card where each row's pictures come from."""
+    """The tables of what was scored; ``origins`` say for the card where each row's pictures come from.
+
+    ``made``: how sources were made of clean photos, where the data bring none.
+    """
     warnings = [*warnings, *copy_lines(scored.copies, len(targets))]
     alpha = [f"the alpha of {method}'s pictures is left out" for method in scored.with_alpha]
     fit = "" if fitting is None else fitting.line()
-    card = card_of(request, scored.digests, origins, fit)
+    card = card_of(request, scored.digests, origins, fit, made)
     methods = tuple(dict.fromkeys(entry.method for entry in entries))
     tables = {
         protocol.label: Table(

@@ -26,6 +26,8 @@ class Request:
     a CSV with columns file and scene. ``columns``: of `COLUMNS`, at ``column_size`` (width, height). ``cut``: short
     side (``load``) and centre (``crop``) in px of the pictures that weights are run on, None for all, in place of what
     training validated on. ``fit``: of `FITS`, for results whose size is not their target's; None refuses them.
+    ``match``: what files of results are called, ``{}`` being the target's path without ending, by row; under an empty
+    name for all rows of results.
 
     Raises:
         UserError: an unknown metric, column or fit, or no metric at all.
@@ -42,6 +44,7 @@ class Request:
     column_size: tuple[int, int] = (256, 256)
     cut: Mapping[str, int | None] = field(default_factory=dict)
     fit: Fit | None = None
+    match: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for names, known, what, flag in (
@@ -52,6 +55,9 @@ class Request:
             for name in names:
                 if name not in known:
                     raise unknown(what, name, known, flag)
+        for pattern in self.match.values():
+            if "{}" not in pattern:
+                raise UserError(f"--match {pattern}: needs {{}} for the target's name, such as {{}}_fake_B")
         if not self.metrics:
             raise UserError(f"--metrics: at least one is needed (known: {', '.join(sorted(METRICS))})")
 
@@ -65,6 +71,18 @@ class Request:
     def metrics_to_explain(self) -> list[str]:
         """``ssim_auto`` is a protocol's form of ``ssim``."""
         return list(dict.fromkeys("ssim" if name == "ssim_auto" else name for name in self.metrics))
+
+    def patterns(self, rows: Collection[str], source: str) -> dict[str, str]:
+        """The pattern of each row that has one; the row ``source`` has one only under its own name.
+
+        Raises:
+            UserError: ``match`` names none of ``rows``.
+        """
+        for name in self.match:
+            if name and name not in rows:
+                raise unknown("row", name, rows, "--match")
+        found = {row: self.match.get(row, "" if row == source else self.match.get("", "")) for row in rows}
+        return {row: pattern for row, pattern in found.items() if pattern}
 
     def check_rows(self, methods: Collection[str]) -> None:
         """Refuse to compare with a row that the table will not have.

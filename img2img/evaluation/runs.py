@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from img2img.compute.distributed import World
 from img2img.config import build
-from img2img.data import Samples, open_data, open_test
+from img2img.data import Samples, made_source, open_data, open_test
 from img2img.data.config import DataConfig
 from img2img.data.samples import Pictures
 from img2img.errors import RunError, UserError
@@ -84,7 +84,8 @@ class Pairs(NamedTuple):
     """What runs are measured on: pairs, their scenes by name where the split knows them, and what was cut of them.
 
     ``deep`` says that files of 16 bits are measured as 8, or is empty. On the way ``back`` their targets are
-    translated, and results compared with their sources.
+    translated, and results compared with their sources. ``made``: how their sources were made of clean
+    photos; empty where the data bring them.
     """
 
     samples: Samples
@@ -92,6 +93,7 @@ class Pairs(NamedTuple):
     cut: str
     back: bool
     deep: str = ""
+    made: str = ""
 
 
 def open_pairs(
@@ -117,13 +119,12 @@ def open_pairs(
         opened = open_data(here, int(header.get("seed", 0)))
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
-        return Pairs(
-            _paired(opened.validation, data or config.path), opened.scenes, said, back, _deep(opened.validation)
-        )
+        held_out = _paired(opened.validation, data or config.path)
+        return Pairs(held_out, opened.scenes, said, back, _deep(held_out), made_source(held_out))
     # weights of unpaired training may be measured on pairs: their own layout says nothing of other data
     layout = "auto" if config.layout == "unpaired" and data is not None else config.layout
     samples = open_test(replace(config, layout=layout), data)
-    return Pairs(_paired(samples, data), {}, said, back, _deep(samples))
+    return Pairs(_paired(samples, data), {}, said, back, _deep(samples), made_source(samples))
 
 
 def _deep(samples: Samples) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -35,12 +36,13 @@ VIDEOS = frozenset(
 )
 
 
-def find(folder: Path, *, videos: bool = False) -> list[Path]:
+def find(folder: Path, *, videos: bool = False, links: bool = False) -> list[Path]:
     """All pictures below ``folder`` by their endings, in natural order (2.jpg before 10.jpg).
 
     Hidden files and folders are left aside. Linked folders are not entered, so that nothing goes in circles; linked
-    files count where they lead to a file in ``folder`` itself. With ``videos``, files that `read` refuses with advice
-    are among them.
+    files count where they lead to a file in ``folder`` itself. With ``links`` both are followed wherever they lead, but
+    for a folder that the link itself lies in: for pictures that are only read. With ``videos``, files that `read`
+    refuses with advice are among them.
 
     Raises:
         UserError: no such folder, a file, a folder below it that cannot be looked into, or no picture in it.
@@ -53,13 +55,14 @@ def find(folder: Path, *, videos: bool = False) -> list[Path]:
     files: list[Path] = []
     clips: list[Path] = []
     outside = 0
-    for place, below, names in os.walk(folder, onerror=_refuse):
-        below[:] = [name for name in below if not name.startswith(".")]
+    walk = partial(os.walk, followlinks=True) if links else os.walk
+    for place, below, names in walk(folder, onerror=_refuse):
+        below[:] = [name for name in below if not name.startswith(".") and not _circles(Path(place, name))]
         for path in (Path(place, name) for name in names if not name.startswith(".")):
             ending = path.suffix.lower()
             if ending not in READABLE | VIDEOS or not path.is_file():
                 continue
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if not links and path.is_symlink() and not path.resolve().is_relative_to(root):
                 outside += 1
             else:
                 (clips if ending in VIDEOS else files).append(path)
@@ -69,11 +72,30 @@ def find(folder: Path, *, videos: bool = False) -> list[Path]:
         hints = [f"looked for {', '.join(sorted(READABLE))}"]
         if outside:
             hints.append(f"{outside} links lead out of it and were left aside")
+        if dead := dead_links(folder):
+            hints.append(f"{len(dead)} links lead nowhere or in circles, such as {dead[0].name}")
         if clips:
             hints.append(video_advice(min(clips)))
         raise UserError(f"{folder}: no pictures in it ({'; '.join(hints)})")
     # names that differ in case alone count the same: the second key keeps their order the same on every machine
     return sorted(files, key=lambda path: (natural(str(path.relative_to(folder))), str(path)))
+
+
+def _circles(folder: Path) -> bool:
+    """Whether a folder is a link to one that it lies in."""
+    return folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve())
+
+
+def dead_links(folder: Path) -> list[Path]:
+    """Links below ``folder`` that `find` cannot follow: to nothing, or to a folder that they lie in."""
+    found = []
+    for place, below, names in os.walk(folder, followlinks=True):
+        circles = [name for name in below if not name.startswith(".") and _circles(Path(place, name))]
+        below[:] = [name for name in below if not name.startswith(".") and name not in circles]
+        paths = [Path(place, name) for name in names if not name.startswith(".")]
+        found += [Path(place, name) for name in circles]
+        found += [path for path in paths if path.is_symlink() and not path.exists()]
+    return sorted(found)
 
 
 def _refuse(error: OSError) -> None:

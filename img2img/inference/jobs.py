@@ -17,6 +17,8 @@ from img2img.inference.translator import Translator
 
 # what the name of a mask may have after its picture's
 MASK = "_mask"
+# the folder below the results that before and after side by side are written to
+COMPARISONS = "compare"
 
 
 class Job(NamedTuple):

@@ -14,20 +14,28 @@ from img2img.networks.norm import Norm, norm_layer
 from img2img.types import Verdict
 
 
-def _levels(size: int | None) -> int:
-    if size is None or size < 8 or size & (size - 1):
-        raise UserError(f"dcgan: the picture side must be a power of two of at least 8 px (data.crop), got {size}")
-    return size.bit_length() - 3
+def _levels(size: int | None) -> tuple[int, int]:
+    """(side of the smallest map, doublings up to ``size``): 4 for powers of two; 7 for 28, the digits' own size."""
+    first = 7 if size and size % 7 == 0 else 4
+    times = (size or 0) // first
+    if times * first != size or times < 2 or times & (times - 1):
+        raise UserError(
+            f"dcgan: the picture side must be a power of two of at least 8 px, 14, 28 or 56 (data.crop), got {size}"
+        )
+    return first, times.bit_length() - 1
 
 
 class DcganGenerator(Generator):
-    """z projected to 4x4, doubled by k4 s2 p1 transposed convolutions, ReLU, tanh. (N, z) -> (N, C, size, size)."""
+    """z projected to 4x4 (7x7 for 28 px), doubled by k4 s2 p1 transposed convolutions, ReLU, tanh.
+
+    (N, z) -> (N, C, size, size).
+    """
 
     def __init__(self, latent: int, out_channels: int, size: int, width: int, norm: Norm) -> None:
         super().__init__()
-        levels = _levels(size)
+        self.side, levels = _levels(size)
         channels = [width * 2 ** (levels - 1 - level) for level in range(levels)]
-        self.first = nn.Linear(latent, channels[0] * 16)
+        self.first = nn.Linear(latent, channels[0] * self.side**2)
         self.first_norm = norm_layer(norm, channels[0])
         layers: list[nn.Module] = []
         for given, made in zip(channels, channels[1:], strict=False):
@@ -38,17 +46,17 @@ class DcganGenerator(Generator):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
-        x = nn.functional.relu(self.first_norm(x.view(len(x), -1, 4, 4)))
+        x = nn.functional.relu(self.first_norm(x.view(len(x), -1, self.side, self.side)))
         made: Tensor = self.layers(x)
         return made
 
 
 class DcganCritic(Critic):
-    """k4 s2 p1 convolutions down to 4x4, norm from the second on, LeakyReLU 0.2, one logit a picture."""
+    """k4 s2 p1 convolutions down to 4x4 (7x7 of 28 px), norm from the second on, LeakyReLU 0.2, one logit a picture."""
 
     def __init__(self, in_channels: int, size: int, width: int, norm: Norm) -> None:
         super().__init__()
-        levels = _levels(size)
+        side, levels = _levels(size)
         blocks = []
         given = in_channels
         for level in range(levels):
@@ -60,7 +68,7 @@ class DcganCritic(Critic):
             blocks.append(nn.Sequential(*parts))
             given = made
         self.blocks = nn.ModuleList(blocks)
-        self.linear = nn.Linear(given * 16, 1)
+        self.linear = nn.Linear(given * side**2, 1)
 
     def forward(self, x: Tensor) -> Verdict:
         features = []
@@ -72,7 +80,7 @@ class DcganCritic(Critic):
 
 @options
 class DcganG:
-    """DCGAN generator: z to a picture whose side is a power of two."""
+    """DCGAN generator: z to a picture whose side is a power of two (or 28)."""
 
     width: Annotated[Width, Field(description="channels of the last hidden layer; doubled towards z")] = 64
     norm: Annotated[Norm, Field(description="normalisation of all layers but the last")] = "batch"
@@ -84,7 +92,7 @@ class DcganG:
 
 @options
 class DcganD:
-    """DCGAN critic, for pictures whose side is a power of two."""
+    """DCGAN critic, for pictures whose side is a power of two (or 28)."""
 
     width: Annotated[Width, Field(description="channels of the first layer; doubled down to 4x4")] = 64
     norm: Annotated[

@@ -19,7 +19,7 @@ from conftest import picture
 from img2img.commands import main
 from img2img.config import build, dump_yaml, parse_yaml, plain
 from img2img.data.config import DataConfig
-from img2img.data.layouts import by_stem, match_stems
+from img2img.data.matching import by_stem, match_stems
 from img2img.data.split import read_scenes, scene_table
 from img2img.errors import UserError
 from img2img.inference import list_jobs

@@ -1,0 +1,272 @@
+"""Folders as the data sets of other programs have them come out as what they are, or are refused with the reason."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from conftest import picture
+from img2img.config import build, override
+from img2img.data import Data, DataConfig, open_data, open_test
+from img2img.errors import UserError
+
+RAINY, CLEAN = 50, 200
+
+
+def put(root: Path, names: Iterable[str], level: int = CLEAN, size: tuple[int, int] = (40, 32)) -> None:
+    """Pictures of one level: what a file is taken for can be seen in its pixels."""
+    buffer = io.BytesIO()
+    Image.new("RGB", size, (level,) * 3).save(buffer, "PNG")
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(buffer.getvalue())
+
+
+def pairs(root: Path, source: str, target: str, keys: Iterable[object] = range(4)) -> Path:
+    """Sources and targets; ``source`` and ``target`` are patterns of whole paths."""
+    for pattern, level in ((source, RAINY), (target, CLEAN)):
+        put(root, [pattern.replace("{}", str(key)) for key in keys], level)
+    return root
+
+
+def opened(root: Path, *overrides: str, **extra: object) -> Data:
+    """As ``derain`` opens it, A being the source."""
+    tree = {"path": str(root), "synthesis": "rain", "crop": 16, "validation": 0.0, **extra}
+    return open_data(build(DataConfig, {**tree, **override(overrides).get("data", {})}, "test"), 0)
+
+
+def levels(data: Data) -> tuple[set[int], set[int]]:
+    """The levels of all sources and of all targets."""
+    wholes = [data.train.whole(index) for index in range(len(data.train))]
+    return tuple({int(value) for whole in wholes for value in np.unique(whole[side])} for side in ("source", "target"))  # type: ignore[return-value]
+
+
+KNOWN = {
+    "pix2pixHD": ("train_A/{}.png", "train_B/{}.png"),
+    "BasicSR": ("lq/{}.png", "gt/{}.png"),
+    "BasicSR in capitals": ("LQ/{}.png", "GT/{}.png"),
+    "BasicSR HQ": ("LQ/{}.png", "HQ/{}.png"),
+    "MPRNet": ("train/input/{}.png", "train/target/{}.png"),
+    "parts in the sides": ("A/train/{}.png", "B/train/{}.png"),
+    "parts in sides of names": ("lq/training/{}.png", "gt/training/{}.png"),
+    "suffixes A and B": ("x{}_A.png", "x{}_B.png"),
+    "suffixes": ("x{}_rainy.png", "x{}_clean.png"),
+    "Rain100H": ("rain-{}.png", "norain-{}.png"),
+    "Rain1400's names": ("rainy_image/{}.png", "ground_truth/{}.png"),
+    "GoPro": ("{}/blur/1.png", "{}/sharp/1.png"),
+    "joined with a dash": ("train-input/{}.png", "train-target/{}.png"),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_layouts_are_pairs(tmp_path, name):
+    data = opened(pairs(tmp_path, *KNOWN[name]))
+    assert len(data.train) == 4
+    assert levels(data) == ({RAINY}, {CLEAN})
+    assert "photos" not in data.notes[0]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_trees_come_out_as_what_they_are(tmp_path, seed):
+    draw = random.Random(seed)
+    source, target = KNOWN[draw.choice(sorted(KNOWN))]
+    word = draw.choice(["", "img_", "scene", "a-b ", "Straße", "x.y"])
+    keys = [f"{word}{number}" for number in draw.sample(range(1, 2000), draw.randint(2, 7))]
+    pairs(tmp_path, source, target, keys)
+    tested = "train" in source and draw.random() < 0.5
+    if tested:
+        # a part to test on, which must never be trained on, whole or without its truth
+        both = [re.sub("train(ing)?", "test", pattern) for pattern in (source, target)]
+        put(tmp_path, [pattern.replace("{}", "99999") for pattern in both[: draw.randint(1, 2)]], 99)
+    data = opened(tmp_path)
+    assert (len(data.train), *levels(data)) == (len(keys), {RAINY}, {CLEAN})
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_names_of_sides_are_asked_for_and_the_cure_works(tmp_path, seed):
+    draw = random.Random(seed)
+    one, other = draw.sample(["photo", "label", "before", "after", "foo", "winter", "maps", "depth"], 2)
+    patterns = [
+        ("{side}/{{}}.png", 1),
+        ("train/{side}/{{}}.png", 1),
+        ("{side}/train/{{}}.png", 1),
+        ("train_{side}/{{}}.png", 1),
+        ("{{}}_{side}.png", 3),
+        ("{side}-{{}}.png", 3),
+        ("{{}}/{side}/7.png", 3),
+    ]
+    pattern, least = draw.choice(patterns)
+    keys = draw.sample(range(1, 500), draw.randint(least, 6))
+    pairs(tmp_path, pattern.format(side=one), pattern.format(side=other), keys)
+    with pytest.raises(UserError, match=r"pairs\? say which is the source") as caught:
+        opened(tmp_path)
+    ways = [
+        shlex.split(way)
+        for way in re.findall(r"(?:data\.source=\S+ data\.target=[^\s;]+|'data\.pattern=[^']+')", str(caught.value))
+    ]
+    found = [levels(opened(tmp_path, *way)) for way in ways]
+    assert sorted(found, key=str) == sorted([({RAINY}, {CLEAN}), ({CLEAN}, {RAINY})], key=str)
+
+
+def test_photos_in_sub_folders_are_photos(tmp_path):
+    for folder, names in (
+        ("cats", "abc"),
+        ("dogs", "def"),
+        ("clip1", ["clip1_0001", "clip1_0002"]),
+        ("clip2", ["clip2_0001"]),
+    ):
+        put(tmp_path, [f"{folder}/{name}.png" for name in names])
+    assert "auto: photos, rain made on clean photos by data.synthesis" in opened(tmp_path).notes[0]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"IMG_{number:04}.png" for number in range(9)],
+        [f"clip{clip}_{number:04}.png" for clip in (1, 2) for number in range(5)],
+        ["photo.png", "photo_1.png", "other.png", "third.png", "photo (1).png"],
+        [f"{number}.png" for number in range(1, 25)],
+        ["cat_black.png", "cat_white.png", "dog.png"],
+    ],
+)
+def test_photos_in_one_folder_are_photos(tmp_path, names):
+    put(tmp_path, names)
+    data = opened(tmp_path)
+    assert (len(data.train), data.notes[0].count("auto: photos")) == (len(names), 1)
+
+
+def test_what_is_photos_by_order_is_photos_and_said(tmp_path):
+    pairs(tmp_path, "foo/{}.png", "bar/{}.png")
+    data = opened(tmp_path, layout="photos")
+    assert len(data.train) == 8
+    assert any("bar, foo hold the same names: each picture is a photo of its own" in note for note in data.notes)
+
+
+def test_two_kinds_of_targets_are_asked_about(tmp_path):
+    pairs(tmp_path, "rainy/{}.png", "clean/{}.png")
+    put(tmp_path, [f"gt/{number}.png" for number in range(4)])
+    with pytest.raises(
+        UserError, match=r"data\.source=rainy data\.target=clean or data\.source=rainy data\.target=gt;"
+    ):
+        opened(tmp_path)
+    assert levels(opened(tmp_path, source="rainy", target="gt")) == ({RAINY}, {CLEAN})
+
+
+def test_pictures_with_two_endings_are_told_apart_by_them(tmp_path):
+    pairs(tmp_path, "cmp_b{}.png", "cmp_b{}.jpg")
+    with pytest.raises(UserError, match=r"names repeat as \{\}\.jpg, \{\}\.png"):
+        opened(tmp_path)
+    assert levels(opened(tmp_path, 'data.pattern={source: "{}.png", target: "{}.jpg"}')) == ({RAINY}, {CLEAN})
+
+
+@pytest.mark.parametrize("folders", [("train_A", "test_A"), ("foo/train", "foo/test"), ("trainA", "testA")])
+def test_parts_are_not_poured_together(tmp_path, folders):
+    for folder in folders:
+        put(tmp_path, [f"{folder}/{folder[:2]}{number}.png" for number in range(3)])
+    with pytest.raises(
+        UserError, match="pictures to test on would be trained on; name the folder that is meant, such as --data"
+    ) as caught:
+        opened(tmp_path)
+    assert opened(Path(str(caught.value).rpartition(" ")[2])).train
+
+
+def test_pix2pixhd_a_is_the_source_whatever_the_direction(tmp_path):
+    data = opened(pairs(tmp_path, "train_A/{}.png", "train_B/{}.png"), direction="BtoA")
+    assert levels(data) == ({RAINY}, {CLEAN})
+    assert any("data.source=B data.target=A turns it" in note for note in data.notes)
+    assert levels(opened(tmp_path, source="B", target="A")) == ({CLEAN}, {RAINY})
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("A/{}.png", "B/{}.png"), ("A/train/{}.png", "B/train/{}.png"), ("{}_A.png", "{}_B.png")]
+)
+def test_a_and_b_ask_the_direction(tmp_path, source, target):
+    assert levels(opened(pairs(tmp_path, source, target), direction="BtoA")) == ({CLEAN}, {RAINY})
+
+
+def test_many_rainy_pictures_of_one_clean_share_its_scene(tmp_path):
+    for number in range(901, 907):
+        clean = Image.fromarray(picture(number))
+        for folder, names in (("ground_truth", [number]), ("rainy_image", [f"{number}_{n}" for n in range(1, 15)])):
+            for name in names:
+                put(tmp_path, [f"{folder}/{name}.png"])
+                clean.save(tmp_path / f"{folder}/{name}.png")
+    data = opened(tmp_path, validation=0.3)
+    assert data.validation is not None
+    held, kept = ({name.partition("_")[0] for name in part.names} for part in (data.validation, data.train))
+    assert held
+    assert not held & kept
+    assert len(data.train) + len(data.validation) == 84
+    # each file is in the manifest once
+    assert len(data.manifest["files"]) == 84 + 6
+    assert any("84 sources of 6 targets" in note for note in data.notes)
+
+
+def test_a_test_part_without_truth_does_not_stop_training(tmp_path):
+    pairs(tmp_path, "train/A/{}.png", "train/B/{}.png")
+    put(tmp_path, ["test/A/7.png"])
+    data = opened(tmp_path)
+    assert len(data.train) == 4
+    assert f"{tmp_path}/test/A: its counterpart is missing (A and B must match); left aside" in " ".join(data.notes)
+    with pytest.raises(UserError, match=r"nothing to test on: .*test/A: its counterpart is missing"):
+        open_test(DataConfig(path=str(tmp_path)), str(tmp_path))
+    put(tmp_path, ["test/B/7.png"])
+    assert list(open_test(DataConfig(path=str(tmp_path)), str(tmp_path)).names) == ["7.png"]
+
+
+def test_pictures_alone_as_a_test_part_do_not_stop_training(tmp_path):
+    pairs(tmp_path, "train/input/{}.png", "train/target/{}.png")
+    put(tmp_path, ["test/7.png"])
+    assert "test: has no two sub-folders input and target; left aside" in " ".join(opened(tmp_path).notes)
+
+
+def test_testa_alone_does_not_stop_training_without_pairs(tmp_path):
+    put(tmp_path, ["trainA/1.png", "trainB/2.png", "testA/3.png"])
+    assert "testA has no counterpart; left aside" in " ".join(opened(tmp_path).notes)
+
+
+def test_unpaired_by_name_is_said_and_can_be_pairs(tmp_path):
+    data = opened(pairs(tmp_path, "trainA/{}.png", "trainB/{}.png"))
+    assert data.train.kind == "unpaired"
+    assert any("where each has its own, add data.layout=two_folders" in note for note in data.notes)
+    assert levels(opened(tmp_path, layout="two_folders")) == ({RAINY}, {CLEAN})
+
+
+def test_linked_folders_and_files_are_followed_without_going_in_circles(tmp_path):
+    put(tmp_path / "elsewhere", ["a.png", "b.png"])
+    put(tmp_path / "set/own", ["c.png"])
+    (tmp_path / "set/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set/own/d.png").symlink_to(tmp_path / "elsewhere/a.png")
+    (tmp_path / "set/own/up").symlink_to(tmp_path / "set")
+    (tmp_path / "set/own/gone.png").symlink_to(tmp_path / "nowhere.png")
+    data = opened(tmp_path / "set")
+    assert list(data.train.names) == ["linked/a.png", "linked/b.png", "own/c.png", "own/d.png"]
+    assert "links that lead nowhere or in circles are left aside, 2: own/gone.png, own/up" in data.notes[-1]
+
+
+def test_arrays_without_channels_and_of_their_own_size(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "flat.npz", images=images)
+    np.savez(tmp_path / "deep.npz", images=images[..., None])
+    flat, deep = (
+        open_data(DataConfig(path=str(tmp_path / name), load=28, crop=28, validation=0.0), 0)
+        for name in ("flat.npz", "deep.npz")
+    )
+    assert flat.manifest["hash"] == deep.manifest["hash"]
+    assert np.array_equal(flat.train.whole(3)["target"][..., 1], images[3])
+    assert flat.train.sample(0, 0, 0)["target"].shape == (3, 28, 28)
+    small = DataConfig(path=str(tmp_path / "flat.npz"), load=32, crop=32)
+    with pytest.raises(
+        UserError, match=r"are 28x28 px, and data\.load=32 would enlarge them; data\.load=28 data\.crop=28"
+    ):
+        open_data(small, 0)
+    asked = DataConfig(path=str(tmp_path / "flat.npz"), load=32, crop=32, enlarge=True)
+    assert open_data(asked, 0).train.sample(0, 0, 0)["target"].shape == (3, 32, 32)
