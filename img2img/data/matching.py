@@ -106,7 +106,7 @@ def checked_pairs(
     """
     matched = match(sources, targets, pattern)
     for file, first in matched.doubles:
-        raise UserError(f"{file} and {first.name} have the same name but for the ending: which one is meant?")
+        raise UserError(_double(file, first))
     if matched.alone or not matched.pairs:
         raise UserError(_without_partner(matched, sources, targets or sources))
     pairs, different = [], []
@@ -136,6 +136,11 @@ def _without_partner(matched: Matched, sources: Path, targets: Path) -> str:
     return f"pairs are matched by name; {'; '.join(alone)}; {matched.advice()}"
 
 
+def _double(file: Path, first: Path) -> str:
+    differ = "the Unicode form" if file.suffix == first.suffix else "the ending"
+    return f"{file} and {first.name} have the same name but for {differ}: which one is meant?"
+
+
 def by_stem(folder: Path) -> dict[str, Path]:
     """Pictures below a folder by their path without ending; links are followed.
 
@@ -146,8 +151,7 @@ def by_stem(folder: Path) -> dict[str, Path]:
     for file in find(folder, links=True):
         first = stems.setdefault(stem(file.relative_to(folder).as_posix()), file)
         if first is not file:
-            differ = "the Unicode form" if file.suffix == first.suffix else "the ending"
-            raise UserError(f"{file} and {first.name} have the same name but for {differ}: which one is meant?")
+            raise UserError(_double(file, first))
     return stems
 
 

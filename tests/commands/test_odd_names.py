@@ -19,7 +19,8 @@ from conftest import picture
 from img2img.commands import main
 from img2img.config import build, dump_yaml, parse_yaml, plain
 from img2img.data.config import DataConfig
-from img2img.data.matching import by_stem, match_stems
+from img2img.data.matching import by_stem, checked_pairs
+from img2img.data.patterns import PLAIN
 from img2img.data.split import read_scenes, scene_table
 from img2img.errors import UserError
 from img2img.inference import list_jobs
@@ -85,7 +86,7 @@ def test_a_path_that_is_no_utf8_comes_back_from_a_configuration():
 def test_an_accent_is_one_letter_whether_it_is_one_character_or_two(tmp_path):
     save(tmp_path / f"a/{COMPOSED}.png", picture(0))
     save(tmp_path / f"b/{DECOMPOSED}.png", picture(0))
-    ((one, other, size),) = match_stems(tmp_path / "a", tmp_path / "b")
+    ((one, other, size),), _ = checked_pairs(tmp_path / "a", tmp_path / "b", PLAIN)
     assert (one.name, other.name, size) == (f"{COMPOSED}.png", f"{DECOMPOSED}.png", (64, 48))
     assert evaluate("--target", tmp_path / "a", "--results", f"ours={tmp_path / 'b'}") == 0
     filler = translator({"name": "residual", "width": 4}, flow="inpaint")
