@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from img2img.compute.distributed import World
 from img2img.config import build
 from img2img.data import Samples, made_source, open_data, open_test
 from img2img.data.config import DataConfig
+from img2img.data.patterns import PLAIN
 from img2img.errors import RunError, UserError
 from img2img.evaluation.entries import INPUT
 from img2img.files import check_folder, inside
@@ -111,8 +113,25 @@ def open_pairs(header: Mapping[str, Any], data: str | None, part: str, cut: Mapp
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
         return Pairs(opened.validation, opened.scenes, said, made_source(opened.validation))
-    samples = open_test(config, data)
+    samples = _open_other(config, data)
     return Pairs(samples, {}, said, made_source(samples))
+
+
+def _open_other(config: DataConfig, data: str | None) -> Samples:
+    """What to test on, laid out as the training data or, where folders or files are called otherwise, by its own names.
+
+    Raises:
+        UserError: data that do not fit, in the words of the first try.
+    """
+    named = replace(config, source=None, target=None, pattern=PLAIN)
+    try:
+        return open_test(config, data)
+    except UserError:
+        if named == config:
+            raise
+        with suppress(UserError):
+            return open_test(named, data)
+        raise
 
 
 def load_runs(runs: Sequence[Run], samples: Samples, world: World, tile: Tile) -> list[Translator]:
