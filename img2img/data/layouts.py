@@ -14,7 +14,7 @@ from img2img.data.peers import PARTS, WHOLE, Sides, part
 from img2img.data.repeats import Repeat, repeats
 from img2img.data.split import thumbnail
 from img2img.errors import UserError
-from img2img.files import listed, stem
+from img2img.files import stem
 from img2img.images import as_rgb8, find, read, size
 
 PartFolders = tuple[Path, ...]
@@ -50,7 +50,7 @@ def read_layout(path: Path, config: DataConfig) -> Layout:
     """
     name = config.layout
     if name == "auto":
-        if all(side in peers.subfolders(path) for side in peers.UNPAIRED[:2]):
+        if config.source is None and all(side in peers.subfolders(path) for side in peers.UNPAIRED[:2]):
             return _unpaired(path, config)
         found = _two_folders(path, config)
         if found is not None:
@@ -66,7 +66,7 @@ def read_layout(path: Path, config: DataConfig) -> Layout:
             raise UserError(_no_sides(path, config))
         return found
     if name == "one_folder":
-        return _one_folder(path, config)
+        return _one_folder(path, config, None if config.pattern != PLAIN else _repeats(_first(path)))
     return _photos(path) if name == "photos" else _single(path, name)
 
 
@@ -196,15 +196,14 @@ def _repeats(first: Path) -> Repeat | None:
     return repeats([file.relative_to(first).as_posix() for file in find(first, links=True)])
 
 
-def _one_folder(path: Path, config: DataConfig) -> Layout:
-    """Both sides in one folder, told apart by ``data.pattern`` or by names that leave no doubt.
+def _one_folder(path: Path, config: DataConfig, found: Repeat | None) -> Layout:
+    """Both sides in one folder, told apart by ``data.pattern`` or by what is ``found`` to leave no doubt.
 
     Raises:
         UserError: there is no pattern and names do not tell.
     """
     if config.pattern != PLAIN:
         return _single(path, "one_folder", config.pattern)
-    found = _repeats(_first(path))
     pattern = found.known(config.direction) if found else None
     if found is not None and pattern is None:
         raise UserError(_ask(_first(path), found))
@@ -217,19 +216,17 @@ def _one_folder(path: Path, config: DataConfig) -> Layout:
 def _ask(first: Path, found: Repeat) -> str:
     """That pictures belong together, and how to say which of them are the sources."""
     if found.folders:
-        names = sorted({peers.read_name(name)[1] or name for name in found.names})
-        held = f"{listed(names)} hold the same names"
+        names = found.sides
         ways = [f"data.source={source} data.target={target}" for source, target in permutations(names, 2)]
         likely = [way for way, both in zip(ways, permutations(names, 2), strict=True) if peers.leave_no_doubt(*both)]
         ways = likely or ways
     else:
-        held = f"names repeat as {listed(found.patterns)}"
         # many sources may have one target, not the other way round
         both_ways = [NamePattern(source=a, target=b) for a, b in permutations(found.patterns, 2) if "*" not in b]
         ways = [written(pattern) for pattern in both_ways]
     return (
-        f"{first}: {held} ({found.pictures} of {found.whole} pictures): pairs? say which is the source: "
-        f"{' or '.join(ways[:MOST_WAYS])}; or data.layout=photos or side_by_side, if each picture stands for itself"
+        f"{first}: {found.said}: pairs? say which is the source: {' or '.join(ways[:MOST_WAYS])}; or "
+        f"data.layout=photos or side_by_side, if each picture stands for itself"
     )
 
 
@@ -241,7 +238,7 @@ def _photos(path: Path) -> Layout:
         found = None
     notes: tuple[str, ...] = ()
     if found is not None:
-        notes = (f"{listed(found.names)} hold the same names: each picture is a photo of its own, as data.layout says",)
+        notes = (f"{found.said}: each picture is a photo of its own, as data.layout says",)
     return _single(path, "photos", notes=notes)
 
 
@@ -253,8 +250,9 @@ def _by_files(path: Path, config: DataConfig) -> Layout:
     """
     first = _first(path)
     files = find(first, links=True)
-    if config.pattern != PLAIN or _repeats(first) is not None:
-        return _one_folder(path, config)
+    found = None if config.pattern != PLAIN else repeats([file.relative_to(first).as_posix() for file in files])
+    if found is not None or config.pattern != PLAIN:
+        return _one_folder(path, config, found)
     readable = _readable(files[:50])
     shapes = [size(file) for file in readable]
     wide = _wider(shapes, 1.2)

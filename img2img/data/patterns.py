@@ -14,8 +14,9 @@ from img2img.files import composed, stem
 from img2img.images.folder import READABLE
 
 PLAIN = NamePattern()
-# names looked at for a proposal
+# names looked at for a proposal, and cuts at either end of one: names of a hundred words would take minutes
 SAMPLE = 400
+MOST_CUTS = 5
 # what may stand before or behind the common part: words, and a few digits behind letters (x4)
 AFFIX = re.compile(r"(?:[^\W\d_]|[-_. ()])*(?:(?<=[^\W\d_])\d{1,2})?")
 
@@ -69,14 +70,14 @@ def fitting(sources: Sequence[str], targets: Sequence[str]) -> Fit | None:
     """The pattern that finds most partners among names of two sides, at least of half of one of them; or None."""
     cores: dict[str, list[tuple[str, str]]] = {}
     for name in targets:
-        for head, core, tail in _cuts(stem(name)):
+        for head, core, tail in cuts(stem(name)):
             cores.setdefault(core, []).append((head, tail))
     counts: Counter[tuple[str, str, str, str]] = Counter()
     for name in sources[:SAMPLE]:
         counts.update(
             {
                 (head, tail, *other)
-                for head, core, tail in _cuts(stem(name), numbered=True)
+                for head, core, tail in cuts(stem(name), numbered=True)
                 for other in cores.get(core, ())[:SAMPLE]
             }
         )
@@ -95,23 +96,23 @@ def fitting(sources: Sequence[str], targets: Sequence[str]) -> Fit | None:
     return whole
 
 
-def _cuts(name: str, *, numbered: bool = False) -> list[tuple[str, str, str]]:
+def cuts(name: str, *, numbered: bool = False) -> list[tuple[str, str, str]]:
     """A name as head, core and tail, cut where words and numbers begin or end; ``numbered``: ``_*`` too."""
     folder, _, last = name.rpartition("/")
     ends = [0, *(match.end() for match in re.finditer(r"\d+|[^\W\d_]+|[\W_]", last))]
-    cuts = []
+    found = []
     # a head would stand behind the folders, in the middle of what is common
-    for begin in ends[:1] if folder else ends[:-1]:
-        for end in (later for later in ends if later > begin):
+    for begin in ends[:1] if folder else ends[:-1][:MOST_CUTS]:
+        for end in (later for later in ends[-MOST_CUTS:] if later > begin):
             head, core, tail = last[:begin], last[begin:end], last[end:]
             if not core.strip("-_. ") or not AFFIX.fullmatch(head):
                 continue
             common = f"{folder}/{core}" if folder else core
             if AFFIX.fullmatch(tail):
-                cuts.append((head, common, tail))
+                found.append((head, common, tail))
             elif numbered and re.fullmatch(r"[-_]\d+", tail):
-                cuts.append((head, common, f"{tail[0]}*"))
-    return cuts
+                found.append((head, common, f"{tail[0]}*"))
+    return found
 
 
 def result_patterns(targets: Sequence[str], results: Sequence[str]) -> list[str]:

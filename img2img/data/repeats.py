@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import NamedTuple
 
 from img2img.data.config import NamePattern
-from img2img.data.patterns import fitting
+from img2img.data.patterns import cuts, key
 from img2img.data.peers import PARTS, SOURCES, TARGETS, normal, read_name
-from img2img.files import stem
+from img2img.files import listed, stem
 
 # a word at the begin or end of a name; digits alone count pictures, and long numbers are no word
 WORD = r"(?:[^\W\d_]+\d{0,2})"
 LAST = re.compile(rf"(.+?)([-_. ]{WORD}|(?<=\d){WORD})", re.DOTALL)
 FIRST = re.compile(r"([^\W\d_]+[-_. ])(.+)", re.DOTALL)
 MOST_NAMES = 6
+# names of a folder that a common affix is looked for in
+LOOKED_AT = 50
 # what `read_name` says of a folder that is a part and no side
 PART_NAMES = frozenset((name, "") for name in PARTS)
 
@@ -34,6 +36,19 @@ class Repeat(NamedTuple):
     pictures: int
     whole: int
     folders: bool
+
+    @property
+    def sides(self) -> list[str]:
+        """What names of the folders say of their side: ``photo`` of ``train_photo``."""
+        return sorted({read_name(name)[1] or name for name in self.names})
+
+    @property
+    def said(self) -> str:
+        """What repeats, in words."""
+        found = (
+            f"{listed(self.sides)} hold the same names" if self.folders else f"names repeat as {listed(self.patterns)}"
+        )
+        return f"{found} ({self.pictures} of {self.whole} pictures)"
 
     def known(self, direction: str) -> NamePattern | None:
         """The pattern, where the names of the two sides leave no doubt; A and B ask ``direction``."""
@@ -132,11 +147,22 @@ def _loosely(stems: Sequence[str]) -> Repeat | None:
             folders.setdefault(folder, []).append(rest)
     if not 1 < len(folders) <= MOST_NAMES:
         return None
-    for one, other in combinations(sorted(folders), 2):
-        for source, target in ((one, other), (other, one)):
-            fit = fitting(folders[source], folders[target])
-            if fit is None or fit.pattern.target != "{}" or fit.targets < len(folders[target]):
-                continue
-            patterns = (f"{source}/{fit.pattern.source}", f"{target}/{{}}")
-            return Repeat((source, target), patterns, fit.sources + fit.targets, len(stems), False)
+    for source, target in permutations(sorted(folders), 2):
+        affix = _affix(folders[source], set(folders[target]))
+        if affix is None:
+            continue
+        partners = [found[0] for name in folders[source] if (found := key(affix, name))]
+        if set(folders[target]) <= set(partners) and 2 * len(partners) >= len(folders[source]):
+            whole = len(partners) + len(folders[target])
+            return Repeat((source, target), (f"{source}/{affix}", f"{target}/{{}}"), whole, len(stems), False)
     return None
+
+
+def _affix(names: Sequence[str], bare: set[str]) -> str | None:
+    """The pattern by which most of some of the names are one of ``bare`` with something more, or None."""
+    some = names[:: max(1, len(names) // LOOKED_AT)]
+    counts = Counter(
+        f"{head}{{}}{tail}" for name in some for head, core, tail in cuts(name, numbered=True) if core in bare
+    )
+    pattern, count = counts.most_common(1)[0] if counts else ("{}", 0)
+    return pattern if 2 * count >= len(some) and pattern != "{}" else None

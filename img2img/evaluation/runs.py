@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from img2img.compute.distributed import World
 from img2img.config import build
 from img2img.data import Samples, made_source, open_data, open_test
 from img2img.data.config import DataConfig
+from img2img.data.patterns import PLAIN
 from img2img.data.samples import Pictures
 from img2img.errors import RunError, UserError
 from img2img.evaluation.entries import INPUT
@@ -123,8 +125,25 @@ def open_pairs(
         return Pairs(held_out, opened.scenes, said, back, _deep(held_out), made_source(held_out))
     # weights of unpaired training may be measured on pairs: their own layout says nothing of other data
     layout = "auto" if config.layout == "unpaired" and data is not None else config.layout
-    samples = open_test(replace(config, layout=layout), data)
+    samples = _open_other(replace(config, layout=layout), data)
     return Pairs(_paired(samples, data), {}, said, back, _deep(samples), made_source(samples))
+
+
+def _open_other(config: DataConfig, data: str | None) -> Samples:
+    """What to test on, laid out as the training data or, where folders or files are called otherwise, by its own names.
+
+    Raises:
+        UserError: data that do not fit, in the words of the first try.
+    """
+    named = replace(config, source=None, target=None, pattern=PLAIN)
+    try:
+        return open_test(config, data)
+    except UserError:
+        if named == config:
+            raise
+        with suppress(UserError):
+            return open_test(named, data)
+        raise
 
 
 def _deep(samples: Samples) -> str:

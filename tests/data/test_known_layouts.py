@@ -116,6 +116,16 @@ def test_random_names_of_sides_are_asked_for_and_the_cure_works(tmp_path, seed):
     assert sorted(found, key=str) == sorted([({RAINY}, {CLEAN}), ({CLEAN}, {RAINY})], key=str)
 
 
+@pytest.mark.parametrize(("more", "ways"), [("x4", 2), ("_1", 1)])
+def test_folders_whose_names_have_something_more_are_asked_about(tmp_path, more, ways):
+    pairs(tmp_path, f"foo/{{}}{more}.png", "bar/{}.png", ["0001", "0002", "0003"])
+    with pytest.raises(UserError, match=r"names repeat as foo/\{\}\S+, bar/\{\} \(6 of 6 pictures\)") as caught:
+        opened(tmp_path)
+    cures = re.findall(r"'data\.pattern=[^']+'", str(caught.value))
+    assert len(cures) == ways
+    assert levels(opened(tmp_path, *shlex.split(cures[0]))) == ({RAINY}, {CLEAN})
+
+
 def test_photos_in_sub_folders_are_photos(tmp_path):
     for folder, names in (
         ("cats", "abc"),
@@ -147,7 +157,10 @@ def test_what_is_photos_by_order_is_photos_and_said(tmp_path):
     pairs(tmp_path, "foo/{}.png", "bar/{}.png")
     data = opened(tmp_path, layout="photos")
     assert len(data.train) == 8
-    assert any("bar, foo hold the same names: each picture is a photo of its own" in note for note in data.notes)
+    assert any(
+        "bar, foo hold the same names (8 of 8 pictures): each picture is a photo of its own" in note
+        for note in data.notes
+    )
 
 
 def test_two_kinds_of_targets_are_asked_about(tmp_path):

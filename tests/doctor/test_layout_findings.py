@@ -12,8 +12,9 @@ import pytest
 from planted import made, save, scene, two_folders
 
 from img2img.data import open_data
-from img2img.doctor import Diagnosis, as_text, examine
+from img2img.doctor import Diagnosis, as_text, examine, quick
 from img2img.recipes.settings import resolve
+from img2img.reports.pages.doctor import write_page
 
 hasty = pytest.mark.parametrize("hasty", [False, True], ids=["whole", "quick"])
 
@@ -70,6 +71,18 @@ def test_why_no_pair_survives(tmp_path, name, hasty):
     assert place in said
     others = [other for other, _, what, _ in ((key, *CAUSES[key][1:]) for key in CAUSES) if what in said]
     assert others == [name]
+
+
+def test_a_page_of_no_pair(tmp_path):
+    sizes_differ(tmp_path / "set")
+    assert "sides of different size" in write_page(look(tmp_path / "set"), tmp_path / "page").read_text()
+
+
+def test_training_is_told_why_no_pair_survives(tmp_path):
+    sizes_differ(tmp_path)
+    assert quick(config(tmp_path), "derain")[0].startswith(
+        "data doctor: 4 of 4 pairs with sides of different size; fix:"
+    )
 
 
 def test_the_proposed_pattern_cures_names(tmp_path):

@@ -131,3 +131,16 @@ def test_made_sources_are_named_in_caption_card_and_log(tmp_path, capsys):
     words[3] = tmp_path / "pairs"
     assert evaluate(*words) == 0
     assert made not in capsys.readouterr().out
+
+
+def test_weights_trained_by_a_pattern_are_measured_on_data_of_other_names(tmp_path, capsys):
+    for number in range(4):
+        save(tmp_path / f"pairs/{number}_u.png", picture(number) // 2)
+        save(tmp_path / f"pairs/{number}_v.png", picture(number))
+        save(tmp_path / f"others/lq/{number}.png", picture(10 + number) // 2)
+        save(tmp_path / f"others/gt/{number}.png", picture(10 + number))
+    pattern = 'data.pattern={source: "{}_u", target: "{}_v"}'
+    assert train(tmp_path / "pairs", tmp_path / "run", pattern) == 0
+    for folder in ("pairs", "others"):
+        assert evaluate("--weights", f"mine={tmp_path / 'run'}", "--data", tmp_path / folder) == 0
+    assert "4 images" in capsys.readouterr().out
