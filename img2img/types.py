@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, Self
+from typing import Literal, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Features = TypeVar("Features")
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ class ForwardView(Protocol):
         its critic; fp32, autocast off, never remembered."""
         ...
 
-    def run(self, network: nn.Module, images: Tensor) -> Any:
+    def run(self, network: Callable[[Tensor], Features], images: Tensor) -> Features:
         """What a network that no player trains (frozen features) makes of ``images``, in the step's precision.
 
         The gradient goes through it to the images. Remembered for the same images: real ones are run once a forward.

@@ -22,23 +22,9 @@ def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator, short_side:
     Drops grow with the photo: ``short_side`` is that of the photo which ``clean`` was cut from, in px (None: its own),
     so that a training crop shows the streaks that the whole photo would.
     """
-    import cv2
-
     height, width = clean.shape[:2]
     scale = max(0.4, (short_side or min(height, width)) / 384)
-    angle = rng.normal(0, 18)
-    rain = np.zeros((height, width), np.float32)
-    for _ in range(int(rng.integers(1, 4))):
-        length = max(5, int(rng.uniform(10, 60) * scale))
-        thickness = rng.uniform(0.5, 1.6) * max(1.0, scale)
-        density = rng.uniform(0.1, 1.0) / (length * thickness)
-        drops = (rng.random((height, width), dtype=np.float32) < density * rng.uniform(0.3, 1.2)).astype(np.float32)
-        drops *= rng.uniform(0.4, 1.0, (height, width)).astype(np.float32)
-        kernel = _streak(length, angle + rng.normal(0, 4), thickness)
-        layer = cv2.filter2D(drops, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
-        rain += layer * np.float32(rng.uniform(0.5, 1.0))
-    peak = float(np.quantile(rain, 0.999))
-    rain = np.clip(rain / max(peak, 1e-6), 0, 1) * np.float32(rng.uniform(0.75, 1.0))
+    rain = _layers(height, width, scale, rng)
     veil = rng.uniform(0.0, 0.12)
     light = rng.uniform(190, 255)
     goal = rng.uniform(options.psnr_min, options.psnr_max)
@@ -74,6 +60,26 @@ def add_rain(clean: Pixels, options: Rain, rng: np.random.Generator, short_side:
             break
         low, high = (strength, high) if value > goal else (low, strength)
     return rainy_at(strength).astype(np.uint8)
+
+
+def _layers(height: int, width: int, scale: float, rng: np.random.Generator) -> Pixels:
+    """(H, W) streaks in [0, 1]: one to three layers of one fall direction; lengths and widths grow with ``scale``."""
+    import cv2
+
+    angle = rng.normal(0, 18)
+    rain = np.zeros((height, width), np.float32)
+    for _ in range(int(rng.integers(1, 4))):
+        length = max(5, int(rng.uniform(10, 60) * scale))
+        thickness = rng.uniform(0.5, 1.6) * max(1.0, scale)
+        density = rng.uniform(0.1, 1.0) / (length * thickness)
+        drops = (rng.random((height, width), dtype=np.float32) < density * rng.uniform(0.3, 1.2)).astype(np.float32)
+        drops *= rng.uniform(0.4, 1.0, (height, width)).astype(np.float32)
+        kernel = _streak(length, angle + rng.normal(0, 4), thickness)
+        layer = cv2.filter2D(drops, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
+        rain += layer * np.float32(rng.uniform(0.5, 1.0))
+    peak = float(np.quantile(rain, 0.999))
+    streaks: Pixels = np.clip(rain / max(peak, 1e-6), 0, 1) * np.float32(rng.uniform(0.75, 1.0))
+    return streaks
 
 
 def _streak(length: int, angle: float, thickness: float) -> Pixels:

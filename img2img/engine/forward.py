@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from img2img.losses.games import at_least_fp32
 from img2img.types import Batch, Game, Match, Shown, Verdict
 
 Side = Literal["critic", "generator"]
+Features = TypeVar("Features")
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Forward:
     shared: dict[str, Tensor] = field(default_factory=dict)
     _verdicts: dict[tuple[str, int, str, int, bool, bool, bool], Verdict] = field(default_factory=dict)
     _pooled: dict[int, Tensor] = field(default_factory=dict)
-    _features: dict[tuple[int, int], tuple[Tensor, Any]] = field(default_factory=dict)
+    _features: dict[tuple[int, int], tuple[Tensor, object]] = field(default_factory=dict)
 
     def seen_by(self, side: Side, game: Game, prefix: str) -> View:
         """The forward as the losses of one side see it; ``prefix`` begins the names of what they log."""
@@ -134,14 +135,14 @@ class Forward:
             self.log.critic_forwards += 1
         return self._verdicts[key]
 
-    def run(self, network: nn.Module, images: Tensor) -> Any:
+    def run(self, network: Callable[[Tensor], Features], images: Tensor) -> Features:
         """What a frozen network makes of ``images``; remembered as long as the graphs of this forward are."""
         key = (id(network), id(images))
         # the images are kept beside the answer: while they are, nothing else can have their identity
         if key not in self._features:
             with self.precision.autocast():
                 self._features[key] = (images, network(images))
-        return self._features[key][1]
+        return cast(Features, self._features[key][1])
 
     def judge(self, number: int, shown: Shown) -> Verdict:
         """A verdict on other images, in fp32: penalties differentiate it twice (Gulrajani et al. 2017, eq. 3)."""
@@ -210,7 +211,7 @@ class View:
     def judge(self, match: Match, shown: Shown) -> Verdict:
         return self._forward.judge(self._number(match), shown)
 
-    def run(self, network: nn.Module, images: Tensor) -> Any:
+    def run(self, network: Callable[[Tensor], Features], images: Tensor) -> Features:
         return self._forward.run(network, images)
 
     def critic_parameters(self, match: Match) -> Sequence[nn.Parameter]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import torch
 from pydantic import Field
@@ -57,7 +57,7 @@ class RowNorm:
 LIMITS: dict[str, type] = {"clip": Clip, "row_norm": RowNorm}
 
 
-def build_limits(specs: tuple[str | dict[str, Any], ...], clip_weights: float | None) -> list[Limit]:
+def build_limits(specs: Sequence[str | Mapping[str, object]], clip_weights: float | None) -> list[Limit]:
     """The limits of an optimiser's options, ``clip_weights`` first.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import torch
 from pydantic import Field
@@ -12,8 +12,8 @@ from torch import nn
 from img2img.config import options
 
 # a list of weights, or groups of them with options of their own
-ParameterGroups = list[nn.Parameter] | list[dict[str, Any]]
-Specs = tuple[str | dict[str, Any], ...]
+ParameterGroups = list[nn.Parameter] | list[dict[str, object]]
+Specs = tuple[str | dict[str, object], ...]
 Rate = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 

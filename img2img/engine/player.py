@@ -85,9 +85,8 @@ class Player:
         self.parameters = [parameter for group in by_factor.values() for parameter in group]
         if not self.parameters:
             raise UserError("optimizers.*.groups: every weight has the factor 0, nothing would be trained")
-        self.optimizer = self.options.build(
-            self.parameters if list(by_factor) == [1.0] else [{"params": group} for group in by_factor.values()]
-        )
+        groups: list[dict[str, object]] = [{"params": group} for group in by_factor.values()]
+        self.optimizer = self.options.build(self.parameters if list(by_factor) == [1.0] else groups)
         self.rates = [
             float(group["lr"]) * factor for group, factor in zip(self.optimizer.param_groups, by_factor, strict=True)
         ]

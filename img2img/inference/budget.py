@@ -26,6 +26,8 @@ CODEC, DEEP_CODEC, HEAVY_CODEC = 16, 36, 56
 HEAVY = {".webp", ".avif"}
 # what is left for a forward must be this at least, in bytes
 LEAST = 50_000_000
+# times that a forward is tried with half the pixels after memory ran out
+HALVINGS = 3
 # pixels of pictures whose forward may not be looked at before: small enough for any network that is not enormous
 SMALL = 1 << 18
 # side in pixels of the forward whose memory is counted

@@ -19,7 +19,7 @@ from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
 from img2img.networks.layout import to_device
 from img2img.recipes.method import Method
-from img2img.recipes.saved import load_generators
+from img2img.recipes.saved import SavedGenerators, load_generators
 from img2img.weights.file import read_header, weights_path
 from img2img.weights.header import Shape, WeightsHeader
 
@@ -92,21 +92,9 @@ def load(
         raise unknown("precision", precision, DTYPES)
     path = weights_path(str(weights))
     saved = load_generators(path)
-    method, shape = saved.method, saved.shape
-    flow = method.build_flow()
-    name = flow.networks[0]
-    if goes_back(saved.header, direction):
-        if flow.way_back is None:
-            raise UserError(
-                f"--direction {direction}: {path} holds no network for the way back{_trained(saved.header)}"
-            )
-        name = flow.way_back
-        shape = replace(shape, source=shape.target, target=shape.source)
-    holes = flow.needs_mask or saved.header.data.get("synthesis") == "hole"
-    try:
-        fill = saved.header.data["hole"]["fill"] if holes else ()
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
+    method = saved.method
+    name, shape = _way(saved, path, direction)
+    fill = _fill(saved, path)
     chosen = pick_device(device)
     network = saved.networks[name]
     to_device(network, chosen)
@@ -123,6 +111,27 @@ def load(
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
     )
+
+
+def _way(saved: SavedGenerators, path: Path, direction: str | None) -> tuple[str, Shape]:
+    """The generator that translates in a direction, by name, and the channels of its two sides."""
+    flow, shape = saved.method.build_flow(), saved.shape
+    if not goes_back(saved.header, direction):
+        return flow.networks[0], shape
+    if flow.way_back is None:
+        raise UserError(f"--direction {direction}: {path} holds no network for the way back{_trained(saved.header)}")
+    return flow.way_back, replace(shape, source=shape.target, target=shape.source)
+
+
+def _fill(saved: SavedGenerators, path: Path) -> tuple[int, ...]:
+    """The levels that holes had in training; empty where there were none."""
+    header = saved.header
+    if not (saved.method.build_flow().needs_mask or header.data.get("synthesis") == "hole"):
+        return ()
+    try:
+        return tuple(header.data["hole"]["fill"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
 
 
 def goes_back(header: WeightsHeader, direction: str | None) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from img2img.files import atomic
 from img2img.images import Picture, to_pixels, write
-from img2img.inference.translator import SCENE, Translator
+from img2img.inference.translator import RESULTS, Translator
 from img2img.randomness import torch_generator
 from img2img.types import Batch
 
@@ -71,5 +71,5 @@ class _RowAfterRow:
 
     def __call__(self, name: str, shape: Sequence[int]) -> Tensor:
         if name not in self.generators:
-            self.generators[name] = torch_generator(self.seed, name, 0, SCENE)
+            self.generators[name] = torch_generator(self.seed, name, 0, RESULTS)
         return torch.rand(tuple(shape), generator=self.generators[name])

@@ -25,7 +25,7 @@ from img2img.images import (
     to_pixels,
     to_tensor,
 )
-from img2img.inference.budget import SMALL, Budget, Ceiling, bytes_per_pixel
+from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
 from img2img.inference.generator import WithinFlow, finite, result_of
 from img2img.inference.masks import hole_of
@@ -37,14 +37,11 @@ from img2img.recipes.method import Method
 from img2img.types import Batch, Flow
 from img2img.weights.header import Shape
 
-# the scene whose random numbers results are made with
-SCENE = "results"
-# times that a forward is tried with half the pixels after memory ran out
-HALVINGS = 3
+# the forward whose random numbers results are made with
+RESULTS = "results"
 
 _Take = Callable[[slice, slice, slice], Tensor]
 _Put = Callable[[slice, slice, slice, Tensor], None]
-
 Image_ = TypeVar("Image_", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
 
@@ -55,11 +52,10 @@ class Translator:
         network: translates source to target (the first of its flow's networks).
         method: how results are made (``generator.inference``) and which flow they belong to.
         tile: ``auto``, ``off`` or a side in pixels.
-        memory: bytes that the whole process may take (on a GPU: the device's bytes for this network), which decide how
-            large tiles are. By default 1.5 GB, or more where a picture's own pixels need it; ``tile: off`` and a side
-            are then taken as they are. On a GPU three quarters of what is free.
+        memory: bytes that the whole process may take (on a GPU: of its memory), which decide how large tiles are. By
+            default 1.5 GB, or more where a picture's own pixels need it; on a GPU three quarters of what is free.
         statistics: what the training's sources look like; pictures far from them are noted.
-        grey_targets: all targets of the training were grey: results are the mean of the network's channels.
+        grey_targets: the training's targets were grey, and results are the mean of the network's channels.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -248,7 +244,7 @@ class Translator:
                 if self.on_tile is not None and tiling.tiles > 1:
                     self.on_tile(ready, count * tiling.tiles)
 
-            torch.manual_seed(stable_seed(self.seed, SCENE, sample))
+            torch.manual_seed(stable_seed(self.seed, RESULTS, sample))
             stream(network, tiling, tile, finished)
 
     @property
@@ -386,7 +382,7 @@ class Translator:
             UserError: the flow does not start from noise.
             RunError: the network gave values that are no numbers.
         """
-        draw = NamedRandom(self.seed, 0, SCENE, start, start + count, torch.device("cpu"))
+        draw = NamedRandom(self.seed, 0, RESULTS, start, start + count, torch.device("cpu"))
         return self.generate(self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw))
 
     def generate(self, batch: Batch) -> Tensor:
