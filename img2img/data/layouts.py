@@ -119,6 +119,21 @@ def _two_folders(path: Path, config: DataConfig) -> Layout | None:
     return Layout("two_folders", folders, pattern, first.names, turns, aside, (*notes, *said))
 
 
+def left_outside(path: Path, layout: Layout) -> list[str]:
+    """Pictures below a set that lie in none of its parts; those of a part that is left aside are told of elsewhere."""
+    folders = [folder for part_folders in layout.parts.values() for folder in part_folders]
+    if path in folders:
+        return []
+    try:
+        names = [file.relative_to(path) for file in find(path, links=True)]
+    except UserError:
+        # who opens the folders says what is wrong with them
+        return []
+    inside = [folder.relative_to(path) for folder in folders]
+    aside = {name for name in names if any(peers.read_name(folder)[0] in layout.aside for folder in name.parts[:-1])}
+    return [str(name) for name in names if name not in aside and not any(map(name.is_relative_to, inside))]
+
+
 def _aside(
     path: Path, tree: Mapping[str, Mapping[str, Path]], complete: Mapping[str, Sides], example: Sides
 ) -> dict[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.config import DataConfig
-from img2img.data.layouts import Layout, PartFolders, read_layout
+from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
 from img2img.data.matching import match
 from img2img.data.parts import open_images, open_part
@@ -102,6 +102,9 @@ def _remarks(path: Path, layout: Layout, config: DataConfig) -> list[str]:
     """Lines on how a set was taken, and on what of it was not."""
     lines = [f"data {path}: {note}" for note in layout.notes]
     lines += [f"data {path}: {reason}; left aside, training does not use it" for reason in layout.aside.values()]
+    outside = left_outside(path, layout)
+    if outside:
+        lines.append(f"data {path}: pictures in no part of it are left aside, {len(outside)}: {listed(outside)}")
     dead = dead_links(path)
     if dead:
         names = listed([str(link.relative_to(path)) for link in dead])

@@ -283,3 +283,13 @@ def test_arrays_without_channels_and_of_their_own_size(tmp_path):
         open_data(small, 0)
     asked = DataConfig(path=str(tmp_path / "flat.npz"), load=32, crop=32, enlarge=True)
     assert open_data(asked, 0).train.sample(0, 0, 0)["target"].shape == (3, 32, 32)
+
+
+def test_pictures_outside_the_parts_are_counted(tmp_path):
+    pairs(tmp_path, "train/A/{}.png", "train/B/{}.png")
+    put(tmp_path, ["train/loose.png", "depth/1.png", "test/A/9.png"])
+    notes = opened(tmp_path).notes
+    assert (
+        sum("pictures in no part of it are left aside, 2: depth/1.png, train/loose.png" in note for note in notes) == 1
+    )
+    assert len(notes) == 3

@@ -150,6 +150,14 @@ def test_dcgan_is_sized_by_the_picture(size):
     assert generator.latent == 10
 
 
+@pytest.mark.parametrize("size", [14, 28, 56])
+def test_dcgan_makes_digits_at_their_size(size):
+    made = GENERATORS["dcgan"](width=4).build(in_channels=10, out_channels=3, size=size)(torch.randn(2, 10))
+    assert made.shape == (2, 3, size, size)
+    verdict = CRITICS["dcgan"](width=4).build(in_channels=3, size=size)(made)
+    assert verdict.features[-1].shape[2:] == (7, 7)
+
+
 @pytest.mark.parametrize("size", [None, 4, 48, 100])
 def test_sizes_that_dcgan_cannot_make(size):
     for build in (
