@@ -125,7 +125,9 @@ def kind(hint: Any, limits: Sequence[Any] = ()) -> str:
         many = arguments[-1] is Ellipsis
         return f"list of {'' if many else f'{len(arguments)}: '}{kind(arguments[0])}"
     if origin is dict:
-        return "mapping" if arguments[1] is Any else f"mapping of {kind(arguments[0])} to {kind(arguments[1])}"
+        if arguments[1] in (Any, object):
+            return "mapping"
+        return f"mapping of {kind(arguments[0])} to {kind(arguments[1])}"
     raise TypeError(f"no words for {hint}")
 
 

@@ -79,7 +79,7 @@ def test_weights_of_mutations_are_checked(losses, message):
 
 def test_values_are_taken_on_as_many_samples_as_asked_for():
     engine = engine_of("egan", **{"train.batch": 8, "fitness_samples": 40})
-    assert engine.batches == engine.batches + 5
+    assert engine.batches == engine.rules.batches + 5
     engine.step(0, [vectors(8, k) for k in range(engine.batches)])
     batches = [vectors(8, 10 + k) for k in range(5)]
     values = engine.fitness(7, batches, engine.parents)

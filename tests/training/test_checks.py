@@ -139,6 +139,6 @@ def test_bf16_that_a_gpu_emulates_is_told(precision, capability, told, monkeypat
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     engine = SimpleNamespace(critics=None, world=World(device=torch.device("cuda", 0)))
     plan = small("l1", **{"train.precision": precision}).train
-    lines = checks.warnings(engine, plan, range(100))
+    lines = checks.cautions(engine, plan, range(100))
     assert [line for line in lines if "emulates" in line and "fp16" in line] == lines
     assert bool(lines) is told

@@ -57,9 +57,9 @@ def test_compiled_is_uncompiled(method, extra, noted, backend):
     compile_networks(engine, backend)
     for one in (plain, engine):
         for step in range(2):
-            one.step(step, [batch] * one.rules.batches)
+            one.step(step, [batch] * one.batches)
     assert backend.graphs >= 2  # a generator's and a critic's at least
-    mine, theirs = engine.log.means(), plain.notes.means()
+    mine, theirs = engine.log.means(), plain.log.means()
     assert noted in mine
     for name, value in theirs.items():
         assert mine[name].item() == pytest.approx(value.item(), rel=1e-4, abs=1e-5), name
