@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from fake_view import FakeView, Linear, derivatives
@@ -44,6 +46,19 @@ def test_linear_critic(name, w, weight, expected):
     loss = ALL[name](FakeView("critic", Linear(w, 0.3), *points(5, 2)))
     assert weight * loss.item() == pytest.approx(expected, abs=1e-3)
     assert loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "expected"), [("gradient_penalty", 10, 160), ("dragan", 10, 160), ("r1", 10, 125)]
+)
+def test_what_stands_beside_the_images_is_no_variable(name, weight, expected):
+    """The condition's gradient (12, 5) is not counted: the images' alone has norm 5."""
+    real, fake = points(5, 2)
+    condition = torch.rand(5, 2, generator=torch.Generator().manual_seed(1))
+    view = FakeView("critic", Linear((12.0, 5.0, 3.0, 4.0), 0.3), real, fake)
+    (match,) = view.matches
+    view.matches = (replace(match, condition=condition),)
+    assert weight * ALL[name](view).item() == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_penalty_teaches_the_critic():
