@@ -49,7 +49,22 @@ class OptimizerOptions(Protocol):
 
 
 @options
-class Adam:
+class AroundTheStep:
+    """What every optimiser has: limits on gradients before its step and on weights after it, rates by group."""
+
+    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
+    clip_weights: Annotated[
+        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
+    ] = None
+    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
+    groups: Annotated[
+        dict[str, Annotated[float, Field(ge=0)]],
+        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
+    ] = Field(default_factory=dict)
+
+
+@options
+class Adam(AroundTheStep):
     """Adam (Kingma and Ba 2015); pix2pix's figures are the defaults."""
 
     fused: ClassVar[bool] = True
@@ -61,15 +76,6 @@ class Adam:
     weight_decay: Annotated[float, Field(ge=0, description="share of the weights taken off a step, times the rate")] = (
         0.0
     )
-    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
-    clip_weights: Annotated[
-        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
-    ] = None
-    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
-    groups: Annotated[
-        dict[str, Annotated[float, Field(ge=0)]],
-        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
-    ] = Field(default_factory=dict)
 
     def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.AdamW(
@@ -78,43 +84,25 @@ class Adam:
 
 
 @options
-class RmsProp:
+class RmsProp(AroundTheStep):
     """RMSprop (WGAN's choice: lr 5e-5, weights clipped to 0.01)."""
 
     fused: ClassVar[bool] = False
     lr: Annotated[Rate, Field(description="learning rate")] = 5e-5
     alpha: Annotated[Beta, Field(description="decay of the squared gradients' running mean")] = 0.99
     eps: Annotated[Rate, Field(description="added to the root that is divided by")] = 1e-8
-    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
-    clip_weights: Annotated[
-        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
-    ] = None
-    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
-    groups: Annotated[
-        dict[str, Annotated[float, Field(ge=0)]],
-        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
-    ] = Field(default_factory=dict)
 
     def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.RMSprop(parameters, lr=self.lr, alpha=self.alpha, eps=self.eps)
 
 
 @options
-class Sgd:
+class Sgd(AroundTheStep):
     """Stochastic gradient descent with momentum."""
 
     fused: ClassVar[bool] = True
     lr: Annotated[Rate, Field(description="learning rate")] = 1e-2
     momentum: Annotated[Beta, Field(description="share of the last step that is kept")] = 0.0
-    clip_norm: Annotated[Rate | None, Field(description="largest norm of all gradients together; null: any")] = None
-    clip_weights: Annotated[
-        Rate | None, Field(description="largest absolute weight after a step (WGAN); null: any")
-    ] = None
-    limits: Annotated[Specs, Field(description="further limits on weights after a step: clip, row_norm")] = ()
-    groups: Annotated[
-        dict[str, Annotated[float, Field(ge=0)]],
-        Field(description="factors on the rate by a pattern of the weights' names, the first that fits; 0: frozen"),
-    ] = Field(default_factory=dict)
 
     def build(self, parameters: ParameterGroups) -> torch.optim.Optimizer:
         return torch.optim.SGD(parameters, lr=self.lr, momentum=self.momentum, fused=True)
