@@ -155,6 +155,8 @@ def of_weights(
     scenes = _scenes(request, {stem: [name, Path(name).name] for stem, name in names.items()})
     scenes = scenes or {stem: pairs.scenes[name] for stem, name in names.items() if name in pairs.scenes}
     files = [written[Path(name)] for name in pairs.samples.names]
+    # nobody writes before everybody has looked: what another process writes would be taken for what was there
+    world.any(False)
     with on_the_way():
         return _run_and_score(runs, translators, pairs, files, request, scenes, output, world)
 
