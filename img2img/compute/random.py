@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -31,7 +31,3 @@ class NamedRandom:
         generator = torch_generator(self.seed, name, self.step, self.forward)
         numbers = torch.rand((self.total, *shape[1:]), generator=generator)
         return moved(numbers[self.start : self.start + shape[0]], self.device)
-
-    def part(self, offset: int) -> NamedRandom:
-        """The numbers of samples from ``offset`` on within this share."""
-        return replace(self, start=self.start + offset)
