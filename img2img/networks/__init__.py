@@ -11,6 +11,7 @@ from img2img.networks.pan import PanCritic, PanT
 from img2img.networks.patchgan import PatchGAN, PixelGAN
 from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
+from img2img.networks.restorer import Restorer
 from img2img.networks.unet import UNet
 
 GENERATORS: dict[str, type[Any]] = {
@@ -19,6 +20,7 @@ GENERATORS: dict[str, type[Any]] = {
     "idcgan": Idcgan,
     "resnet": Resnet,
     "residual": Residual,
+    "restorer": Restorer,
     "dcgan": DcganG,
     "mlp": MlpG,
 }

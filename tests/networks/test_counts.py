@@ -22,6 +22,9 @@ from img2img.networks.base import count_parameters
         ("resnet", {}, 128, 7_837_699),
         ("resnet", {"blocks": 9}, 128, 11_378_179),
         ("residual", {}, 128, 176_700),
+        # by hand: 6 blocks of 48, 6 of 72, 6 of 108 -> 112 channels, their gates, and what joins them
+        ("restorer", {}, 128, 2_331_328),
+        ("restorer", {"stages": 4}, 128, 2_331_328 + 3 * 4 * 48 * 9),
     ],
 )
 def test_generators(name, options, size, count):

@@ -22,6 +22,8 @@ PICTURES = {
     "resnet": {"name": "resnet", "width": 4, "blocks": 2},
     "resnet batch": {"name": "resnet", "width": 4, "blocks": 2, "norm": "batch"},
     "residual": {"name": "residual", "width": 4},
+    "restorer": {"name": "restorer", "width": 4, "blocks": (1, 1)},
+    "restorer stages": {"name": "restorer", "width": 4, "blocks": (1, 2, 1), "factor": 1, "stages": 2},
 }
 
 
@@ -76,6 +78,9 @@ def reach(network: Generator, side: int) -> int:
         ("residual", {"width": 2}, 72),
         ("residual", {"width": 2, "blocks": 1}, 48),
         ("residual", {"width": 2, "blocks": 6}, 96),
+        ("restorer", {"width": 4, "growth": 1, "blocks": (1,), "factor": 4, "gate": False}, 64),
+        ("restorer", {"width": 4, "growth": 1, "blocks": (2, 1), "factor": 1, "gate": False}, 64),
+        ("restorer", {"width": 4, "growth": 1, "blocks": (1, 1, 1), "factor": 2, "gate": False}, 192),
         ("idcgan", {"width": 4}, 32),
         ("idcgan", {"width": 4, "skip": "before"}, 32),
         ("resnet", {"width": 1, "blocks": 2, "norm": "batch"}, 72),
@@ -87,7 +92,9 @@ def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
     assert reach(network, side) == network.radius
 
 
-@pytest.mark.parametrize("name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet"])
+@pytest.mark.parametrize(
+    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "restorer", "restorer stages"]
+)
 def test_networks_that_look_at_the_whole_picture_say_so(name):
     options = dict(PICTURES[name])
     assert GENERATORS[options.pop("name")](**options).build(in_channels=3, out_channels=3, size=256).radius is None
@@ -112,10 +119,28 @@ def test_idcgan_adds_layers_2_and_4_to_the_mirrored_ones(skip):
     assert isinstance(network.down_norms[0], nn.Identity)
 
 
-def test_an_untrained_residual_network_gives_its_input_back():
-    made = translator({"name": "residual", "width": 8})
+@pytest.mark.parametrize("name", ["residual", "restorer", "restorer stages"])
+def test_an_untrained_residual_network_gives_its_input_back(name):
+    made = translator(PICTURES[name])
     x = torch.rand(2, 3, 17, 30) * 2 - 1
     assert torch.equal(made.tensor(x), x)
+
+
+def test_restorer_stages_share_their_weights_and_go_on_from_each_other():
+    """Two stages written out: the second sees the first's result, and its innermost features."""
+    torch.manual_seed(0)
+    options = {"width": 8, "blocks": (1, 1), "factor": 2, "stages": 2}
+    network = GENERATORS["restorer"](**options).build(in_channels=3, out_channels=3, size=None)
+    x = torch.randn(1, 3, 8, 12)
+    first = network.first(network.unshuffle(torch.cat((x, x), 1)))
+    skip = network.encoders[0](first)
+    inner = network.middle(network.downs[0](skip))
+    result = x + network.shuffle(network.last(network.decoders[0](network.ups[0](inner) + skip)))
+    skip = network.encoders[0](network.first(network.unshuffle(torch.cat((x, result), 1))))
+    inner = network.middle(network.downs[0](skip) + inner)
+    expected = result + network.shuffle(network.last(network.decoders[0](network.ups[0](inner) + skip)))
+    assert torch.equal(network(x), expected)
+    assert not torch.equal(expected, result)
 
 
 @pytest.mark.parametrize(("size", "blocks"), [(256, 9), (128, 6), (None, 9)])
