@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from img2img.data.augment import centre_cut, random_cut, resized
-from img2img.data.config import DataConfig
+from img2img.data.config import DataConfig, Jitter
+from img2img.data.jitter import recoloured, turned
 from img2img.data.synthesis import SYNTHESES
 from img2img.errors import UserError
 from img2img.images import as_rgb8, digest, read
@@ -175,8 +176,17 @@ class Pictures:
         config = self.config
         pictures = resized(self.decode(index), config.load)
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
+        cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
         return {name: to_training(picture, name) for name, picture in degraded.items()}
+
+    def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
+        """``cut`` turned and recoloured as the configuration asks; each draws from a stream of its own."""
+        if self.config.turn:
+            cut = turned(cut, self.config.turn, generator(seed, "turn", epoch, index))
+        if self.config.jitter != Jitter():
+            cut = recoloured(cut, self.config.jitter, generator(seed, "colour", epoch, index))
+        return cut
 
     def whole(self, index: int) -> dict[str, Pixels]:
         pictures = resized(self.decode(index), self.config.whole_load)
@@ -223,12 +233,17 @@ class Unpaired:
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         own = index % len(self.sources)
         other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
-        sample = {}
+        sides: dict[str, Pixels] = {}
         for name, side, number in (("source", self.sources, own), ("target", self.targets, other)):
             picture = resized({"target": side.decode(number)["target"]}, self.config.load)
             rng = generator(seed, f"jitter {name}", epoch, index)
-            sample[name] = to_training(random_cut(picture, self.config.crop, self.config.flip, rng)["target"], name)
-        return sample
+            cut = random_cut(picture, self.config.crop, self.config.flip, rng)
+            if self.config.turn:
+                cut = turned(cut, self.config.turn, generator(seed, f"turn {name}", epoch, index))
+            sides[name] = cut["target"]
+        if self.config.jitter != Jitter():
+            sides = recoloured(sides, self.config.jitter, generator(seed, "colour", epoch, index))
+        return {name: to_training(picture, name) for name, picture in sides.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
         source, target = self.sources.whole(index % len(self.sources)), self.targets.whole(index % len(self.targets))
