@@ -84,6 +84,25 @@ class Jitter:
 
 
 @options
+class Exchange:
+    """Layers (source - target) of other scenes put onto a sample's target, which makes its source anew.
+
+    That presumes degradations that are added to the scene and do not depend on it, as rain, haze or noise nearly are:
+    blur, holes and colours lost are none.
+    """
+
+    share: Annotated[Share, Field(description="share of samples under the layer of another scene")] = 0.0
+    strength_min: Annotated[float, Field(ge=0, le=5, description="least factor of the layer")] = 0.7
+    strength_max: Annotated[float, Field(ge=0, le=5, description="largest factor of the layer")] = 1.3
+
+    def __post_init__(self) -> None:
+        if self.strength_min > self.strength_max:
+            raise ValueError(
+                f"exchange.strength_min={self.strength_min} is above exchange.strength_max={self.strength_max}"
+            )
+
+
+@options
 class NamePattern:
     """Names of a pair: ``{}`` stands for what both have in common, ``*`` for any text; endings do not count.
 
@@ -131,6 +150,7 @@ class DataConfig:
         Share, Field(description="share of samples turned by quarters and upside down, eight ways equally likely")
     ] = 0.0
     jitter: Annotated[Jitter, Field(description="changes of colour")] = Field(default_factory=Jitter)
+    exchange: Annotated[Exchange, Field(description="layers of other scenes")] = Field(default_factory=Exchange)
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
     validation_load: Annotated[
         Literal["load"] | Annotated[int, Field(ge=1)] | None,
@@ -161,5 +181,7 @@ class DataConfig:
             raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
         if self.turn and self.crop is None:
             raise ValueError("data.turn needs data.crop: pictures that are not square change their shape when turned")
+        if self.exchange.share and self.crop is None:
+            raise ValueError("data.exchange needs data.crop: layers of pictures of other sizes do not fit")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")
