@@ -50,6 +50,58 @@ class Edges:
     sigma: Annotated[float, Field(gt=0, description="blur before the edges are looked for, in px")] = 1.5
 
 
+Factors = tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]]
+
+
+@options
+class Jitter:
+    """Changes of colour that both sides of a sample share, drawn anew for each; a range is [least, most].
+
+    They come before a source is made of the photo (``synthesis``), so that holes and rain keep their own levels.
+    """
+
+    gamma: Annotated[Factors, Field(description="range of the exponent of levels (0 to 1), evenly on a log scale")] = (
+        1.0,
+        1.0,
+    )
+    contrast: Annotated[Factors, Field(description="range of the factor of levels about the middle grey")] = (1.0, 1.0)
+    brightness: Annotated[
+        float, Field(ge=0, le=1, description="most that is added to or taken from levels (0 to 1)")
+    ] = 0.0
+    saturation: Annotated[Factors, Field(description="range of the factor of colours about their grey; 0: grey")] = (
+        1.0,
+        1.0,
+    )
+    permute: Annotated[Share, Field(description="share of samples whose red, green and blue are exchanged")] = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("gamma", "contrast", "saturation"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"jitter.{name}=[{low}, {high}]: the least comes first")
+        if self.gamma[0] == 0:
+            raise ValueError("jitter.gamma: an exponent of 0 makes every level white; begin above 0")
+
+
+@options
+class Exchange:
+    """Layers (source - target) of other scenes put onto a sample's target, which makes its source anew.
+
+    That presumes degradations that are added to the scene and do not depend on it, as rain, haze or noise nearly are:
+    blur, holes and colours lost are none.
+    """
+
+    share: Annotated[Share, Field(description="share of samples under the layer of another scene")] = 0.0
+    strength_min: Annotated[float, Field(ge=0, le=5, description="least factor of the layer")] = 0.7
+    strength_max: Annotated[float, Field(ge=0, le=5, description="largest factor of the layer")] = 1.3
+
+    def __post_init__(self) -> None:
+        if self.strength_min > self.strength_max:
+            raise ValueError(
+                f"exchange.strength_min={self.strength_min} is above exchange.strength_max={self.strength_max}"
+            )
+
+
 @options
 class NamePattern:
     """Names of a pair: ``{}`` stands for what both have in common, ``*`` for any text; endings do not count.
@@ -94,6 +146,11 @@ class DataConfig:
     ] = 128
     enlarge: Annotated[bool, Field(description="enlarge arrays smaller than load to it; false: refuse them")] = False
     flip: Annotated[bool, Field(description="mirror half of the samples")] = True
+    turn: Annotated[
+        Share, Field(description="share of samples turned by quarters and upside down, eight ways equally likely")
+    ] = 0.0
+    jitter: Annotated[Jitter, Field(description="changes of colour")] = Field(default_factory=Jitter)
+    exchange: Annotated[Exchange, Field(description="layers of other scenes")] = Field(default_factory=Exchange)
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
     validation_load: Annotated[
         Literal["load"] | Annotated[int, Field(ge=1)] | None,
@@ -122,5 +179,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.load is not None and self.crop is not None and self.load < self.crop:
             raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
+        if self.turn and self.crop is None:
+            raise ValueError("data.turn needs data.crop: pictures that are not square change their shape when turned")
+        if self.exchange.share and self.crop is None:
+            raise ValueError("data.exchange needs data.crop: layers of pictures of other sizes do not fit")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")

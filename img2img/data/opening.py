@@ -46,8 +46,32 @@ def open_data(config: DataConfig, seed: int) -> Data:
     """The data set that a configuration means, with a validation part.
 
     Raises:
-        UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear.
+        UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear,
+            options that the set has no use for.
     """
+    data = _open_set(config, seed)
+    if config.exchange.share:
+        _check_exchange(data.train, config)
+    return data
+
+
+def _check_exchange(train: Samples, config: DataConfig) -> None:
+    """Layers can be exchanged.
+
+    Raises:
+        UserError: the set has none, or one scene alone.
+    """
+    begin = f"data.exchange.share={config.exchange.share}"
+    if not isinstance(train, Pictures) or train.decoder is decode_photo:
+        raise UserError(
+            f"{begin}: layers (source - target) are taken from pairs, and {config.path or 'the built-in data'} has "
+            f"none; leave it at 0"
+        )
+    if len({item.known_scene for item in train.items}) < 2:
+        raise UserError(f"{begin}: {config.path} has one scene to train on, which cannot be given another's layer")
+
+
+def _open_set(config: DataConfig, seed: int) -> Data:
     if config.path is None:
         return _mixture(config) if config.layout == "mixture" else _builtin_photos(config)
     path = Path(config.path)
@@ -159,6 +183,9 @@ def _split_off(path: Path, pictures: Pictures, config: DataConfig, seed: int, be
         note = f"{begin} for training, none for validation"
     files = manifest(path, files_of(pictures))
     files["validation"] = [pictures.items[index].name for index in held]
+    if config.scenes or config.validation:
+        items = (replace(item, scene=str(scene)) for item, scene in zip(pictures.items, scenes, strict=True))
+        pictures = replace(pictures, items=tuple(items))
     return Data(
         pictures.select(kept),
         pictures.select(held) if held else None,

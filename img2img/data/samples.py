@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -15,13 +16,17 @@ from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from img2img.data.augment import centre_cut, random_cut, resized
-from img2img.data.config import DataConfig
+from img2img.data.config import DataConfig, Jitter
+from img2img.data.exchange import exchanged
+from img2img.data.jitter import recoloured, turned
 from img2img.data.synthesis import SYNTHESES
 from img2img.errors import UserError
 from img2img.images import as_rgb8, digest, read
 from img2img.randomness import generator
 
 Pixels = np.ndarray[Any, Any]
+# draws after which no picture of another scene is looked for any more
+TRIES = 32
 Kind = Literal["pairs", "unpaired", "images", "points"]
 
 
@@ -98,7 +103,7 @@ class Cache:
 class Item:
     """What one sample is made of: a file, or two (source, target), or pixels in memory.
 
-    ``size`` is (width, height) in px of the source and of the target.
+    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show.
     """
 
     name: str
@@ -106,6 +111,12 @@ class Item:
     target: Path | None = None
     pixels: Pixels | None = None
     size: tuple[int, int] | None = None
+    scene: str | None = None
+
+    @property
+    def known_scene(self) -> object:
+        """What says that two pictures show the same: their scene, or where none was looked for their target's file."""
+        return self.scene or self.target or self.name
 
 
 # what turns an item into its pictures, by name
@@ -175,8 +186,28 @@ class Pictures:
         config = self.config
         pictures = resized(self.decode(index), config.load)
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
+        cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
         return {name: to_training(picture, name) for name, picture in degraded.items()}
+
+    def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
+        """``cut`` under another layer, turned and recoloured as the configuration asks; each has its own stream."""
+        if self.config.exchange.share:
+            rng = generator(seed, "exchange", epoch, index)
+            cut = exchanged(cut, self.config.exchange, partial(self._other_scene, index), rng)
+        if self.config.turn:
+            cut = turned(cut, self.config.turn, generator(seed, "turn", epoch, index))
+        if self.config.jitter != Jitter():
+            cut = recoloured(cut, self.config.jitter, generator(seed, "colour", epoch, index))
+        return cut
+
+    def _other_scene(self, index: int, rng: np.random.Generator) -> dict[str, Pixels] | None:
+        """A pair of another scene than picture ``index`` shows, cut anywhere and mirrored or not."""
+        for _ in range(TRIES):
+            other = int(rng.integers(len(self)))
+            if self.items[other].known_scene != self.items[index].known_scene:
+                return random_cut(resized(self.decode(other), self.config.load), self.config.crop, True, rng)
+        return None
 
     def whole(self, index: int) -> dict[str, Pixels]:
         pictures = resized(self.decode(index), self.config.whole_load)
@@ -223,12 +254,17 @@ class Unpaired:
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         own = index % len(self.sources)
         other = int(generator(seed, "partner", epoch, index).integers(len(self.targets)))
-        sample = {}
+        sides: dict[str, Pixels] = {}
         for name, side, number in (("source", self.sources, own), ("target", self.targets, other)):
             picture = resized({"target": side.decode(number)["target"]}, self.config.load)
             rng = generator(seed, f"jitter {name}", epoch, index)
-            sample[name] = to_training(random_cut(picture, self.config.crop, self.config.flip, rng)["target"], name)
-        return sample
+            cut = random_cut(picture, self.config.crop, self.config.flip, rng)
+            if self.config.turn:
+                cut = turned(cut, self.config.turn, generator(seed, f"turn {name}", epoch, index))
+            sides[name] = cut["target"]
+        if self.config.jitter != Jitter():
+            sides = recoloured(sides, self.config.jitter, generator(seed, "colour", epoch, index))
+        return {name: to_training(picture, name) for name, picture in sides.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
         source, target = self.sources.whole(index % len(self.sources)), self.targets.whole(index % len(self.targets))
