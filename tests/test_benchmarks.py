@@ -31,6 +31,7 @@ EXAMPLES = {
     "check_data": ["--pairs", "20"],
     "infer": ["--megapixels", "1"],
     "inference": ["weights", "file", "output"],
+    "networks": ["--weights", "derain", "--precision", "bf16"],
 }
 
 
@@ -56,3 +57,8 @@ def test_the_tool_runs_from_another_folder(tmp_path):
         cwd=tmp_path,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_peer_has_the_published_number_of_parameters():
+    networks = import_module("benchmarks.networks")
+    assert sum(parameter.numel() for parameter in networks.Recurrent().parameters()) == 168_963

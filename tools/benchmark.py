@@ -20,6 +20,7 @@ FUNCTIONS = {
     "check_data": ("check_data", "compare"),
     "infer": ("infer", "compare"),
     "inference": ("infer", "translate_one"),
+    "networks": ("networks", "compare"),
 }
 
 
@@ -49,6 +50,10 @@ def arguments() -> argparse.ArgumentParser:
     folder.add_argument("--rounds", type=int, default=5)
     inference = commands.add_parser("inference", help="(used by infer) one picture")
     inference.add_argument("names", nargs=3)
+    networks = commands.add_parser("networks", help="weights beside a recurrent network of PReNet's shape: speed")
+    networks.add_argument("--weights", nargs="*", default=[], help="weights files, runs or names")
+    networks.add_argument("--precision", nargs="+", default=["fp32", "bf16"], choices=("fp32", "bf16"))
+    networks.add_argument("--rounds", type=int, default=5)
     return parser
 
 
