@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from img2img.commands import Parser, count, parser
-from img2img.progress import say
+from img2img.export.request import OPSET, PRECISIONS
+from img2img.progress import say, say_if_slow
 
 EXAMPLES = """\
   img2img export --weights runs/derain --output derain.onnx
@@ -25,7 +26,7 @@ def arguments() -> Parser:
     command.add_argument(
         "--precision",
         default="fp32",
-        choices=("fp32", "fp16", "int8"),
+        choices=PRECISIONS,
         help="fp16: half the size; int8: convolutions in 8 bits (what they cost is measured and said; default fp32)",
     )
     command.add_argument(
@@ -36,7 +37,7 @@ def arguments() -> Parser:
         "on them (default: photographs that scikit-image brings)",
     )
     command.add_argument(
-        "--opset", type=count, default=18, metavar="N", help="version of ONNX's operators (default 18)"
+        "--opset", type=count, default=OPSET, metavar="N", help=f"version of ONNX's operators (default {OPSET})"
     )
     command.add_argument(
         "--direction", choices=("AtoB", "BtoA"), help="the way back of weights that hold it (default: as trained)"
@@ -51,6 +52,8 @@ def run(words: Sequence[str]) -> int:
     from img2img.export import Request, export, report
 
     request = Request(**vars(given))
-    for line in report(request, export(request)):
+    with say_if_slow("the network is traced, compared with torch and timed beside it"):
+        exported = export(request)
+    for line in report(request, exported):
         say(line)
     return 0

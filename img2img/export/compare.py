@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from img2img.errors import RunError
-from img2img.export.model import Session
 from img2img.inference.tiles import round_up
 from img2img.inference.translator import Translator
 from img2img.metrics import METRICS
@@ -24,6 +23,7 @@ SIDE = 512
 MOST_ROUNDS, FEWEST_ROUNDS, SPEED_S = 9, 3, 10.0
 
 Pair = tuple[Tensor, Tensor | None]
+# (image, mask) with values in [0, 1] -> result
 Runs = Callable[[Tensor, Tensor | None], Tensor]
 
 
@@ -72,7 +72,7 @@ def sizes_for(translator: Translator) -> tuple[tuple[int, int], ...]:
     return (least, least + multiple), (least + 1, least + multiple + 3), (5, 9)
 
 
-def drift(model: Session, translator: Translator) -> Drift:
+def drift(model: Runs, translator: Translator) -> Drift:
     """Compare a model with torch on uniform noise of three sizes, one picture and two together.
 
     Raises:
@@ -96,7 +96,7 @@ def drift(model: Session, translator: Translator) -> Drift:
     return Drift(largest, sizes)
 
 
-def cost(model: Session, translator: Translator, pictures: Sequence[Pair]) -> Cost:
+def cost(model: Runs, translator: Translator, pictures: Sequence[Pair]) -> Cost:
     """How far a model's results are from those of torch in fp32, on pictures in [0, 1]."""
     expected = by_torch(translator)
     psnr = METRICS["psnr"].measure
@@ -107,7 +107,7 @@ def cost(model: Session, translator: Translator, pictures: Sequence[Pair]) -> Co
     return Cost(sum(values) / len(values), min(values), len(values))
 
 
-def speed(model: Session, translator: Translator) -> Speed:
+def speed(model: Runs, translator: Translator) -> Speed:
     """Time both on one picture, by turns, after one forward of each that is not counted."""
     generator = torch.Generator().manual_seed(0)
     image = torch.rand(1, translator.shape.source, SIDE, SIDE, generator=generator)

@@ -50,13 +50,15 @@ class PictureGraph(nn.Module):
         result = self.within_flow(x.to(self.dtype)).float()[:, :, :height, :width]
         if self.grey_targets:
             result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
-        return (result / 2 + 0.5).clamp(0, 1)
+        values: Tensor = (result / 2 + 0.5).clamp(0, 1)
+        return values
 
     def _mirrored(self, length: int) -> Tensor:
         """Which pixel of ``length`` stands at each place of the padded axis."""
         multiple = self.within_flow.multiple
         # rounded up without negative numbers, which ONNX divides towards zero
-        padded = (torch.sym_max(length, self.within_flow.minimum) + multiple - 1) // multiple * multiple
+        least = torch.sym_max(length, self.within_flow.minimum)  # type: ignore[no-untyped-call]
+        padded = (least + multiple - 1) // multiple * multiple
         # a tensor: of a plain number the exporter would take it that no side is one pixel, and leave out the clamp
         period = (torch.scalar_tensor(length, dtype=torch.int64) * 2 - 2).clamp(min=1)
         place = torch.arange(padded).remainder(period)

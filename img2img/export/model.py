@@ -29,8 +29,7 @@ def to_onnx(graph: PictureGraph, channels: int, opset: int) -> Any:
     Inputs are ``image`` and, where the graph takes one, ``mask``; the output is ``result``.
 
     Raises:
-        UserError: the graph cannot be had in this opset.
-        RunError: torch cannot trace the network.
+        UserError: torch cannot trace the network, or the graph cannot be had in this opset.
     """
     names = ["image", "mask"] if graph.masked else ["image"]
     side = 2 * graph.within_flow.multiple + graph.within_flow.minimum
@@ -52,7 +51,7 @@ def to_onnx(graph: PictureGraph, channels: int, opset: int) -> Any:
     except Exception as error:
         # of many kinds, from torch's tracer and from the exporter's passes
         reason = " ".join(str(error).split())[:200]
-        raise RunError(f"the network cannot be exported: {type(error).__name__}: {reason}") from error
+        raise UserError(f"this network cannot be exported: {type(error).__name__}: {reason}") from error
     assert program is not None
     model: Any = program.model_proto
     (written,) = (entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
@@ -61,7 +60,16 @@ def to_onnx(graph: PictureGraph, channels: int, opset: int) -> Any:
     # the exporter names the output's sides by how they were computed
     for axis, name in AXES.items():
         model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name
+    strip(model)
     return model
+
+
+def strip(model: Any) -> None:
+    """Remove what the exporter notes of each node, the places of source files on this machine among it."""
+    graph = model.graph
+    del graph.metadata_props[:]
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del part.metadata_props[:]
 
 
 def describe(model: Any, header: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

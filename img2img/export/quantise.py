@@ -38,10 +38,12 @@ def quantised(model: Any, pictures: Sequence[Pair]) -> Any:
             return {name: np.ascontiguousarray(values) for name, values in given.items()}
 
     with tempfile.TemporaryDirectory() as folder, quiet():
-        path = Path(folder) / "int8.onnx"
+        whole, path = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        # from a file: a model in memory would be given back with its weights gone into another one
+        whole.write_bytes(model.SerializeToString())
         try:
             quantize_static(
-                model,
+                whole,
                 path,
                 Reader(),
                 quant_format=QuantFormat.QDQ,
@@ -53,4 +55,6 @@ def quantised(model: Any, pictures: Sequence[Pair]) -> Any:
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise RunError(f"--precision int8: onnxruntime cannot quantise this network: {reason}") from error
-        return onnx.load(path)
+        made = onnx.load(path)
+        del made.metadata_props[:]
+        return made

@@ -46,6 +46,8 @@ class Request:
         newest = newest_opset()
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS, "--precision")
+        if self.calibration is not None and self.precision == "fp32":
+            raise UserError("--calibration: fp32 is compared with torch itself; give --precision fp16 or int8 with it")
         if not 1 <= self.opset <= newest:
             raise UserError(f"--opset {self.opset}: the installed onnx knows 1 to {newest}; {OPSET} is the exporter's")
         if self.output.suffix.lower() != ".onnx" or self.output.is_dir():
