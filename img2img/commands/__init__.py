@@ -17,6 +17,7 @@ from img2img.errors import UserError, nearest
 COMMANDS = {
     "train": "train a model",
     "infer": "translate a folder of pictures",
+    "export": "write weights as an ONNX file, for onnxruntime",
     "evaluate": "measure results against their targets",
     "check_data": "say what is wrong with a data set, before training on it",
 }

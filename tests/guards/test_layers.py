@@ -31,6 +31,7 @@ FLOORS = (
     ("weights",),
     ("recipes",),
     ("inference",),
+    ("export",),
     ("reports",),
     ("evaluation", "training"),
     ("commands",),

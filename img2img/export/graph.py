@@ -1,0 +1,99 @@
+"""All of a translation as one module: values in [0, 1] of any size in, values in [0, 1] of the same size out."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from img2img.errors import UserError
+from img2img.inference.generator import WithinFlow
+from img2img.inference.statistics import DROPOUTS
+from img2img.inference.translator import Translator
+
+
+class PictureGraph(nn.Module):
+    """A translator's network with all that surrounds it, so that whoever runs the graph need know nothing of it.
+
+    What it computes is what `Translator.tensor` does to a picture as a whole: padding right and below to the network's
+    multiple (mirrored, as often as needed; the edge where there is one pixel alone), the network within its flow, the
+    crop back, the mean of the channels where the training's targets were grey, the clamp. The network's levels of
+    [-1, 1] are made of, and become, those of [0, 1].
+
+    Args:
+        dtype: in which the network computes; input and output are float32.
+
+    Raises:
+        UserError: these weights have no graph, with the reason (see `refuse`).
+    """
+
+    def __init__(self, translator: Translator, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        refuse(translator)
+        self.dtype = dtype
+        self.masked = translator.takes_mask
+        self.grey_targets = translator.grey_targets
+        network = copy.deepcopy(translator.network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        if translator.inference.norm == "batch":
+            network = each_by_itself(network)
+        network = network.eval().requires_grad_(False).to(dtype)
+        self.within_flow = WithinFlow(translator.flow, network, translator.fill, self.masked)
+
+    def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) in [0, 1], and (N, 1, H, W) above 0.5 inside the hole, -> (N, C', H, W) in [0, 1]."""
+        height, width = image.shape[2:]
+        x = image * 2 - 1
+        if mask is not None:
+            x = torch.cat([x, (mask > 0.5).to(x.dtype)], dim=1)
+        x = x.index_select(2, self._mirrored(height)).index_select(3, self._mirrored(width))
+        result = self.within_flow(x.to(self.dtype)).float()[:, :, :height, :width]
+        if self.grey_targets:
+            result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
+        values: Tensor = (result / 2 + 0.5).clamp(0, 1)
+        return values
+
+    def _mirrored(self, length: int) -> Tensor:
+        """Which pixel of ``length`` stands at each place of the padded axis."""
+        multiple = self.within_flow.multiple
+        # rounded up without negative numbers, which ONNX divides towards zero
+        least = torch.sym_max(length, self.within_flow.minimum)  # type: ignore[no-untyped-call]
+        padded = (least + multiple - 1) // multiple * multiple
+        # a tensor: of a plain number the exporter would take it that no side is one pixel, and leave out the clamp
+        period = (torch.scalar_tensor(length, dtype=torch.int64) * 2 - 2).clamp(min=1)
+        place = torch.arange(padded).remainder(period)
+        return torch.minimum(place, period - place)
+
+
+def refuse(translator: Translator) -> None:
+    """Refuse weights whose results are no function of a picture, or are made of something else.
+
+    Raises:
+        UserError: with the reason.
+    """
+    if translator.flow.from_noise or getattr(translator.network, "vector", False):
+        raise UserError("these weights cannot be exported: they make results from noise or vectors, not from pictures")
+    drawn = [part for part in translator.network.modules() if isinstance(part, DROPOUTS) and part.p > 0]
+    if translator.inference.dropout and drawn:
+        raise UserError(
+            "these weights cannot be exported: their results are drawn with dropout "
+            "(generator.inference.dropout: true), and a file gives one picture one result; "
+            "train with generator.inference.dropout=false"
+        )
+
+
+def each_by_itself(network: nn.Module) -> nn.Module:
+    """``network`` with batch normalisation by each picture's own statistics, as if it were alone in its batch.
+
+    That is how results are made with ``generator.inference.norm: batch``; a graph that took the statistics over its
+    batch would give a picture another result beside other neighbours.
+    """
+    for name, part in network.named_children():
+        if isinstance(part, nn.BatchNorm2d):
+            alone = nn.InstanceNorm2d(part.num_features, eps=part.eps, affine=part.affine)
+            if part.affine:
+                alone.weight, alone.bias = part.weight, part.bias
+            setattr(network, name, alone)
+        else:
+            each_by_itself(part)
+    return network

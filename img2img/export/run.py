@@ -1,0 +1,67 @@
+"""An export from request to file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from img2img.errors import RunError, on_the_way
+from img2img.export.compare import LARGEST_DRIFT, Cost, Drift, Speed, cost, drift, speed
+from img2img.export.graph import PictureGraph
+from img2img.export.model import Session, describe, to_onnx
+from img2img.export.pictures import calibration
+from img2img.export.quantise import quantised
+from img2img.export.request import Request
+from img2img.files import atomic_write_bytes
+from img2img.inference import load, weights_header
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export gave: bytes of the file, and what was measured of it; ``cost`` is None in fp32."""
+
+    size: int
+    masked: bool
+    drift: Drift
+    cost: Cost | None
+    speed: Speed
+
+
+def export(request: Request) -> Exported:
+    """Write the file, once it has been found to give what torch gives.
+
+    Raises:
+        UserError: what `Request.check` refuses; weights that are missing, or cannot be exported.
+        RunError: the file differs from torch by more than `LARGEST_DRIFT` in fp32, cannot be run, or cannot be written.
+    """
+    request.check()
+    translator = load(request.weights, device="cpu", tile="off", direction=request.direction)
+    dtype = torch.float16 if request.precision == "fp16" else torch.float32
+    graph = PictureGraph(translator, dtype)
+    channels = translator.shape.source
+    pictures = [] if request.precision == "fp32" else calibration(request.calibration, channels, masked=graph.masked)
+    model = to_onnx(graph, channels, request.opset)
+    if request.precision == "int8":
+        model = quantised(model, pictures)
+    session = Session(model)
+    found = drift(session, translator)
+    if request.precision == "fp32" and found.largest > LARGEST_DRIFT:
+        raise RunError(
+            f"{request.output}: not written: the exported network differs from torch by up to {found.largest:.2g} of "
+            f"values in [0, 1] ({LARGEST_DRIFT:.0e} is allowed)"
+        )
+    paid = cost(session, translator, pictures) if pictures else None
+    taken = speed(session, translator)
+    facts = {
+        "precision": request.precision,
+        "input": "image: float32 NCHW in [0, 1]" + ("; mask: float32 N1HW, 1 inside the hole" if graph.masked else ""),
+        "output": "result: float32 NCHW in [0, 1]",
+        "largest_difference": found.largest,
+        "psnr_to_fp32": None if paid is None else paid.mean,
+    }
+    describe(model, weights_header(request.weights), facts)
+    data = model.SerializeToString()
+    with on_the_way():
+        atomic_write_bytes(request.output, data)
+    return Exported(len(data), graph.masked, found, paid, taken)
