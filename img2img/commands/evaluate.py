@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
   img2img evaluate --target clean --results ours=dry theirs=other --source rainy --output result
   img2img evaluate --weights ours=runs/derain --data DIR --output result
+  img2img evaluate --weights derain ours=runs/derain --data DIR      shipped weights (img2img list weights) beside own
   img2img evaluate --weights pan=runs/pan l2=runs/l2 --data DIR --protocol matlab_y --format latex --against l2
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
@@ -255,7 +256,8 @@ def _side(flag: str, text: str) -> int | None:
 def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
     result = []
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        # what is shipped has a name already
+        name, equals, value = (pair, "=", pair) if flag == "--weights" and pair in zoo.names() else pair.partition("=")
         if not equals or not name or not value:
             raise UserError(f"{flag} {pair}: must be NAME=PLACE, such as {flag} ours=runs/derain")
         if "/" in name or name.startswith("."):

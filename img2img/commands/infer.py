@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from img2img.inference import Job, Summary, Translator
 
 EXAMPLES = """\
+  img2img infer --weights derain --input photos --output dry         shipped weights
   img2img infer --weights runs/derain --input photos --output dry
   img2img infer --weights runs/derain photos dry    the same
   img2img infer --weights runs/derain/weights/last.safetensors --input one.jpg --output dry --tile 512
@@ -36,7 +37,12 @@ Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done 
 def arguments() -> Parser:
     """What the command takes."""
     command = parser("infer", "Translate a picture or a folder of pictures.", EXAMPLES)
-    command.add_argument("--weights", required=True, metavar="RUN|FILE", help="a run directory or a .safetensors file")
+    command.add_argument(
+        "--weights",
+        required=True,
+        metavar="NAME|RUN|FILE",
+        help="shipped weights by name (img2img list weights), a run directory or a .safetensors file",
+    )
     command.add_argument("--input", type=Path, metavar="FILE|DIR", help="what to translate")
     command.add_argument("--output", type=Path, metavar="DIR|FILE", help="where results go")
     command.add_argument("places", nargs="*", type=Path, metavar="IN OUT", help="the same without flags")

@@ -63,11 +63,12 @@ def load(
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
-    >>> derain = img2img.load("runs/derain")
+    >>> derain = img2img.load("derain")
     >>> dry = derain(PIL.Image.open("rainy.jpg"))
 
     Args:
-        weights: a run directory (its best weights) or a ``.safetensors`` file, which alone is enough.
+        weights: the name of shipped weights (``img2img list weights``), a run directory (its best weights) or a
+            ``.safetensors`` file, which alone is enough.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         tile: ``auto`` takes pictures that exceed the memory in tiles as large as fit, ``off`` none; a number takes

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from img2img.errors import UserError
+from img2img import zoo
+from img2img.errors import UserError, nearest
 from img2img.files import atomic_write_bytes
+from img2img.progress import say
+from img2img.weights.checksum import checksum_in, tensors_checksum
 from img2img.weights.header import WeightsHeader
 
 FORMAT = "img2img weights 1"
@@ -23,38 +27,70 @@ MISFIT = "its header and its tensors do not fit together"
 
 
 def weights_path(given: str) -> Path:
-    """The weights file that ``--weights`` means: a run directory (its best), or a file.
+    """The weights file that ``--weights`` means: a run directory (its best), a file, or the name of shipped weights.
+
+    What is there under a shipped name goes before the shipped weights, with a line that says so; a directory that holds
+    no run does not.
 
     Raises:
-        UserError: neither.
+        UserError: none of them, with the nearest shipped name; shipped weights that are damaged.
     """
     path = Path(given)
-    if path.is_dir():
-        for which in ("best", "last"):
-            file = path / "weights" / f"{which}.safetensors"
-            if file.is_file():
-                return file
-        raise UserError(f"--weights {given}: no weights in this directory yet (expected weights/best.safetensors)")
-    if not path.exists():
+    shipped = given in zoo.names()
+    if path.exists() and not (shipped and path.is_dir() and not _is_run(path)):
+        file = _best(path, given) if path.is_dir() else path
+        if shipped:
+            _say_once(f"--weights {given}: {file} is taken, not the shipped weights called {given}")
+        return file
+    if shipped:
+        return zoo.shipped_file(given)
+    if given != path.name or path.suffix:
         raise UserError(f"--weights {given}: no such run directory or file")
-    return path
+    hint = nearest(given, zoo.names())
+    raise UserError(f"--weights {given}: no such run directory or file, and no shipped weights of that name{hint}")
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "config.yaml").is_file() or (folder / "weights").is_dir()
+
+
+def _best(folder: Path, given: str) -> Path:
+    for which in ("best", "last"):
+        file = folder / "weights" / f"{which}.safetensors"
+        if file.is_file():
+            return file
+    raise UserError(f"--weights {given}: no weights in this directory yet (expected weights/best.safetensors)")
+
+
+@cache
+def _say_once(line: str) -> None:
+    say(line)
 
 
 def save_weights(path: Path, networks: nn.ModuleDict, header: Mapping[str, Any]) -> None:
     """Generators as safetensors; ``header`` is what `WeightsHeader.to_json` gives."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in networks.state_dict().items()}
+    write_tensors(path, tensors, header)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], header: Mapping[str, Any]) -> None:
+    """Tensors on the CPU as a weights file."""
     # one key alone: the order of several is random, and the same weights should be the same file
-    atomic_write_bytes(path, save(tensors, {FORMAT: json.dumps(header)}))
+    atomic_write_bytes(path, save(dict(tensors), {FORMAT: json.dumps(header)}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
-    """(header as parsed JSON, tensors) of a weights file.
+    """(header as parsed JSON, tensors) of a weights file; tensors stored in fp16 as fp32.
 
     Raises:
-        UserError: no such file, or one of something else.
+        UserError: no such file, one of something else, or tensors that their checksum in the header is not of.
     """
     with _opened(path) as (file, header):
-        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    known = checksum_in(header)
+    if known is not None and known != tensors_checksum(tensors):
+        raise UserError(f"{path}: damaged: its tensors are not those of the checksum in its header; get it again")
+    return header, {name: value.float() if value.dtype == torch.float16 else value for name, value in tensors.items()}
 
 
 def read_header(path: Path) -> WeightsHeader:

@@ -42,6 +42,8 @@ class WeightsHeader:
         metrics: the validation's figures nearest before, by metric.
         chosen_by: the metric that chose the best weights, None where none did.
         chosen_on: what identifies the pictures that they were chosen on.
+        release: of shipped weights, what their YAML says of them (data, figures, licence, ...), and a checksum of the
+            tensors.
         unknown: keys of the file that this version has no meaning for, as they stand there.
     """
 
@@ -58,6 +60,7 @@ class WeightsHeader:
     metrics: Mapping[str, float] = field(default_factory=dict)
     chosen_by: str | None = None
     chosen_on: Sequence[str] = ()
+    release: Mapping[str, Any] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -92,7 +95,7 @@ class WeightsHeader:
         tree: Tree = {key: plain(getattr(self, key)) for key in KINDS}
         if all(getattr(self, key) == _default(key) for key in OF_TRAINING):
             tree = {key: value for key, value in tree.items() if key not in OF_TRAINING}
-        tree = {key: value for key, value in tree.items() if key not in OF_DATA or value != _default(key)}
+        tree = {key: value for key, value in tree.items() if key not in OPTIONAL or value != _default(key)}
         return {**tree, **plain(self.unknown)}
 
 
@@ -112,8 +115,10 @@ KINDS: dict[str, tuple[type, ...]] = {
     "metrics": (Mapping,),
     "chosen_by": (str, NULL),
     "chosen_on": (list, tuple),
+    "release": (Mapping,),
 }
-OF_DATA = ("source_statistics", "grey_targets")
+# left out of a file where they have their defaults
+OPTIONAL = ("source_statistics", "grey_targets", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

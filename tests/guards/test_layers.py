@@ -28,6 +28,7 @@ FLOORS = (
     ("losses",),
     ("flows",),
     ("engine",),
+    ("zoo",),
     ("weights",),
     ("recipes",),
     ("inference",),

@@ -1,0 +1,86 @@
+"""For maintainers: put a training's weights into the package: ``python tools/ship_weights.py runs/derain derain``.
+
+What a person knows stands in img2img/zoo/NAME.yaml before (docs/models/README.md); this writes NAME.safetensors, the
+keys of the YAML that only a program knows, and the card docs/models/NAME.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import tempfile
+from pathlib import Path
+
+from img2img.compute.distributed import World
+from img2img.config import build, dump_yaml, read_yaml
+from img2img.errors import UserError
+from img2img.evaluation.compare import of_weights
+from img2img.evaluation.request import Request
+from img2img.recipes.describe import yaml_value
+from img2img.recipes.saved import load_generators
+from img2img.weights.file import weights_path
+from img2img.weights.release import to_fp16
+from img2img.zoo import ZooEntry, folder
+from img2img.zoo.card import card
+
+ROOT = Path(__file__).resolve().parents[1]
+METRICS = ("psnr", "ssim")
+MOST_LOST_DB = 0.01
+
+
+def measured(weights: Path, data: str) -> dict[str, float]:
+    """Means over whole pictures of a folder of pairs, as ``img2img evaluate`` gives them."""
+    request = Request(metrics=METRICS, cut={"load": None, "crop": None})
+    table = of_weights([("results", str(weights))], str(ROOT / data), "test", request, None, World()).table
+    return {metric: table.mean("results", metric)[0] for metric in METRICS}
+
+
+def ship(run: str, name: str) -> None:
+    """Write weights, YAML and card of one model.
+
+    Raises:
+        UserError: no weights, an incomplete YAML, or weights that lose too much in fp16; nothing was written.
+    """
+    place = folder() / f"{name}.yaml"
+    tree = read_yaml(place)
+    data = str(tree.get("sample", {}).get("data", "datasets/samples/derain"))
+    weights = weights_path(run)
+    saved = load_generators(weights)
+    before = measured(weights, data)
+    tree["network"] = yaml_value(saved.header.method["generator"])
+    tree["parameters"] = sum(value.numel() for value in saved.networks.parameters())
+    tree["sample"] = {"data": data, "metrics": before}
+    with tempfile.TemporaryDirectory() as keep:
+        small = Path(keep) / f"{name}.safetensors"
+        to_fp16(weights, small, build(ZooEntry, tree, str(place)))
+        after = measured(small, data)
+        content = small.read_bytes()
+    lost = before["psnr"] - after["psnr"]
+    if lost > MOST_LOST_DB:
+        raise UserError(f"{weights}: fp16 costs {lost:.4f} dB on {data}, more than {MOST_LOST_DB}; store it otherwise")
+    tree["sample"] = {"data": data, "metrics": after, "fp16_costs": round(lost, 6)}
+    tree["sha256"] = hashlib.sha256(content).hexdigest()
+    entry = build(ZooEntry, tree, str(place))
+    (folder() / f"{name}.safetensors").write_bytes(content)
+    place.write_text(dump_yaml(tree), encoding="utf-8")
+    (ROOT / "docs/models" / f"{name}.md").write_text(card(name, entry), encoding="utf-8")
+    print(f"{name}: {len(content) / 1e6:.2f} MB, {after}, fp16 costs {lost:.4f} dB")
+
+
+def main() -> int:
+    """Ship what is named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", help="run directory or weights file")
+    parser.add_argument("name", help="of the model, whose YAML is written already")
+    given = parser.parse_args()
+    try:
+        ship(given.run, given.name)
+    except UserError as error:
+        print(f"ship_weights: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
