@@ -223,6 +223,7 @@ def test_neighbours_are_blended_linearly():
 # every family in the register but those that make pictures from noise; tiles equal the whole, or say that they do not
 FAMILIES = {
     "residual": [{"width": 8}, {"width": 4, "blocks": 1}],
+    "restorer": [{"width": 8, "blocks": (1, 1)}, {"width": 8, "blocks": (1, 1), "gate": False}],
     "idcgan": [{"width": 8}, {"width": 8, "skip": "before"}],
     "resnet": [{"width": 2, "blocks": 1, "norm": "batch"}, {"width": 2, "blocks": 1, "norm": "none"},
                {"width": 2, "blocks": 1}],
