@@ -16,11 +16,43 @@ Level = Annotated[int, Field(ge=0, le=255)]
 
 
 @options
+class Storm:
+    """How the rain of kind ``storm`` varies; lengths and widths in px where the photo's short side is 384 px."""
+
+    layers: Annotated[int, Field(ge=1, le=8, description="most layers of depth; nearer ones are longer and wider")] = 4
+    length_min: Annotated[float, Field(ge=1, le=300, description="length of the farthest streaks in px")] = 6.0
+    length_max: Annotated[float, Field(ge=1, le=300, description="length of the nearest streaks in px")] = 45.0
+    width_min: Annotated[float, Field(ge=0.3, le=20, description="width of the farthest streaks in px")] = 0.6
+    width_max: Annotated[float, Field(ge=0.3, le=20, description="width of the nearest streaks in px")] = 2.5
+    angle: Annotated[
+        float, Field(ge=0, le=90, description="standard deviation of the fall from the vertical, degrees")
+    ] = 15.0
+    directions: Annotated[int, Field(ge=1, le=4, description="most directions in one picture")] = 2
+    spread: Annotated[
+        float, Field(ge=0, le=45, description="standard deviation of streaks about their direction, degrees")
+    ] = 4.0
+    drops: Annotated[Share, Field(description="share of pictures with round drops")] = 0.3
+    mist: Annotated[Share, Field(description="most that smooth mist covers, at strength 1")] = 0.3
+    dim: Annotated[Share, Field(description="most that dark and middle tones lose, at strength 1")] = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("length", "width"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if low > high:
+                raise ValueError(f"rain.storm.{name}_min={low} is above rain.storm.{name}_max={high}")
+
+
+@options
 class Rain:
     """Made rain; its strength is set so that the PSNR of rainy against clean is uniform in [psnr_min, psnr_max] dB."""
 
+    kind: Annotated[
+        Literal["streaks", "storm"],
+        Field(description="streaks: of one direction; storm: of several, near and far, with drops and mist"),
+    ] = "streaks"
     psnr_min: Annotated[float, Field(gt=5, lt=60, description="dB of the strongest rain")] = 20.0
     psnr_max: Annotated[float, Field(gt=5, lt=60, description="dB of the faintest rain")] = 23.0
+    storm: Annotated[Storm, Field(description="how kind storm varies")] = Field(default_factory=Storm)
 
     def __post_init__(self) -> None:
         if self.psnr_min > self.psnr_max:
