@@ -20,8 +20,8 @@ class Storm:
     """How the rain of kind ``storm`` varies; lengths and widths in px where the photo's short side is 384 px."""
 
     layers: Annotated[int, Field(ge=1, le=8, description="most layers of depth; nearer ones are longer and wider")] = 4
-    length_min: Annotated[float, Field(ge=1, le=300, description="length of the farthest streaks in px")] = 6.0
-    length_max: Annotated[float, Field(ge=1, le=300, description="length of the nearest streaks in px")] = 45.0
+    length_min: Annotated[float, Field(ge=1, le=300, description="length of the farthest streaks in px")] = 9.0
+    length_max: Annotated[float, Field(ge=1, le=300, description="length of the nearest streaks in px")] = 60.0
     width_min: Annotated[float, Field(ge=0.3, le=20, description="width of the farthest streaks in px")] = 0.6
     width_max: Annotated[float, Field(ge=0.3, le=20, description="width of the nearest streaks in px")] = 2.5
     angle: Annotated[
@@ -33,7 +33,7 @@ class Storm:
     ] = 4.0
     drops: Annotated[Share, Field(description="share of pictures with round drops")] = 0.3
     mist: Annotated[Share, Field(description="most that smooth mist covers, at strength 1")] = 0.3
-    dim: Annotated[Share, Field(description="most that dark and middle tones lose, at strength 1")] = 0.3
+    dim: Annotated[Share, Field(description="most that dark and middle tones lose, at strength 1")] = 0.5
 
     def __post_init__(self) -> None:
         for name in ("length", "width"):

@@ -13,7 +13,7 @@ Pixels = np.ndarray[Any, Any]
 # levels that the brightest streak adds, where streaks are added to the scene
 ADDED = 120
 # kernels by which the streaks of one layer differ in direction
-FANNED = 3
+FANNED = 2
 
 
 def storm(source: Pixels, options: Rain, scale: float, rng: np.random.Generator) -> Compose:
@@ -32,10 +32,10 @@ def storm(source: Pixels, options: Rain, scale: float, rng: np.random.Generator)
     wet = (wet * (0.6 + 0.4 * _clouds(height, width, scale, rng)))[:, :, None]
     # strong mist is rare
     mist = (kind.mist * rng.random() ** 2 * _clouds(height, width, scale, rng))[:, :, None]
-    opaque = rng.random()
+    opaque = rng.random() ** 2
     light = (rng.uniform(200, 255) + rng.normal(0, 5, 3)).astype(np.float32)
     grey = (rng.uniform(140, 225) + rng.normal(0, 5, 3)).astype(np.float32)
-    lost = source * (1 - source / 255) * np.float32(rng.uniform(0, kind.dim))
+    lost = source * (1 - source / 255) ** 2 * np.float32(rng.uniform(0, kind.dim))
     scene, rainy = np.empty_like(source), np.empty_like(source)
 
     def rainy_at(strength: float) -> Pixels:
@@ -66,8 +66,9 @@ def _streaks(height: int, width: int, options: Storm, angles: Pixels, scale: flo
         angle = float(rng.choice(angles))
         layer = _layer(height, width, (length, thickness, covered), angle, options.spread, rng)
         rain = _screen(rain, layer * np.float32(opacity))
-    peak = float(np.quantile(rain, 0.999))
-    streaks: Pixels = np.clip(rain / max(peak, 1e-6), 0, 1)
+    # where streaks are dense, the gaps between them are dry
+    dry, peak = (float(level) for level in np.quantile(rain, (rng.uniform(0.05, 0.6), 0.999)))
+    streaks: Pixels = np.clip((rain - dry) / max(peak - dry, 1e-6), 0, 1)
     return streaks
 
 
@@ -88,13 +89,22 @@ def _layer(
     bright = rng.uniform(0.3, 1.0, (height, width)).astype(np.float32)
     layer = np.zeros((height, width), np.float32)
     for turn in range(FANNED):
-        # each third of the drops has its own direction
+        # each share of the drops has its own direction
         low, high = count * turn / FANNED, count * (turn + 1) / FANNED
         drops = np.where((seeds >= low) & (seeds < high), bright, 0).astype(np.float32)
-        kernel = streak(max(3, round(length)), angle + rng.normal(0, spread), thickness)
+        kernel = _tapered(max(3, round(length)), angle + rng.normal(0, spread), thickness)
         layer += cv2.filter2D(drops, -1, kernel, borderType=cv2.BORDER_REFLECT_101)
     soft: Pixels = 1 - np.exp(-layer)
     return soft
+
+
+def _tapered(length: int, angle: float, thickness: float) -> Pixels:
+    """A `streak` that fades toward both ends."""
+    line = streak(length, angle, thickness)
+    offsets = np.linspace(-1, 1, len(line), dtype=np.float32)
+    # the kernel's side is the streak's length, so that the distance from its middle is that along the streak
+    faded: Pixels = line * np.clip(1 - np.hypot(offsets[:, None], offsets[None]) ** 2, 0, 1)
+    return faded
 
 
 def _drops(height: int, width: int, scale: float, rng: np.random.Generator) -> Pixels:
