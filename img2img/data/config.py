@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from img2img.config import options
+from img2img.config import build, merge, options, plain
+from img2img.errors import UserError
 
 Layout = Literal[
     "auto", "side_by_side", "two_folders", "one_folder", "photos", "unpaired", "images", "arrays", "mixture"
@@ -154,6 +155,18 @@ class NamePattern:
 
 
 @options
+class MixWeight:
+    """The weight of an entry of ``data.mix``."""
+
+    weight: Annotated[float, Field(gt=0, le=1, description="share of the training samples")]
+
+
+# what the sets of a mixture have in common, and what of the first set says nothing of the others
+SHARED = {"mix", "crop", "cache_mb", "validation", "validation_load", "validation_crop", "mixture", "samples"}
+INHERITED_NOT: dict[str, Any] = {"mix": [], "scenes": None, "validation": 0.0}
+
+
+@options
 class DataConfig:
     """Which pictures are learnt from, and how a training sample is made of them."""
 
@@ -199,6 +212,13 @@ class DataConfig:
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"
     samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
+    mix: Annotated[
+        tuple[dict[str, Any], ...],
+        Field(
+            description="further sets for training: `path` (null: built in), `weight` (share of the samples; the rest "
+            "comes from the first set) and keys that differ"
+        ),
+    ] = ()
     cache_mb: Annotated[
         int, Field(ge=0, description="MB of decoded pictures kept in memory, by all workers of a process together")
     ] = 2000
@@ -208,7 +228,33 @@ class DataConfig:
         """Short side in px that validated and tested pictures are resized to; None: as they are."""
         return self.load if self.validation_load == "load" else self.validation_load
 
+    @property
+    def paths(self) -> list[str | None]:
+        """Of all sets, the first one first; None: what is built in."""
+        return [self.path, *(other.path for _, other in self.mixed())]
+
+    def mixed(self) -> list[tuple[float, DataConfig]]:
+        """(weight, configuration) of each further set: its own keys on this set's.
+
+        Raises:
+            UserError: an entry without path or weight, unknown keys, values that are refused.
+        """
+        found = []
+        for number, entry in enumerate(self.mix):
+            where = f"data.mix.{number}"
+            own = {key: value for key, value in entry.items() if key != "weight"}
+            weight = build(MixWeight, {"weight": entry["weight"]} if "weight" in entry else {}, where).weight
+            if "path" not in own:
+                raise UserError(f"{where}: path is missing; null takes the built-in photographs")
+            shared = sorted(SHARED & set(own))
+            if shared:
+                raise UserError(f"{where}: {shared[0]} is one for all sets; give it as data.{shared[0]}")
+            found.append((weight, build(DataConfig, merge({**plain(self), **INHERITED_NOT}, own), where)))
+        return found
+
     def __post_init__(self) -> None:
+        if self.mix:
+            self._check_mix()
         if self.load is not None and self.crop is not None and self.load < self.crop:
             raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
         if self.turn and self.crop is None:
@@ -217,3 +263,10 @@ class DataConfig:
             raise ValueError("data.exchange needs data.crop: layers of pictures of other sizes do not fit")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")
+
+    def _check_mix(self) -> None:
+        if self.crop is None:
+            raise ValueError("data.mix needs data.crop: samples of all sets share a batch")
+        total = sum(weight for weight, _ in self.mixed())
+        if total > 1 + 1e-9:
+            raise ValueError(f"data.mix: weights are shares of all samples, and theirs together are {total:.6g}")
