@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from img2img.config import options
+from img2img.config import build, merge, options, plain
+from img2img.errors import UserError
 
 Layout = Literal[
     "auto", "side_by_side", "two_folders", "one_folder", "photos", "unpaired", "images", "arrays", "mixture"
@@ -16,11 +17,43 @@ Level = Annotated[int, Field(ge=0, le=255)]
 
 
 @options
+class Storm:
+    """How the rain of kind ``storm`` varies; lengths and widths in px where the photo's short side is 384 px."""
+
+    layers: Annotated[int, Field(ge=1, le=8, description="most layers of depth; nearer ones are longer and wider")] = 4
+    length_min: Annotated[float, Field(ge=1, le=300, description="length of the farthest streaks in px")] = 9.0
+    length_max: Annotated[float, Field(ge=1, le=300, description="length of the nearest streaks in px")] = 60.0
+    width_min: Annotated[float, Field(ge=0.3, le=20, description="width of the farthest streaks in px")] = 0.6
+    width_max: Annotated[float, Field(ge=0.3, le=20, description="width of the nearest streaks in px")] = 2.5
+    angle: Annotated[
+        float, Field(ge=0, le=90, description="standard deviation of the fall from the vertical, degrees")
+    ] = 15.0
+    directions: Annotated[int, Field(ge=1, le=4, description="most directions in one picture")] = 2
+    spread: Annotated[
+        float, Field(ge=0, le=45, description="standard deviation of streaks about their direction, degrees")
+    ] = 4.0
+    drops: Annotated[Share, Field(description="share of pictures with round drops")] = 0.3
+    mist: Annotated[Share, Field(description="most that smooth mist covers, at strength 1")] = 0.3
+    dim: Annotated[Share, Field(description="most that dark and middle tones lose, at strength 1")] = 0.5
+
+    def __post_init__(self) -> None:
+        for name in ("length", "width"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if low > high:
+                raise ValueError(f"rain.storm.{name}_min={low} is above rain.storm.{name}_max={high}")
+
+
+@options
 class Rain:
     """Made rain; its strength is set so that the PSNR of rainy against clean is uniform in [psnr_min, psnr_max] dB."""
 
+    kind: Annotated[
+        Literal["streaks", "storm"],
+        Field(description="streaks: of one direction; storm: of several, near and far, with drops and mist"),
+    ] = "streaks"
     psnr_min: Annotated[float, Field(gt=5, lt=60, description="dB of the strongest rain")] = 20.0
     psnr_max: Annotated[float, Field(gt=5, lt=60, description="dB of the faintest rain")] = 23.0
+    storm: Annotated[Storm, Field(description="how kind storm varies")] = Field(default_factory=Storm)
 
     def __post_init__(self) -> None:
         if self.psnr_min > self.psnr_max:
@@ -122,6 +155,18 @@ class NamePattern:
 
 
 @options
+class MixWeight:
+    """The weight of an entry of ``data.mix``."""
+
+    weight: Annotated[float, Field(gt=0, le=1, description="share of the training samples")]
+
+
+# what the sets of a mixture have in common, and what of the first set says nothing of the others
+SHARED = {"mix", "crop", "cache_mb", "validation", "validation_load", "validation_crop", "mixture", "samples"}
+INHERITED_NOT: dict[str, Any] = {"mix": [], "scenes": None, "validation": 0.0}
+
+
+@options
 class DataConfig:
     """Which pictures are learnt from, and how a training sample is made of them."""
 
@@ -167,6 +212,13 @@ class DataConfig:
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"
     samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
+    mix: Annotated[
+        tuple[dict[str, Any], ...],
+        Field(
+            description="further sets for training: `path` (null: built in), `weight` (share of the samples; the rest "
+            "comes from the first set) and keys that differ"
+        ),
+    ] = ()
     cache_mb: Annotated[
         int, Field(ge=0, description="MB of decoded pictures kept in memory, by all workers of a process together")
     ] = 2000
@@ -176,7 +228,33 @@ class DataConfig:
         """Short side in px that validated and tested pictures are resized to; None: as they are."""
         return self.load if self.validation_load == "load" else self.validation_load
 
+    @property
+    def paths(self) -> list[str | None]:
+        """Of all sets, the first one first; None: what is built in."""
+        return [self.path, *(other.path for _, other in self.mixed())]
+
+    def mixed(self) -> list[tuple[float, DataConfig]]:
+        """(weight, configuration) of each further set: its own keys on this set's.
+
+        Raises:
+            UserError: an entry without path or weight, unknown keys, values that are refused.
+        """
+        found = []
+        for number, entry in enumerate(self.mix):
+            where = f"data.mix.{number}"
+            own = {key: value for key, value in entry.items() if key != "weight"}
+            weight = build(MixWeight, {"weight": entry["weight"]} if "weight" in entry else {}, where).weight
+            if "path" not in own:
+                raise UserError(f"{where}: path is missing; null takes the built-in photographs")
+            shared = sorted(SHARED & set(own))
+            if shared:
+                raise UserError(f"{where}: {shared[0]} is one for all sets; give it as data.{shared[0]}")
+            found.append((weight, build(DataConfig, merge({**plain(self), **INHERITED_NOT}, own), where)))
+        return found
+
     def __post_init__(self) -> None:
+        if self.mix:
+            self._check_mix()
         if self.load is not None and self.crop is not None and self.load < self.crop:
             raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
         if self.turn and self.crop is None:
@@ -185,3 +263,10 @@ class DataConfig:
             raise ValueError("data.exchange needs data.crop: layers of pictures of other sizes do not fit")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")
+
+    def _check_mix(self) -> None:
+        if self.crop is None:
+            raise ValueError("data.mix needs data.crop: samples of all sets share a batch")
+        total = sum(weight for weight, _ in self.mixed())
+        if total > 1 + 1e-9:
+            raise ValueError(f"data.mix: weights are shares of all samples, and theirs together are {total:.6g}")

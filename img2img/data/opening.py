@@ -42,14 +42,14 @@ class Data:
     scenes: Mapping[str, str] = field(default_factory=dict)
 
 
-def open_data(config: DataConfig, seed: int) -> Data:
-    """The data set that a configuration means, with a validation part.
+def open_set(config: DataConfig, seed: int) -> Data:
+    """The data set that a configuration means, without what is mixed into it, with a validation part.
 
     Raises:
         UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear,
             options that the set has no use for.
     """
-    data = _open_set(config, seed)
+    data = _opened(config, seed)
     if config.exchange.share:
         _check_exchange(data.train, config)
     return data
@@ -71,7 +71,7 @@ def _check_exchange(train: Samples, config: DataConfig) -> None:
         raise UserError(f"{begin}: {config.path} has one scene to train on, which cannot be given another's layer")
 
 
-def _open_set(config: DataConfig, seed: int) -> Data:
+def _opened(config: DataConfig, seed: int) -> Data:
     if config.path is None:
         return _mixture(config) if config.layout == "mixture" else _builtin_photos(config)
     path = Path(config.path)
@@ -92,10 +92,10 @@ def open_test(config: DataConfig, path: str | None) -> Samples:
     Without a path, the built-in validation photographs.
 
     Raises:
-        UserError: as `open_data`.
+        UserError: as `open_set`.
     """
     if path is None:
-        validation = open_data(replace(config, path=None), 0).validation
+        validation = open_set(replace(config, path=None), 0).validation
         if validation is None:
             raise UserError("the built-in data have no pictures to test on; give --data")
         return validation

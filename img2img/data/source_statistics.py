@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 
 from img2img.config import options
+from img2img.data.mix import Mixed
 from img2img.data.samples import Pictures, Samples, Unpaired
 
 Pixels = np.ndarray[Any, Any]
@@ -107,5 +108,7 @@ def _range(values: Sequence[float]) -> Range:
 
 def _sizes(samples: Samples) -> list[tuple[int, int]]:
     """(width, height) in px of the sources, where they come from files."""
+    if isinstance(samples, Mixed):
+        return [size for part in (samples.first, *samples.others) for size in _sizes(part)]
     pictures = samples.sources if isinstance(samples, Unpaired) else samples
     return [item.size for item in pictures.items if item.size] if isinstance(pictures, Pictures) else []

@@ -117,7 +117,7 @@ def open_pairs(
     if config.layout in ("mixture", "images", "arrays"):
         raise UserError("these weights make pictures from noise: there are no pairs to measure")
     if part == "validation" or (data is None and config.path is not None):
-        here = replace(config, path=data) if data else config
+        here = replace(config, path=data or config.path, mix=())
         opened = open_data(here, int(header.get("seed", 0)))
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")

@@ -71,7 +71,8 @@ def _train(
     if plan.tensorboard:
         check_tensorboard()
     if run:
-        check_place(run, settings.data.path)
+        for path in settings.data.paths:
+            check_place(run, path)
     earlier = earlier_start(run, settings, world, threads)
     prepare_process(earlier.threads if earlier else threads)
     data = open_data(settings.data, plan.seed)
