@@ -268,6 +268,11 @@ class Flow(Protocol):
         ...
 
     @property
+    def needs_pairs(self) -> bool:
+        """Whether it learns a target from the source of the same scene, so that partners must belong together."""
+        ...
+
+    @property
     def needs_mask(self) -> bool:
         """Whether images can only be made where a mask says what to fill."""
         ...

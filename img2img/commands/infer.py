@@ -133,7 +133,7 @@ def _from_pictures(translator: Translator, given: Namespace, world: World) -> in
         )
         took = reporter.elapsed()
     if compared:
-        summary.failed |= compare_what_is_there(share, compared, max_pixels)
+        summary.failed |= compare_what_is_there(translator, share, compared, max_pixels)
     total = inference.summed(world.all_gather(summary))
     world.close()
     if world.is_main:
@@ -198,17 +198,21 @@ def compare(comparison: Path, before: Picture, after: Picture) -> None:
     save_png(comparison, grid([[as_rgb8(before), as_rgb8(after)]], ["before", "after"], cell=1024))
 
 
-def compare_what_is_there(jobs: Sequence[Job], compared: Mapping[Path, Path], max_pixels: int) -> dict[str, str]:
+def compare_what_is_there(
+    translator: Translator, jobs: Sequence[Job], compared: Mapping[Path, Path], max_pixels: int
+) -> dict[str, str]:
     """Write the comparisons that are missing of results that were there before; failures by file, with a reason."""
     from img2img.images import read
     from img2img.inference import reason
+    from img2img.inference.unlike import on_ground
 
     failed: dict[str, str] = {}
     for job in jobs:
         comparison = compared[job.result]
         if is_there(job.result) and not is_there(comparison):
             try:
-                compare(comparison, read(job.source, max_pixels), read(job.result, max_pixels))
+                before = on_ground(read(job.source, max_pixels), translator.statistics)
+                compare(comparison, before, read(job.result, max_pixels))
             except UserError as error:
                 failed[str(job.source)] = reason(error)
     return failed

@@ -67,7 +67,7 @@ def read_layout(path: Path, config: DataConfig) -> Layout:
         return found
     if name == "one_folder":
         return _one_folder(path, config, None if config.pattern != PLAIN else _repeats(_first(path)))
-    return _photos(path) if name == "photos" else _single(path, name)
+    return _alone(path, name) if name in ("photos", "images") else _single(path, name)
 
 
 def _no_sides(path: Path, config: DataConfig) -> str:
@@ -245,16 +245,16 @@ def _ask(first: Path, found: Repeat) -> str:
     )
 
 
-def _photos(path: Path) -> Layout:
-    """Photos because the configuration says so; names that speak against it are told."""
+def _alone(path: Path, name: str) -> Layout:
+    """Photos, or pictures alone, because the configuration says so; names that speak against it are told."""
     try:
         found = _repeats(_first(path))
     except UserError:
         found = None
     notes: tuple[str, ...] = ()
     if found is not None:
-        notes = (f"{found.said}: each picture is a photo of its own, as data.layout says",)
-    return _single(path, "photos", notes=notes)
+        notes = (f"{found.said}: each picture stands for itself, as data.layout={name} says",)
+    return _single(path, name, notes=notes)
 
 
 def _by_files(path: Path, config: DataConfig) -> Layout:

@@ -102,7 +102,7 @@ def modes(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
 def blank(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Pictures of one colour, or nearly; not those whose levels or alpha mean more, of which `levels` tells."""
     spots = []
-    told = narrow_sides(measured.part, measured.levels)
+    told = narrow_sides(measured.levels)
     for index in measured.readable:
         picture, files = measured.pictures[index], measured.part.files(index)
         names = ("source", "target") if measured.paired else ("target",)
@@ -115,7 +115,7 @@ def blank(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
         ]
         if blank:
             sides = f" ({' and '.join(name for name, _ in blank)})" if measured.paired else ""
-            ranges = {f"levels {low} to {high} of 255" for _, (low, high) in blank if low < high}
+            ranges = {f"levels {low:,} to {high:,} of {top:,}" for _, (low, high, top) in blank if low < high}
             said = f": {', '.join(sorted(ranges))}" if ranges else ""
             spots.append(Spot(f"{inventory.label(files[0])}{sides}{said}", files))
     if not spots:

@@ -14,6 +14,7 @@ import numpy as np
 from img2img.data.split import find_scenes, near, read_scenes
 from img2img.doctor.findings import Finding, Spot, are, command, counted, many, scene_line, share, taken
 from img2img.doctor.inventory import Inventory
+from img2img.doctor.levels import own_depth
 from img2img.doctor.measurements import MeasuredPart
 from img2img.doctor.pair_tests import correlation, grey
 from img2img.doctor.threads import in_threads
@@ -156,7 +157,7 @@ def _detail(measured: MeasuredPart, index: int) -> Pixels:
     """(96, 96) float32: what a blur takes from the deciding side of a picture."""
     import cv2
 
-    pixels = measured.part.pictures.decode(index)[measured.deciding_side]
+    pixels = own_depth(measured.part.pictures.decode(index))[measured.deciding_side]
     small = cv2.resize(grey(pixels), (CONFIRM_PX, CONFIRM_PX), interpolation=cv2.INTER_AREA)
     return small - cv2.GaussianBlur(small, (0, 0), 3)  # type: ignore[no-any-return]
 

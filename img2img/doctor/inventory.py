@@ -20,7 +20,7 @@ from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.partners import of, size_text
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
-from img2img.images import Picture, as_rgb8, find, read, size
+from img2img.images import Picture, as_rgb, find, read, size
 from img2img.images.folder import dead_links
 
 Pixels = np.ndarray[Any, Any]
@@ -32,29 +32,25 @@ BESIDE = frozenset((".csv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".h
 class Reader(Cache):
     """Reads pictures and keeps none of them, but what each file was.
 
-    ``facts`` are its format and mode, ``levels`` its lowest, highest and highest possible level, and ``clear`` are the
-    files with alpha that is not opaque everywhere.
+    ``facts`` are its format and mode, and ``clear`` are the files with alpha that is not opaque everywhere.
     """
 
     def __init__(self) -> None:
         super().__init__(0)
         self.facts: dict[Path, tuple[str, str]] = {}
-        self.levels: dict[Path, tuple[int, int, int]] = {}
         self.clear: set[Path] = set()
 
     def read(self, path: Path) -> Pixels:
-        """(H, W, 3) uint8.
+        """(H, W, 3) uint8 or uint16, as the file has it.
 
         Raises:
             UserError: the picture cannot be read.
         """
         picture = read(path)
         self.facts[path] = (picture.format, mode(picture))
-        top = int(np.iinfo(picture.pixels.dtype).max)
-        self.levels[path] = (int(picture.pixels.min()), int(picture.pixels.max()), top)
-        if picture.alpha is not None and int(picture.alpha.min()) < top:
+        if picture.alpha is not None and int(picture.alpha.min()) < int(np.iinfo(picture.alpha.dtype).max):
             self.clear.add(path)
-        return as_rgb8(picture)
+        return as_rgb(picture)
 
 
 def mode(picture: Picture) -> str:

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from img2img.doctor.findings import Finding, Spot, are, share
 from img2img.doctor.inventory import Inventory, Part
 
-# by index of the picture, lowest and highest level of 255 of its sides, source first
-Levels = Mapping[int, tuple[tuple[int, int], ...]]
+Pixels = np.ndarray[Any, Any]
+# lowest, highest and highest possible level
+Range = tuple[int, int, int]
+# by index of the picture, of each of its sides, source first
+Levels = Mapping[int, tuple[Range, ...]]
 # a side whose highest level is no more than this part of the possible ones uses few of them
 FEW = 4
 
 
-def narrow_sides(part: Part, levels: Levels) -> dict[int, tuple[int, int, int]]:
-    """Sides (by column) all of whose pictures stay in the lowest quarter: (lowest, highest, highest possible) level.
+def levels_of(pixels: Pixels) -> Range:
+    """The lowest and the highest level of (H, W, C) uint8 or uint16, and the highest possible one."""
+    return int(pixels.min()), int(pixels.max()), int(np.iinfo(pixels.dtype).max)
 
-    Of files of 16 bits with one side each it is their own levels; sides of nothing but blank pictures are none.
+
+def own_depth(sides: Mapping[str, Pixels]) -> dict[str, Pixels]:
+    """(H, W, 3) uint8 of each side of a pair, uint16 scaled by the bits that its sides use together, at least 8.
+
+    12 bits in 16 are so judged by their shapes and not as black, and a side keeps its brightness beside the other.
     """
+    highest = max((int(pixels.max()) for pixels in sides.values() if pixels.dtype == np.uint16), default=0)
+    top = 2 ** max(8, highest.bit_length()) - 1
+    return {
+        name: ((pixels.astype(np.uint32) * 255 + top // 2) // top).astype(np.uint8)
+        if pixels.dtype == np.uint16
+        else pixels
+        for name, pixels in sides.items()
+    }
+
+
+def narrow_sides(levels: Levels) -> dict[int, Range]:
+    """Sides (by column) all of whose pictures stay in the lowest quarter; those that are blank throughout are none."""
     found = {}
     for column in range(max((len(sides) for sides in levels.values()), default=0)):
-        known = [_own_levels(part, index, column, sides) for index, sides in levels.items()]
+        known = [sides[column] for sides in levels.values()]
         top = max(level[2] for level in known)
         low, high = min(level[0] for level in known), max(level[1] for level in known)
         if low < high and FEW * high <= top and all(level[2] == top for level in known):
@@ -28,17 +51,10 @@ def narrow_sides(part: Part, levels: Levels) -> dict[int, tuple[int, int, int]]:
     return found
 
 
-def _own_levels(part: Part, index: int, column: int, sides: tuple[tuple[int, int], ...]) -> tuple[int, int, int]:
-    files = part.files(index)
-    if len(files) == len(sides):
-        return part.reader.levels.get(files[column], (*sides[column], 255))
-    return (*sides[column], 255)
-
-
 def narrow(part: Part, levels: Levels) -> list[Finding]:
     """Sides that use few of their levels, each with what would spread them."""
     findings = []
-    for column, (low, high, top) in narrow_sides(part, levels).items():
+    for column, (low, high, top) in narrow_sides(levels).items():
         side = "" if len(next(iter(levels.values()))) == 1 else f" ({('source', 'target')[column]})"
         findings.append(
             Finding(
@@ -74,7 +90,7 @@ def transparent(inventory: Inventory, part: Part, levels: Levels) -> list[Findin
     ]
     if not clear:
         return []
-    drawn = sum(low == high for _, (low, high) in clear)
+    drawn = sum(low == high for _, (low, high, _) in clear)
     text = f"{share(len(clear), len(levels), 'picture')}{part.of} {are(len(clear))} transparent in parts"
     learnt = f"; {drawn} of them {are(drawn)} of one colour, what they show stands in the alpha alone" if drawn else ""
     fix = (

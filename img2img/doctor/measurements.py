@@ -13,7 +13,7 @@ from img2img.data.samples import decode_photo
 from img2img.data.split import SIDE as THUMB
 from img2img.data.split import thumbnail
 from img2img.doctor.inventory import Part
-from img2img.doctor.levels import narrow_sides
+from img2img.doctor.levels import Range, levels_of, narrow_sides, own_depth
 from img2img.doctor.pair_tests import (
     ALIKE,
     RANGE,
@@ -47,10 +47,10 @@ class MeasuredPicture:
     """What is kept of a picture or pair. ``error``: why it could not be decoded; then nothing else is known.
 
     All but that is of the sides there are, source first: ``digests`` identify their pixels, ``flats`` are the shares of
-    flat pixels, ``colours`` the numbers of distinct colours in a sample, ``levels`` the lowest and the highest level of
-    255. ``shift`` is (px right, px down) of the source
-    against the target where both show the same, ``likeness`` the correlation of their detail then, ``alike`` that of
-    their thumbnails.
+    flat pixels, ``colours`` the numbers of distinct colours in a sample, ``levels`` the lowest, the highest and
+    the highest possible level. ``shift`` is (px right, px down) of the source against the target where both show the
+    same, ``likeness`` the correlation of their detail then, ``alike`` that of their thumbnails. Digests and levels are
+    of the pixels as stored, all else of those that `own_depth` gives.
     """
 
     error: str = ""
@@ -64,7 +64,7 @@ class MeasuredPicture:
     margin: float = 0.0
     flats: tuple[float, ...] = ()
     colours: tuple[int, ...] = ()
-    levels: tuple[tuple[int, int], ...] = ()
+    levels: tuple[Range, ...] = ()
 
 
 @dataclass
@@ -105,7 +105,7 @@ class MeasuredPart:
         return [index for index, picture in enumerate(self.pictures) if not picture.error]
 
     @property
-    def levels(self) -> dict[int, tuple[tuple[int, int], ...]]:
+    def levels(self) -> dict[int, tuple[Range, ...]]:
         """The levels of the sides of what could be decoded."""
         return {index: self.pictures[index].levels for index in self.readable}
 
@@ -119,15 +119,16 @@ class MeasuredPart:
 
         That is where the target is a drawing, or is as good as black for using few of its levels.
         """
-        if self.paired and 1 in narrow_sides(self.part, self.levels):
+        if self.paired and 1 in narrow_sides(self.levels):
             return "source"
         drawn = [picture.drawn for picture in self.pictures]
         return "source" if self.paired and drawn.count(-1) > 0.5 * len(drawn) else "target"
 
 
 def _measured(
-    measured: MeasuredPart, index: int, count: int, sides: dict[str, Pixels], synthesis: str, lock: threading.Lock
+    measured: MeasuredPart, index: int, count: int, stored: dict[str, Pixels], synthesis: str, lock: threading.Lock
 ) -> MeasuredPicture:
+    sides = own_depth(stored)
     small = {name: thumbnail(pixels).astype(np.uint8) for name, pixels in sides.items()}
     # block means spread less than their pixels: where they do, the picture is not blank
     blank = tuple(name for name, pixels in sides.items() if _spread(small[name]) < BLANK and _spread(pixels) < BLANK)
@@ -145,11 +146,11 @@ def _measured(
             measured.thumbnails[name][index] = small[name]
             measured.palettes[name] += palette
     known: dict[str, Any] = {
-        "digests": tuple(digest(pixels) for pixels in sides.values()),
+        "digests": tuple(digest(pixels) for pixels in stored.values()),
         "blank": blank,
         "flats": tuple(flats),
         "colours": tuple(colours),
-        "levels": tuple(levels_of(pixels) for pixels in sides.values()),
+        "levels": tuple(levels_of(pixels) for pixels in stored.values()),
     }
     if len(sides) < 2 or sides["source"].shape != sides["target"].shape:
         return MeasuredPicture(**known)
@@ -188,20 +189,15 @@ def _palette(pixels: Pixels) -> Pixels:
     return np.bincount((levels[:, 0] * BINS + levels[:, 1]) * BINS + levels[:, 2], minlength=BINS**3)
 
 
-def levels_of(pixels: Pixels) -> tuple[int, int]:
-    """The lowest and the highest level."""
-    return int(pixels.min()), int(pixels.max())
-
-
 def sample_looks(
     part: Part, synthesis: str, most: int = 24
-) -> tuple[list[tuple[int, int]], dict[int, tuple[tuple[int, int], ...]]]:
+) -> tuple[list[tuple[int, int]], dict[int, tuple[Range, ...]]]:
     """(index, vote) of a few pairs, and by index the levels of the sides, evenly through the part.
 
     Those that cannot be decoded are left out; where there is nothing to vote on only a third are looked at.
     """
     votes: list[tuple[int, int]] = []
-    levels: dict[int, tuple[tuple[int, int], ...]] = {}
+    levels: dict[int, tuple[Range, ...]] = {}
     voting = synthesis in VOTES and part.pictures.decoder is not decode_photo
     count, most = len(part.pictures), most if voting else most // 3
     for index in sorted({round(place) for place in np.linspace(0, count - 1, min(most, count))}):
@@ -210,6 +206,7 @@ def sample_looks(
         except UserError:
             continue
         levels[index] = tuple(levels_of(pixels) for pixels in sides.values())
+        sides = own_depth(sides)
         if voting:
             votes.append((index, vote(synthesis, middle(sides["source"]), middle(sides["target"]))))
     return votes, levels

@@ -57,6 +57,10 @@ class OneGenerator:
         return False
 
     @property
+    def needs_pairs(self) -> bool:
+        return False
+
+    @property
     def needs_mask(self) -> bool:
         return False
 

@@ -33,6 +33,10 @@ class Inpaint(OneGenerator):
         return True
 
     @property
+    def needs_pairs(self) -> bool:
+        return True
+
+    @property
     def conditions(self) -> bool:
         return True
 

@@ -16,6 +16,10 @@ class Paired(OneGenerator):
     """One generator; the critic is shown the target against the fake (Isola et al. 2017, eq. 1 and 2)."""
 
     @property
+    def needs_pairs(self) -> bool:
+        return True
+
+    @property
     def conditions(self) -> bool:
         return True
 

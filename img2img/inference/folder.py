@@ -27,6 +27,7 @@ from img2img.inference.load import load
 from img2img.inference.summary import Summary, reason
 from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
+from img2img.inference.unlike import on_ground
 
 # rows of a picture that are compared at once
 ROWS = 64
@@ -52,6 +53,7 @@ def translate(
     batch: int = 1,
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
+    direction: str | None = None,
 ) -> Summary:
     """Translate a folder of pictures (or one), as ``img2img infer`` does; sub-folders and names stay as they are.
 
@@ -66,7 +68,7 @@ def translate(
         masks: in-painting: a folder with a mask for each picture, white where the hole is.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
-        tile, precision, device, memory: as for `load`.
+        tile, precision, device, memory, direction: as for `load`.
         batch: many small pictures of one size go faster when so many are taken together.
         max_pixels: larger pictures are refused before they are decoded.
 
@@ -82,7 +84,7 @@ def translate(
         if value < 1:
             raise UserError(f"--{name} {value}: at least 1")
     suffix = ending(format)
-    translator = load(weights, device, precision, parse_tile(str(tile)), memory)
+    translator = load(weights, device, precision, parse_tile(str(tile)), memory, direction)
     given, target = Path(input), Path(output)
     jobs = list_jobs(translator, given, target, None if masks is None else Path(masks), suffix, samples)
     keep_format = suffix is None and not goes_to_a_file(given, target, suffix)
@@ -255,7 +257,8 @@ class _Folder:
             return
         for loaded, result in zip(group, results, strict=True):
             unchanged = _same(loaded.picture.pixels, result.pixels)
-            before = loaded.picture if self.on_result else None
+            # as the network got it
+            before = on_ground(loaded.picture, self.translator.statistics) if self.on_result else None
             future = self.writers.submit(self.write, loaded.job, before, result, unchanged)
             self.behind.append((loaded.job, loaded.weight, future))
 

@@ -38,6 +38,26 @@ def check_place(run: Run, data: str | None) -> None:
     check_folder(run.folder, "--output")
 
 
+def check_partners(flow: Flow, samples: Samples, layout: str) -> list[str]:
+    """Refuse to learn pairs from partners that are drawn at random; where ``data.layout`` asks for that, say so.
+
+    Raises:
+        UserError: with what can be done.
+    """
+    if not flow.needs_pairs or samples.kind != "unpaired":
+        return []
+    if layout != "unpaired":
+        raise UserError(
+            "this method learns from pairs, and these data are unpaired (trainA, trainB): each source would have "
+            "another target at random; take --task unpaired --method cyclegan, or data.layout=two_folders where names "
+            "make pairs (data.layout=unpaired trains on them all the same)"
+        )
+    return [
+        "data.layout=unpaired: partners are drawn at random, and this method learns each target as the one of its "
+        "source; --method cyclegan does not"
+    ]
+
+
 def check_batches(engine: Engine, method: Method, plan: TrainConfig, samples: Samples) -> None:
     """Refuse batches that processes cannot share, that cannot be summed over parts, or that a network cannot take.
 

@@ -20,7 +20,7 @@ from img2img.progress import say
 from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
 from img2img.training.build import build_engine, compile_networks, shape_of
-from img2img.training.checks import cautions, check_batches, check_place, check_space
+from img2img.training.checks import cautions, check_batches, check_partners, check_place, check_space
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
 from img2img.training.loop import Progress, Stop, Trainer
@@ -113,6 +113,7 @@ class _Parts:
 def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Parts:
     """Everything that the method, the plan and the data say, checked against each other."""
     method, plan, task = settings.method, settings.train, settings.task
+    check_partners(method.build_flow(), data.train, settings.data.layout)
     shape = shape_of(data.train, plan.seed)
     engine = build_engine(method, plan, shape, world, Precision("fp32", world.device))
     check_batches(engine, method, plan, data.train)
@@ -122,7 +123,9 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Pa
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
-        metrics = () if task.selection == "none" else task.metrics
+        # against a target of another scene there is nothing to measure
+        measured = task.selection != "none" and data.validation.kind != "unpaired"
+        metrics = task.metrics if measured else ()
         validator = Validator(
             data.validation,
             method,
@@ -169,7 +172,7 @@ def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | N
         world=engine.world,
         run=run,
         validate=parts.validator,
-        selection=settings.selection if parts.validator else "none",
+        selection=settings.selection if parts.validator and parts.validator.metrics else "none",
         chosen_on=parts.chosen_on,
         header=header_for(
             settings.tree,
@@ -199,8 +202,12 @@ def _tell(settings: Settings, parts: _Parts) -> None:
     """What is to be said of the data before the start."""
     if parts.engine.world.is_main:
         looked = quick(settings.data, settings.task_name)
-        for line in (*parts.data.notes, *looked, *cautions(parts.engine, settings.train, parts.data.train)):
+        samples, flow = parts.data.train, parts.engine.rules.flow
+        partners = check_partners(flow, samples, settings.data.layout)
+        for line in (*parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)):
             say(line)
+        if settings.selection != "none" and parts.validator and not parts.validator.metrics:
+            say("the validated pictures are no pairs: nothing is measured on them, and the last weights are the best")
         if parts.grey_targets:
             say("the targets are grey: results are made grey (the mean of the network's channels)")
 

@@ -188,6 +188,20 @@ def test_before_and_after(run, photos, tmp_path, capsys):
     assert "0 pictures written" in capsys.readouterr().err
 
 
+def test_a_drawing_in_alpha_is_compared_as_the_network_got_it(run, tmp_path):
+    """Black under all of it: without its ground the picture before would be black from edge to edge."""
+    drawing = np.zeros((48, 64, 4), np.uint8)
+    drawing[::8, :, 3] = 255
+    save(tmp_path / "drawings/a.png", drawing)
+    comparison = tmp_path / "dry/compare/a.png"
+    for _ in range(2):
+        assert infer(run, tmp_path / "drawings", tmp_path / "dry", "--compare") == 0
+        before = np.asarray(Image.open(comparison).convert("L"))[-48:, :64]
+        assert (before == 255).mean() > 0.8
+        # made anew of the result that is there
+        comparison.unlink()
+
+
 def test_a_sub_folder_called_compare_is_not_mixed_up(run, tmp_path, capsys):
     save(tmp_path / "photos/compare/a.png", picture(0))
     assert infer(run, tmp_path / "photos", tmp_path / "dry", "--compare") == 2

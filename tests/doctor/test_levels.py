@@ -11,6 +11,7 @@ from PIL import Image
 from planted import LABELS, label, made, save, scene
 
 from img2img.doctor import Diagnosis, examine, quick
+from img2img.doctor.levels import own_depth
 from img2img.images import Picture, write
 from img2img.recipes.settings import resolve
 
@@ -136,3 +137,44 @@ def test_drawings_and_labels_still_do(kind, tmp_path):
         save(tmp_path / f"target/{number}.png", made(kind, scene(number), number))
     assert "direction" in {finding.kind for finding in look(tmp_path, "edges", quick=True).findings}
     assert look(tmp_path, "paired").findings == ()
+
+
+def deep_pairs(root: Path, *, turned: bool = False, shifted: bool = False) -> Path:
+    """Pairs side by side of 10 bits in 16, clean left: rain on the right, or on the left if ``turned``."""
+    root.mkdir(exist_ok=True)
+    for number in range(COUNT):
+        clean = scene(number)
+        rainy = made("rain", np.roll(clean, (2, 3), (0, 1)) if shifted else clean, number)
+        both = np.concatenate([rainy, clean] if turned else [clean, rainy], 1).astype(np.uint16) << 2
+        write(root / f"{number}.png", Picture(both))
+    return root
+
+
+@pytest.mark.parametrize("hasty", [False, True], ids=["whole", "quick"])
+def test_pairs_of_ten_bits_side_by_side_are_judged_by_their_own_levels(hasty, tmp_path):
+    sound = look(deep_pairs(tmp_path / "sound"), "derain", quick=hasty)
+    assert {finding.kind for finding in sound.findings} == {"few_levels"}
+    assert all("of 65,535" in finding.text and "multiply every level by 64" in finding.fix for finding in sound.findings)
+    turned = look(deep_pairs(tmp_path / "turned", turned=True), "derain", quick=hasty)
+    (finding,) = [found for found in turned.findings if found.kind == "direction"]
+    assert "in 8 of 8 judged pairs the target has the streaks" in finding.text
+
+
+def test_shifts_of_ten_bits_are_found(tmp_path):
+    found = look(deep_pairs(tmp_path / "set", shifted=True), "derain").findings
+    (shifted,) = [finding for finding in found if finding.kind == "shifted"]
+    assert "3 px right, 2 px down" in shifted.text
+
+
+def test_sides_that_differ_below_eight_bits_are_not_the_same(tmp_path):
+    for number in range(COUNT):
+        clean = scene(number).astype(np.uint16) << 8
+        write(tmp_path / f"{number}.png", Picture(np.concatenate([clean, clean + 7], 1)))
+    assert "same_sides" not in {finding.kind for finding in look(tmp_path, "derain").findings}
+
+
+def test_both_sides_are_scaled_together():
+    dark, bright = np.full((2, 2, 3), 1023, np.uint16), np.full((2, 2, 3), 4095, np.uint16)
+    scaled = own_depth({"source": dark, "target": bright})
+    assert (int(scaled["source"].max()), int(scaled["target"].max())) == (64, 255)
+    assert own_depth({"target": np.full((2, 2, 3), 11, np.uint16)})["target"].max() == 11

@@ -115,6 +115,17 @@ def test_the_way_back_is_measured_against_the_sources(root, tmp_path):
             assert np.array_equal(pixels(out / f"gan/{number}.png"), translate(given))
 
 
+def test_the_way_back_from_python(root, tmp_path):
+    weights, words = root / "cycle.safetensors", (root / "horses/testB", tmp_path / "horses")
+    assert img2img.translate(weights, *words, direction="BtoA").done == 3
+    back = img2img.load(weights, direction="BtoA")
+    for number in range(3):
+        made = pixels(tmp_path / f"horses/{number}.png")
+        assert np.array_equal(made, back(pixels(root / f"horses/testB/{number}.png")))
+    with pytest.raises(UserError, match="unknown direction 'back'"):
+        img2img.translate(weights, *words, direction="back")
+
+
 def test_weights_without_a_way_back_say_so(root, tmp_path, capsys):
     with pytest.raises(UserError, match="holds no network for the way back: l1 trains one network, AtoB"):
         load(root / "l1.safetensors", direction="BtoA")
