@@ -19,6 +19,8 @@ COMMANDS = {
     "infer": "translate a folder of pictures",
     "evaluate": "measure results against their targets",
     "check_data": "say what is wrong with a data set, before training on it",
+    "list": "what there is: tasks, methods, networks, losses, ..., shipped weights",
+    "show": "what a run is, and how far it is",
 }
 
 
