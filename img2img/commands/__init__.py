@@ -20,6 +20,8 @@ COMMANDS = {
     "export": "write weights as an ONNX file, for onnxruntime",
     "evaluate": "measure results against their targets",
     "check_data": "say what is wrong with a data set, before training on it",
+    "list": "what there is: tasks, methods, networks, losses, ..., shipped weights",
+    "show": "what a run is, and how far it is",
 }
 
 

@@ -12,6 +12,7 @@ from img2img.compute.distributed import join
 from img2img.errors import UserError
 from img2img.inference.tiles import parse_tile
 from img2img.progress import say
+from img2img.zoo import names
 
 if TYPE_CHECKING:
     from img2img.evaluation.request import Request
@@ -63,7 +64,7 @@ def _add_pictures(command: Parser) -> None:
         nargs="+",
         default=[],
         metavar="NAME=RUN",
-        help="methods to run first; a name given several times has several seeds",
+        help="methods to run first; a name given several times has several seeds; a shipped name stands alone",
     )
     command.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
 
@@ -257,7 +258,7 @@ def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
     result = []
     for pair in pairs:
         # what is shipped has a name already
-        name, equals, value = (pair, "=", pair) if flag == "--weights" and pair in zoo.names() else pair.partition("=")
+        name, equals, value = (pair, "=", pair) if flag == "--weights" and pair in names() else pair.partition("=")
         if not equals or not name or not value:
             raise UserError(f"{flag} {pair}: must be NAME=PLACE, such as {flag} ours=runs/derain")
         if "/" in name or name.startswith("."):

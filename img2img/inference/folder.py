@@ -61,7 +61,7 @@ def translate(
     >>> summary.done, summary.failed
 
     Args:
-        weights: a run directory (its best weights) or a ``.safetensors`` file.
+        weights: the name of shipped weights, a run directory (its best weights) or a ``.safetensors`` file.
         input: a picture or a folder; it is never written to.
         output: the folder the results go to; of one picture also the file, by a picture's ending. Results that are
             there are kept and counted, unless ``overwrite``.

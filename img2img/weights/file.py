@@ -15,12 +15,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from img2img import zoo
 from img2img.errors import UserError, nearest
 from img2img.files import atomic_write_bytes
 from img2img.progress import say
 from img2img.weights.checksum import checksum_in, tensors_checksum
 from img2img.weights.header import WeightsHeader
+from img2img.zoo import names as shipped_names
+from img2img.zoo import shipped_file
 
 FORMAT = "img2img weights 1"
 MISFIT = "its header and its tensors do not fit together"
@@ -36,17 +37,17 @@ def weights_path(given: str) -> Path:
         UserError: none of them, with the nearest shipped name; shipped weights that are damaged.
     """
     path = Path(given)
-    shipped = given in zoo.names()
+    shipped = given in shipped_names()
     if path.exists() and not (shipped and path.is_dir() and not _is_run(path)):
         file = _best(path, given) if path.is_dir() else path
         if shipped:
             _say_once(f"--weights {given}: {file} is taken, not the shipped weights called {given}")
         return file
     if shipped:
-        return zoo.shipped_file(given)
+        return shipped_file(given)
     if given != path.name or path.suffix:
         raise UserError(f"--weights {given}: no such run directory or file")
-    hint = nearest(given, zoo.names())
+    hint = nearest(given, shipped_names())
     raise UserError(f"--weights {given}: no such run directory or file, and no shipped weights of that name{hint}")
 
 

@@ -26,7 +26,10 @@ def _lines(name: str, entry: ZooEntry) -> Iterator[str]:
     for key, value in facts(entry).items():
         yield f"| {key} | {_cell(value)} |"
     yield from ("", "## Figures", "")
-    yield from ("| pictures | measure | protocol | value | 95 % interval | untouched input |", "|---|---|---|---:|---:|---:|")
+    yield from (
+        "| pictures | measure | protocol | value | 95 % interval | untouched input |",
+        "|---|---|---|---:|---:|---:|",
+    )
     for figure in entry.figures:
         yield _row(figure)
     yield from ("", "Protocols: [metrics.md](../metrics.md).", "", "## Where it fails", "")
@@ -67,7 +70,14 @@ def shown(metric: str, value: float) -> str:
 def _row(figure: Figure) -> str:
     low, high = (shown(figure.metric, value) for value in figure.interval)
     before = "" if figure.input is None else shown(figure.metric, figure.input)
-    cells = (figure.data, figure.metric, figure.protocol, shown(figure.metric, figure.value), f"{low} to {high}", before)
+    cells = (
+        figure.data,
+        figure.metric,
+        figure.protocol,
+        shown(figure.metric, figure.value),
+        f"{low} to {high}",
+        before,
+    )
     return f"| {' | '.join(map(_cell, cells))} |"
 
 
@@ -78,8 +88,8 @@ def _cell(text: str) -> str:
 def _check(name: str, entry: ZooEntry) -> str:
     values = ", ".join(f"{metric} {value:.4f}" for metric, value in entry.sample.metrics.items())
     return (
-        f"`img2img evaluate --weights {name} --data {entry.sample.data} --load none --crop none` gives {values} (protocol "
-        f"rgb); weights are stored in fp16, which costs {entry.sample.fp16_costs:.4f} dB there."
+        f"`img2img evaluate --weights {name} --data {entry.sample.data} --load none --crop none` gives {values} "
+        f"(protocol rgb); weights are stored in fp16, which costs {entry.sample.fp16_costs:.4f} dB there."
     )
 
 

@@ -43,5 +43,7 @@ def shipped_file(name: str) -> Path:
     if not path.is_file():
         raise UserError(f"{name}: its file {path} is missing; install img2img again")
     if hashlib.sha256(path.read_bytes()).hexdigest() != entry.sha256:
-        raise UserError(f"{name}: {path} is damaged (its sha256 is not the one it was shipped with); install img2img again")
+        raise UserError(
+            f"{name}: {path} is damaged (its sha256 is not the one it was shipped with); install img2img again"
+        )
     return path
