@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "train a model",
     "infer": "translate a folder of pictures",
     "evaluate": "measure results against their targets",
+    "reproduce": "train and measure the arms of a published table",
     "check_data": "say what is wrong with a data set, before training on it",
 }
 

@@ -48,6 +48,7 @@ def open_data(config: DataConfig, seed: int) -> Data:
     Raises:
         UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear.
     """
+    seed = seed if config.split_seed is None else config.split_seed
     if config.path is None:
         return _mixture(config) if config.layout == "mixture" else _builtin_photos(config)
     path = Path(config.path)

@@ -33,6 +33,7 @@ FLOORS = (
     ("inference",),
     ("reports",),
     ("evaluation", "training"),
+    ("experiments",),
     ("commands",),
 )
 ORDER = {room: place for place, room in enumerate(room for floor in FLOORS for room in floor)}
