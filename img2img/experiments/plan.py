@@ -10,6 +10,7 @@ from img2img.config import build, dump_yaml, options, plain, read_yaml
 from img2img.errors import UserError
 from img2img.files import atomic
 from img2img.progress import duration
+from img2img.reports.writing import counted
 
 FILE = "plan.yaml"
 # what a start asks for, and a later one must ask for again
@@ -68,8 +69,8 @@ class Plan:
         """The plan for people."""
         asked = self.asked
         lines = [
-            f"plan of {asked.table}: {len(asked.arms)} arms on {', '.join(asked.sets)}, seeds 0 to {asked.seeds - 1}, "
-            f"{asked.length}, precision {self.precision} for all"
+            f"plan of {asked.table}: {counted(len(asked.arms), 'arm')} on {', '.join(asked.sets)}, "
+            f"{counted(asked.seeds, 'seed')} each, {asked.length}, precision {self.precision} for all"
         ]
         for set_name, arms in self.runs.items():
             for name, arm in arms.items():
@@ -80,7 +81,7 @@ class Plan:
                 )
         return [
             *lines,
-            f"in all about {duration(self.seconds)} of training, at most {self.memory_bytes / 2**30:.1f} GB of memory, "
+            f"in all about {duration(self.seconds)} of training, memory about {self.memory_bytes / 2**30:.1f} GB, "
             f"{self.disk_bytes / 2**20:.0f} MB on disk",
         ]
 

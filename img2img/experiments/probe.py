@@ -39,12 +39,7 @@ def shared_precisions(arms: Mapping[str, Settings], world: World) -> list[str]:
     Raises:
         UserError: arms whose settings say different ones.
     """
-    allowed = {
-        name: candidates(rules(settings.method), world.device)
-        if (said := settings.train.precision) == "auto"
-        else [said]
-        for name, settings in arms.items()
-    }
+    allowed = {name: _allowed(settings, world) for name, settings in arms.items()}
     if ["fp32"] in allowed.values():
         return ["fp32"]
     first, *others = allowed.values()
@@ -53,6 +48,12 @@ def shared_precisions(arms: Mapping[str, Settings], world: World) -> list[str]:
         said = ", ".join(f"{name} {' or '.join(names)}" for name, names in allowed.items())
         raise UserError(f"the arms have no precision in common ({said}); give train.precision=fp32 for all of them")
     return common
+
+
+def _allowed(settings: Settings, world: World) -> list[str]:
+    """Precisions that one arm may have."""
+    said = settings.train.precision
+    return candidates(rules(settings.method), world.device) if said == "auto" else [said]
 
 
 def measure_by_turns(

@@ -26,6 +26,7 @@ from img2img.recipes.settings import Settings
 from img2img.reports import published
 from img2img.reports.figures import save_png
 from img2img.reports.plots import curves_plot
+from img2img.reports.writing import counted
 from img2img.training.build import state_bytes
 from img2img.training.checks import check_place
 from img2img.training.environment import prepare_process
@@ -82,8 +83,10 @@ def reproduce(job: Reproduction, *, threads: int | None = None, command: Sequenc
     for set_name in job.places:
         check_place(Run(job.output), job.places[set_name])
     plan = plans.read(job.output, job.asked)
-    # nobody writes a plan before everybody has looked for one
+    # nobody writes before everybody has looked
     job.world.any(False)
+    if plan and job.world.is_main:
+        Run(job.output).remove_stale()
     plan = plan or make_plan(job)
     if job.world.is_main:
         plans.check_space(job.output, plan)
@@ -144,7 +147,8 @@ def _probe(
 ) -> dict[str, _Probed]:
     """All arms on a set, built side by side so that they can be measured by turns, and let go afterwards."""
     parts = {arm: prepare(its, job.world) for arm, its in settings.items()}
-    if any(its.validator is None for its in parts.values()):
+    held_out = all(its.validator is not None for its in parts.values())
+    if not held_out and not _has_test(job, set_name):
         raise UserError(
             f"--data {set_name}={job.places[set_name]}: nothing is held out to measure on; raise data.validation, or "
             f"add a part val or test"
@@ -189,11 +193,16 @@ def _finished(folder: Path, steps: int) -> bool:
     return last.exists() and weights_header(str(last)).get("step") == steps
 
 
+def _has_test(job: Reproduction, set_name: str) -> bool:
+    """Whether a set has a part that neither trains nor chooses weights."""
+    config = job.settings(set_name, job.asked.arms[0], ("train.steps=1",)).data
+    return "test" in read_layout(Path(job.places[set_name]), config).parts
+
+
 def _measure(job: Reproduction, plan: Plan, set_name: str) -> Evaluation:
     """All runs of a set under the table's protocol; its report and its curves are written."""
     table, its = job.table, job.table.sets[set_name]
-    data = job.settings(set_name, job.asked.arms[0], ("train.steps=1",)).data
-    tested = "test" in read_layout(Path(job.places[set_name]), data).parts
+    tested = _has_test(job, set_name)
     # what is held out for validation would choose the best weights that are then measured on it
     which = "best" if tested else "last"
     weights = [
@@ -224,7 +233,7 @@ def _notes(job: Reproduction, plan: Plan, set_name: str) -> list[str]:
     """What a reader of a set's table must know of its arms and of what is not in it."""
     steps = ", ".join(f"{arm} {its.steps}" for arm, its in plan.runs[set_name].items())
     length = job.asked.length.replace("minutes=", "minutes of steps: ").replace("steps=", "steps: ")
-    found = [f"Each arm trained for {length} (steps {steps}), {job.asked.seeds} seeds, {plan.precision}"]
+    found = [f"Each arm trained for {length} (steps {steps}), {counted(job.asked.seeds, 'seed')}, {plan.precision}"]
     found += [f"Changed for all arms: {', '.join(job.asked.overrides)}"] if job.asked.overrides else []
     return [*found, *_left_out(job)]
 
@@ -258,8 +267,9 @@ def _draw_curves(job: Reproduction, set_name: str) -> list[str]:
 
 
 def _curve(run: Path, measure: str) -> tuple[list[float], list[float]]:
-    """Steps and values of a run's validations."""
-    records = [json.loads(line) for line in (run / "validation.jsonl").read_text(encoding="utf-8").splitlines()]
+    """Steps and values of a run's validations; none where nothing was held out for them."""
+    path = run / "validation.jsonl"
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     return [record["step"] for record in records], [record[measure] for record in records]
 
 
