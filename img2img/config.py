@@ -236,7 +236,7 @@ def override(pairs: Iterable[str], is_text: Callable[[str], bool] = lambda key: 
 
 
 def config_files(kind: str) -> dict[str, Path]:
-    """The YAML files shipped under configs/KIND (``tasks``, ``methods``, ``published``), by name."""
+    """The YAML files shipped under configs/KIND (``tasks``, ``methods``, ``tables``, ``published``), by name."""
     here = Path(str(resources.files("img2img")))
     for folder in (here / "configs" / kind, here.parent / "configs" / kind):
         if folder.is_dir():
@@ -245,7 +245,7 @@ def config_files(kind: str) -> dict[str, Path]:
 
 
 def named_file(kind: str, name: str) -> tuple[Path, Tree]:
-    """The file of a shipped task or method by name, or a user's own by path (anything ending in .yaml)."""
+    """The file of a shipped task, method or table by name, or a user's own by path (anything ending in .yaml)."""
     if name.endswith((".yaml", ".yml")):
         return Path(name), read_yaml(Path(name))
     files = config_files(kind)

@@ -72,6 +72,7 @@ def _check_exchange(train: Samples, config: DataConfig) -> None:
 
 
 def _opened(config: DataConfig, seed: int) -> Data:
+    seed = seed if config.split_seed is None else config.split_seed
     if config.path is None:
         return _mixture(config) if config.layout == "mixture" else _builtin_photos(config)
     path = Path(config.path)

@@ -1,4 +1,4 @@
-"""Plots as pixels: a metric of each image by method, and the points that a generator makes beside real ones."""
+"""Plots as pixels: a metric of each image by method, values over training, a generator's points beside real ones."""
 
 from __future__ import annotations
 
@@ -137,6 +137,41 @@ def _images_below(axes: Axes, names: Sequence[str], width: int) -> None:
     texts = [printable(name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}") for name in names]
     upright = max(map(_width, texts)) * NAME_SIZE > 0.85 * width / len(texts)
     axes.set_xticks(range(1, len(texts) + 1), texts, rotation=90 if upright else 0)
+
+
+def curves_plot(
+    curves: Mapping[str, Sequence[tuple[Sequence[float], Sequence[float]]]],
+    title: str,
+    axis: str,
+    size: tuple[int, int] = (1440, 690),
+) -> Pixels:
+    """Values over training for several methods, a line for each of a method's runs. (H, W, 3) uint8.
+
+    ``curves`` are (places along the ``axis``, values) of each run by method; values that are infinite or undefined
+    leave a gap. ``size`` is (width, height) in px.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_subplot()
+        axes.set_title(title, loc="left")
+        axes.set_xlabel(axis)
+        labels = {}
+        for index, (method, runs) in enumerate(curves.items()):
+            for places, values in runs:
+                finite = [value if math.isfinite(value) else math.nan for value in values]
+                (handle,) = axes.plot(
+                    places,
+                    finite,
+                    color=COLOURS[index % len(COLOURS)],
+                    marker=SHAPES[index % len(SHAPES)],
+                    markersize=4,
+                    markeredgewidth=0,
+                    linewidth=1.5,
+                )
+            labels[handle] = method
+        _legend(figure, labels)
+
+    return _rendered(size, draw)
 
 
 def scatter(generated: Pixels, real: Pixels, side: int = 720) -> Pixels:

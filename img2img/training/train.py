@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +56,25 @@ def train(
         UserError: data or configuration do not fit, or ``output`` holds another run; nothing was written.
         RunError: the run diverged, the disk is full, or another process died.
     """
+    with kernels_of(settings):
+        return _train(settings, world, output, command, threads)
+
+
+def kernels_of(settings: Settings) -> AbstractContextManager[None]:
+    """The kernels that a training may take."""
     plan = settings.train
     # batches without a crop have many shapes: trying kernels for each would take longer than it saves
     one_shape = settings.data.crop is not None
-    with kernels(tf32=plan.tf32, benchmark=one_shape, deterministic=plan.deterministic or None):
-        return _train(settings, world, output, command, threads)
+    return kernels(tf32=plan.tf32, benchmark=one_shape, deterministic=plan.deterministic or None)
+
+
+def prepare(settings: Settings, world: World) -> Parts:
+    """What a training of ``settings`` would consist of, for looking at it before anything is written.
+
+    Raises:
+        UserError: data or configuration do not fit.
+    """
+    return _build(settings, open_data(settings.data, settings.train.seed), world, None)
 
 
 def _train(
@@ -97,7 +112,7 @@ def _train(
 
 
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
     """What a training consists of, before it is known how long it is."""
 
     data: Data
@@ -110,7 +125,7 @@ class _Parts:
     grey_targets: bool
 
 
-def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Parts:
+def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Parts:
     """Everything that the method, the plan and the data say, checked against each other."""
     method, plan, task = settings.method, settings.train, settings.task
     check_partners(method.build_flow(), data.train, settings.data.layout)
@@ -147,10 +162,10 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> _Pa
         world=world.size,
         device=world.device,
     )
-    return _Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
+    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
 
 
-def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
+def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
     """The trainer of these parts, at step 0, in the precision and with the steps that were resolved."""
     method, plan, engine = settings.method, settings.train, parts.engine
     engine.precision = Precision(resolved.precision, engine.world.device)
@@ -187,7 +202,7 @@ def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | N
     )
 
 
-def _restored(settings: Settings, parts: _Parts, run: Run, earlier: EarlierStart, stop: Stop) -> Trainer | None:
+def _restored(settings: Settings, parts: Parts, run: Run, earlier: EarlierStart, stop: Stop) -> Trainer | None:
     """The trainer as the checkpoint left it, None where there is none; what was loaded is not kept beyond this."""
     state = run.load_checkpoint(parts.engine.world.device)
     if not state:
@@ -198,7 +213,7 @@ def _restored(settings: Settings, parts: _Parts, run: Run, earlier: EarlierStart
     return trainer
 
 
-def _tell(settings: Settings, parts: _Parts) -> None:
+def _tell(settings: Settings, parts: Parts) -> None:
     """What is to be said of the data before the start."""
     if parts.engine.world.is_main:
         looked = quick(settings.data, settings.task_name)
@@ -214,7 +229,7 @@ def _tell(settings: Settings, parts: _Parts) -> None:
 
 def _begin(
     settings: Settings,
-    parts: _Parts,
+    parts: Parts,
     run: Run | None,
     earlier: EarlierStart | None,
     stop: Stop,

@@ -35,6 +35,7 @@ FLOORS = (
     ("export",),
     ("reports",),
     ("evaluation", "training"),
+    ("experiments",),
     ("commands",),
 )
 ORDER = {room: place for place, room in enumerate(room for floor in FLOORS for room in floor)}

@@ -1,0 +1,86 @@
+"""``img2img reproduce``."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from img2img.commands import Parser, count, parser
+from img2img.compute.distributed import join
+from img2img.config import config_files
+
+EXAMPLES = """\
+  img2img reproduce table3 --data DIR --output result --minutes 30 --seeds 3
+  img2img reproduce table3 --data DIR --output result --steps 2000 --arms L2 PAN
+  img2img reproduce table5 --data edges2shoes=DIR edges2handbags=DIR --output result --as-published
+  img2img reproduce table3 generator.width=16 data.crop=64 --data DIR --output result --steps 200
+A plan is printed first and kept in the output. Run the same command again and it goes on where it stopped.
+key=value is for all arms; SET.key=value for all arms on one data set. docs/reproduce.md has the rest."""
+
+
+def arguments() -> Parser:
+    """What the command takes."""
+    command = parser("reproduce", "Train and measure all arms of a published table under one clock.", EXAMPLES)
+    command.add_argument("table", help=f"{', '.join(config_files('tables'))}, or a YAML file")
+    command.add_argument(
+        "--data",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="the data set, by name where the table has several; those not named are left out",
+    )
+    command.add_argument("--output", type=Path, required=True, metavar="DIR", help="plan, runs, tables and figures")
+    length = command.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=_minutes, help="of training steps for each run; validations come on top")
+    length.add_argument("--steps", type=count, help="of each run")
+    length.add_argument("--as-published", action="store_true", help="as long as each method's YAML says")
+    command.add_argument("--seeds", type=count, default=1, metavar="K", help="runs of each arm, seeds 0 to K - 1")
+    command.add_argument("--arms", action="extend", nargs="+", default=[], metavar="NAME", help="some rows alone")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--threads", type=count, help="CPU threads (default: all cores)")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="for all arms, such as generator.width=32")
+    return command
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
+    return value
+
+
+def run(words: Sequence[str]) -> int:
+    """Make the table; 0 done, or stopped by SIGTERM with everything saved."""
+    from img2img.experiments.plan import Asked
+    from img2img.experiments.reproduce import AS_PUBLISHED, Reproduction, reproduce
+    from img2img.experiments.table import load
+
+    given = arguments().parse_intermixed_args(list(words))
+    table = load(given.table)
+    table.check_overrides(given.overrides)
+    places = table.places(given.data)
+    length = f"steps={given.steps}" if given.steps else f"minutes={given.minutes:g}" if given.minutes else AS_PUBLISHED
+    arms = table.chosen_arms(given.arms)
+    world = join(given.device)
+    asked = Asked(
+        table=given.table,
+        sets=tuple(places),
+        arms=arms,
+        seeds=given.seeds,
+        length=length,
+        overrides=tuple(given.overrides),
+        device=world.device.type,
+    )
+    job = Reproduction(table, asked, places, given.output, world)
+    try:
+        stopped = reproduce(job, threads=given.threads, command=[*sys.argv])
+    finally:
+        world.close()
+    if world.is_main and stopped is None:
+        print((given.output / "table.md").read_text(encoding="utf-8", errors="surrogateescape"), end="")
+    return 130 if stopped == signal.SIGINT else 0

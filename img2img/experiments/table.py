@@ -1,0 +1,144 @@
+"""A table of arms as its YAML holds it (configs/tables)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+
+from img2img.config import build, named_file, options
+from img2img.errors import UserError, unknown
+from img2img.metrics import METRICS, read_protocol
+from img2img.recipes.settings import Settings, resolve
+
+LENGTH = "give --minutes, --steps or --as-published"
+# keys that no override may name, and what says them instead
+PLANNED = {
+    "train.steps": LENGTH,
+    "train.epochs": LENGTH,
+    "train.minutes": LENGTH,
+    "train.seed": "give --seeds",
+    "data.path": "give --data",
+    "data.split_seed": "leave it out",
+}
+
+
+@options
+class Arm:
+    """A row that is trained: a method, and what differs from its YAML (``key=value``)."""
+
+    method: str
+    overrides: tuple[str, ...] = ()
+
+
+@options
+class DataSet:
+    """A set that all arms are trained on: its task, the ``key=value`` it needs, the quoted rows beside its table."""
+
+    title: str
+    task: str
+    overrides: tuple[str, ...] = ()
+    published: str | None = None
+
+
+@options
+class ArmTable:
+    """Arms on data sets, measured by ``metrics`` under ``protocol``; ``missing`` rows of the original, and why."""
+
+    title: str
+    protocol: str
+    metrics: tuple[str, ...]
+    sets: Mapping[str, DataSet]
+    arms: Mapping[str, Arm]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        read_protocol(self.protocol)
+        for name in self.metrics:
+            if name not in METRICS:
+                raise unknown("metric", name, METRICS, "metrics")
+        if not self.metrics or not self.sets or not self.arms:
+            raise ValueError("metrics, sets and arms: at least one of each is needed")
+        for name in (*self.sets, *self.arms):
+            if "/" in name or name.startswith("."):
+                raise ValueError(f"{name!r} cannot be a folder's name")
+
+    def settings(self, set_name: str, arm_name: str, data: str, more: Sequence[str] = ()) -> Settings:
+        """The settings of an arm on a set that lies at ``data``; ``more`` overrides go last.
+
+        Of those ``SET.key=value`` is for one set alone. The split into training and held-out scenes is the same for
+        all arms and seeds.
+
+        Raises:
+            UserError: as `resolve`.
+        """
+        where, arm = self.sets[set_name], self.arms[arm_name]
+        meant = [
+            word.removeprefix(f"{set_name}.") for word in more if word.partition(".")[0] not in self.others(set_name)
+        ]
+        words = [*where.overrides, *arm.overrides, "data.split_seed=0", *meant]
+        return resolve(where.task, arm.method, data, None, words)
+
+    def others(self, set_name: str) -> set[str]:
+        """The table's other sets."""
+        return set(self.sets) - {set_name}
+
+    def check_overrides(self, words: Sequence[str]) -> None:
+        """Refuse ``key=value`` of what is the plan's to decide.
+
+        Raises:
+            UserError: naming the option that says it.
+        """
+        for word in words:
+            first, _, rest = word.partition("=")[0].partition(".")
+            key = rest if first in self.sets else f"{first}.{rest}"
+            if key in PLANNED:
+                raise UserError(f"{word}: is planned for all arms alike: {PLANNED[key]}")
+
+    def chosen_arms(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The arms of ``--arms``, in the table's order; all where none is named.
+
+        Raises:
+            UserError: one that the table does not have, or that cannot be trained here.
+        """
+        for name in names:
+            if name in self.missing:
+                raise UserError(f"--arms {name}: cannot be trained here: {self.missing[name]}")
+            if name not in self.arms:
+                raise unknown("arm", name, self.arms, "--arms")
+        return tuple(name for name in self.arms if name in names or not names)
+
+    def places(self, words: Sequence[str]) -> dict[str, str]:
+        """Where each set lies, of ``--data`` (NAME=DIR, or DIR for a table with one set), in the table's order.
+
+        Raises:
+            UserError: no data, a set that the table does not have or that is given twice, a folder that is not there.
+        """
+        found: dict[str, str] = {}
+        for word in words:
+            name, equals, folder = word.partition("=")
+            if not equals or (len(self.sets) == 1 and name not in self.sets):
+                name, folder = (next(iter(self.sets)), word) if len(self.sets) == 1 else ("", word)
+            if not name:
+                raise UserError(f"--data {word}: this table has several data sets; give NAME=DIR, NAME being one of "
+                                f"{', '.join(self.sets)}")  # fmt: skip
+            if name not in self.sets:
+                raise unknown("data set", name, self.sets, "--data")
+            if name in found:
+                raise UserError(f"--data {word}: {name} is given twice")
+            if not Path(folder).is_dir():
+                raise UserError(f"--data {word}: no such folder {folder}; name the folder of {self.sets[name].title}")
+            found[name] = folder
+        if not found:
+            raise UserError(f"--data is needed: {' or '.join(f'{name}=DIR' for name in self.sets)}")
+        return {name: found[name] for name in self.sets if name in found}
+
+
+def load(name: str) -> ArmTable:
+    """A shipped table by name, or one's own by path (anything ending in .yaml).
+
+    Raises:
+        UserError: an unknown name (with the nearest known), a file that cannot be read or breaks the rules.
+    """
+    file, tree = named_file("tables", name)
+    return build(ArmTable, tree, str(file))
