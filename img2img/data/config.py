@@ -217,9 +217,7 @@ class DataConfig:
     samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
     mix: Annotated[
         tuple[dict[str, Any], ...],
-        Field(
-            description="further sets for training: `path` (null: built in), `weight` (share of samples), keys that differ"
-        ),
+        Field(description="more training sets: `path` (null: built in), `weight` (share of samples), keys that differ"),
     ] = ()
     cache_mb: Annotated[
         int, Field(ge=0, description="MB of decoded pictures kept in memory, by all workers of a process together")
