@@ -124,13 +124,15 @@ def _drops(height: int, width: int, scale: float, rng: np.random.Generator) -> P
 
 
 def _clouds(height: int, width: int, scale: float, rng: np.random.Generator) -> Pixels:
-    """(H, W) in [0, 1]: smooth noise, cells of about a third of the photo's short side."""
+    """(H, W) in [0, 1]: smooth noise, cells of a third of the photo's short side."""
     import cv2
 
-    cell = 128 * scale
-    rows, columns = (2 + int(np.ceil(side / cell)) for side in (height, width))
+    cell = max(1, round(128 * scale))
+    rows, columns = (1 + int(np.ceil(side / cell)) for side in (height, width))
     coarse = rng.random((rows, columns), dtype=np.float32)
-    clouds: Pixels = np.clip(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    smooth = cv2.resize(coarse, (columns * cell, rows * cell), interpolation=cv2.INTER_CUBIC)
+    top, left = (int(shift) for shift in rng.integers(cell, size=2))
+    clouds: Pixels = np.clip(smooth[top : top + height, left : left + width], 0, 1)
     return clouds
 
 

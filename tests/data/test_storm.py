@@ -13,7 +13,7 @@ from img2img.config import build
 from img2img.data import DataConfig
 from img2img.data.config import Rain, Storm
 from img2img.data.rain import add_rain
-from img2img.data.storm import storm
+from img2img.data.storm import _clouds, storm
 from img2img.errors import UserError
 from img2img.randomness import generator
 
@@ -81,6 +81,17 @@ def test_mist_is_smooth_and_draws_bright_and_dark_toward_grey():
         darker += layer(misty, seed, level=250).mean() < layer(STREAKS, seed, level=250).mean() - 1
     assert brighter > 4
     assert darker > 4
+
+
+def test_mist_is_as_smooth_in_a_crop_as_in_the_photo_it_was_cut_from():
+    """By its steepest change a px, far from where it was cut: without scale a crop would show finer clouds."""
+
+    def steepness(size: int, scale: float) -> float:
+        fields = [_clouds(size, size, scale, generator(seed)) for seed in range(40)]
+        return float(np.mean([np.abs(np.diff(field, axis=1)).mean() for field in fields]))
+
+    assert steepness(96, 1.0) == pytest.approx(steepness(384, 1.0), rel=0.15)
+    assert steepness(96, 0.5) == pytest.approx(2 * steepness(96, 1.0), rel=0.2)
 
 
 def test_the_scene_grows_darker_by_hand():
