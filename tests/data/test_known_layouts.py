@@ -158,7 +158,8 @@ def test_what_is_photos_by_order_is_photos_and_said(tmp_path):
     data = opened(tmp_path, layout="photos")
     assert len(data.train) == 8
     assert any(
-        "bar, foo hold the same names (8 of 8 pictures): each picture stands for itself, as data.layout=photos says" in note
+        "bar, foo hold the same names (8 of 8 pictures): each picture stands for itself, as data.layout=photos says"
+        in note
         for note in data.notes
     )
 
