@@ -106,8 +106,10 @@ def of_folders(
     patterns = request.patterns(rows, INPUT)
     targets, entries, aside = entries_of(target, rows, flags, patterns, halved=request.direction is not None)
     keep = tempfile.TemporaryDirectory(prefix="img2img-")
-    halves = cut_halves(f"--target {target}", targets, entries, flags, request.direction, Path(keep.name))
-    targets, entries, aside = halves[0], halves[1], [*aside, *halves[2]]
+    # a fit is an answer to widths that differ, too
+    if request.fit is None or request.direction is not None:
+        halves = cut_halves(f"--target {target}", targets, entries, flags, request.direction, Path(keep.name))
+        targets, entries, aside = halves[0], halves[1], [*aside, *halves[2]]
     fitting = fit_to_targets(request.fit, targets, entries, flags)
     if output is not None:
         _check_report(output, (target, *rows.values()))

@@ -40,8 +40,8 @@ def cut_halves(
         return targets, list(entries), []
     if not pairs:
         raise UserError(
-            f"--direction {direction}: no pairs side by side are among {', '.join(names)} (none is twice as wide as the "
-            f"others); leave it out"
+            f"--direction {direction}: no pairs side by side are among {', '.join(names)} (none is twice as wide as "
+            f"the others); leave it out"
         )
     lines, cut = [], []
     for place, (name, files) in enumerate(zip(names, (targets, *(e.files for e in entries)), strict=True)):
