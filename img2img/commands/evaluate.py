@@ -25,6 +25,7 @@ EXAMPLES = """\
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
   img2img evaluate --target clean --results ours=dry --fit crop
+  img2img evaluate --target pairs --source pairs --results ours=dry --direction BtoA
   img2img evaluate --target clean --results theirs=results/NAME --match 'test_latest/images/{}_fake_B'
 With --weights the results are written first and the written files are what is scored. --output also gets every
 picture's values, figures and report.html, a page to look at in a browser."""
@@ -131,7 +132,10 @@ def _add_running(command: Parser) -> None:
     )
     command.add_argument("--crop", metavar="PX", help="measure their centre; none: all of it (default: as validated)")
     command.add_argument(
-        "--direction", choices=("AtoB", "BtoA"), help="the way back of weights that hold it (default: as trained)"
+        "--direction",
+        choices=("AtoB", "BtoA"),
+        help="the way back of weights that hold it (default: as trained); of --target and --results that are pairs "
+        "side by side: AtoB takes the right half, BtoA the left",
     )
     command.add_argument("--tile", help="auto (default), off, or a side in px")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
@@ -178,7 +182,7 @@ def _check_together(given: Namespace) -> None:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    of_weights = ("data", "part", "load", "crop", "direction", "tile", "require_gain")
+    of_weights = ("data", "part", "load", "crop", "tile", "require_gain")
     other = of_weights if given.results else ("target", "source", "fit", "match")
     for flag in other:
         if getattr(given, flag) not in (None, []):
@@ -204,6 +208,7 @@ def _request(given: Namespace) -> Request:
         cut={name: _side(f"--{name}", value) for name in ("load", "crop") if (value := getattr(given, name))},
         fit=given.fit,
         match=_patterns(given.match),
+        direction=given.direction if given.results else None,
     )
     if given.require_gain is not None and "psnr" not in request.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")

@@ -15,6 +15,7 @@ from img2img.evaluation.card import about_weights, chosen_on, when_and_where
 from img2img.evaluation.cost import cost_columns
 from img2img.evaluation.entries import INPUT, Entry, entries_of, same_folders
 from img2img.evaluation.fit import Fit, fit_to_targets
+from img2img.evaluation.halves import cut_halves
 from img2img.evaluation.outcome import Evaluation, evaluation_of
 from img2img.evaluation.request import Request
 from img2img.evaluation.runs import (
@@ -42,6 +43,7 @@ def evaluate(
     metrics: Sequence[str] = ("psnr", "ssim"),
     protocol: str = "rgb",
     fit: Fit | None = None,
+    direction: str | None = None,
 ) -> Table:
     """Measure folders of results against a folder of targets, as ``img2img evaluate`` does.
 
@@ -59,6 +61,7 @@ def evaluate(
         fit: what is done where a result's size is not its target's: ``crop`` and ``center`` cut the target to the
             result's size (from the top left, or its centre), ``resize`` resizes the result to the target's. The
             table's ``protocol`` says so. None: sizes must be the same.
+        direction: where targets or results are pairs side by side: ``AtoB`` takes their right half, ``BtoA`` the left.
 
     Returns:
         The table: ``mean(method, metric)`` gives the mean over images and how many are left out since their value is
@@ -71,7 +74,7 @@ def evaluate(
     """
     named = results if isinstance(results, Mapping) else {"results": results}
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    request = Request(metrics=names, protocol=read_protocol(protocol), fit=fit)
+    request = Request(metrics=names, protocol=read_protocol(protocol), fit=fit, direction=direction)
     folders = {name: Path(folder) for name, folder in named.items()}
     return of_folders(Path(targets), folders, None, request, None, World(), shown=False).table
 
@@ -100,7 +103,13 @@ def of_folders(
     rows = {**({INPUT: source} if source else {}), **folders}
     flags = {row: f"--source {folder}" if row == INPUT else f"--results {row}={folder}" for row, folder in rows.items()}
     request.check_rows(rows)
-    targets, entries, aside = entries_of(target, rows, flags, request.patterns(rows, INPUT))
+    patterns = request.patterns(rows, INPUT)
+    targets, entries, aside = entries_of(target, rows, flags, patterns, halved=request.direction is not None)
+    keep = tempfile.TemporaryDirectory(prefix="img2img-")
+    # a fit is an answer to widths that differ, too
+    if request.fit is None or request.direction is not None:
+        halves = cut_halves(f"--target {target}", targets, entries, flags, request.direction, Path(keep.name))
+        targets, entries, aside = halves[0], halves[1], [*aside, *halves[2]]
     fitting = fit_to_targets(request.fit, targets, entries, flags)
     if output is not None:
         _check_report(output, (target, *rows.values()))
@@ -118,7 +127,7 @@ def of_folders(
         scenes=scenes,
         fitting=fitting,
     )
-    return replace(evaluation, when=when_and_where(began))
+    return replace(evaluation, when=when_and_where(began), keep=keep)
 
 
 def of_weights(

@@ -35,12 +35,17 @@ class Entry:
 
 
 def entries_of(
-    target: Path, folders: Mapping[str, Path], flags: Mapping[str, str], patterns: Mapping[str, str] | None = None
+    target: Path,
+    folders: Mapping[str, Path],
+    flags: Mapping[str, str],
+    patterns: Mapping[str, str] | None = None,
+    *,
+    halved: bool = False,
 ) -> tuple[Files, list[Entry], list[str]]:
     """The targets by name, as people count, each row's pictures of them, and lines on what was left aside.
 
     ``flags`` are the rows' arguments; ``patterns`` say by row what its files are called (``{}_fake_B``), ``{}`` being
-    the target's path without ending.
+    the target's path without ending. ``halved``: pairs side by side hold target and input in one file.
 
     Raises:
         UserError: the targets' own folder given as another, a target without result, a result without target, two
@@ -48,7 +53,7 @@ def entries_of(
     """
     patterns = patterns or {}
     for row, folder in folders.items():
-        if _same(folder, target) and row not in patterns:
+        if _same(folder, target) and row not in patterns and not (halved and row == INPUT):
             what = "untouched inputs" if row == INPUT else "results"
             raise UserError(
                 f"{flags[row]}: is the folder of the targets ({target}), every figure would be perfect; name the "

@@ -126,8 +126,8 @@ def _refusal(entry: Entry, sizes: Mapping[str, Size], targets: Files, wanted: Ma
         cure = "--fit resize makes them so, and is said beside every figure"
         if way == "padded":
             cure = "cut them back to their targets' size"
-    if all(wanted[stem] == (2 * sizes[stem][0], sizes[stem][1]) for stem in wanted):
-        cure = "the targets are twice as wide, as pairs side by side are: give a folder with the target's half alone"
+    if all(sizes[stem] == (3 * wanted[stem][0], wanted[stem][1]) for stem in wanted):
+        cure = "they are three times as wide, as input, result and target side by side are: cut out the results"
     what = "inputs" if entry.method == INPUT else "results"
     return f"{flag}: {what} are {one}, targets {other} ({files}){guess} sizes must be the same; {cure}"
 

@@ -27,7 +27,7 @@ class Request:
     side (``load``) and centre (``crop``) in px of the pictures that weights are run on, None for all, in place of what
     training validated on. ``fit``: of `FITS`, for results whose size is not their target's; None refuses them.
     ``match``: what files of results are called, ``{}`` being the target's path without ending, by row; under an empty
-    name for all rows of results.
+    name for all rows of results. ``direction`` (AtoB, BtoA) says which half of pairs side by side is the target.
 
     Raises:
         UserError: an unknown metric, column or fit, or no metric at all.
@@ -45,6 +45,7 @@ class Request:
     cut: Mapping[str, int | None] = field(default_factory=dict)
     fit: Fit | None = None
     match: Mapping[str, str] = field(default_factory=dict)
+    direction: str | None = None
 
     def __post_init__(self) -> None:
         for names, known, what, flag in (

@@ -144,10 +144,3 @@ def test_weights_trained_by_a_pattern_are_measured_on_data_of_other_names(tmp_pa
     for folder in ("pairs", "others"):
         assert evaluate("--weights", f"mine={tmp_path / 'run'}", "--data", tmp_path / folder) == 0
     assert "4 images" in capsys.readouterr().out
-
-
-def test_targets_that_are_pairs_side_by_side_are_named_as_that(tmp_path):
-    save(tmp_path / "pairs/1.png", picture(1, 48, 128))
-    save(tmp_path / "dry/1.png", picture(1))
-    with pytest.raises(UserError, match="twice as wide, as pairs side by side are: give a folder with the target's"):
-        run(["--target", str(tmp_path / "pairs"), "--results", f"mine={tmp_path / 'dry'}"])
