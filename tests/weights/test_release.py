@@ -85,7 +85,7 @@ def test_the_header_says_where_they_come_from_but_no_place_of_this_machine(tmp_p
     assert b"/home/ann" not in (tmp_path / "half.safetensors").read_bytes()
     header["config"]["task"] = "/home/ann/own.yaml"
     save_weights(tmp_path / "w.safetensors", load_networks(tmp_path / "w.safetensors"), header)
-    with pytest.raises(UserError, match="would name a place of this machine: config.task: /home/ann/own.yaml"):
+    with pytest.raises(UserError, match=r"would name a place of this machine: config\.task: /home/ann/own\.yaml"):
         to_fp16(tmp_path / "w.safetensors", tmp_path / "again.safetensors", ENTRY)
     assert not (tmp_path / "again.safetensors").exists()
 

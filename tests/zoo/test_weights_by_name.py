@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from small_run import save
 from translators import weights_file
 
 from conftest import picture
@@ -15,7 +16,6 @@ from img2img.errors import UserError
 from img2img.weights.file import _say_once, weights_path
 from img2img.weights.release import to_fp16
 from img2img.zoo import names, read_entry, shelf, shipped_file
-from small_run import save
 
 FIGURE = {"data": "two made pairs", "metric": "psnr", "value": 21.5, "interval": [21.0, 22.0]}
 ENTRY = {
@@ -121,7 +121,7 @@ def test_a_damaged_file_is_refused_by_its_checksum(toy, capsys):
 
 def test_a_missing_file_is_one_line(toy):
     toy.unlink()
-    with pytest.raises(UserError, match="toy.safetensors is missing; install img2img again"):
+    with pytest.raises(UserError, match=r"toy\.safetensors is missing; install img2img again"):
         weights_path("toy")
 
 
