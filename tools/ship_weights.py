@@ -44,7 +44,8 @@ def ship(run: str, name: str) -> None:
     """
     place = folder() / f"{name}.yaml"
     tree = read_yaml(place)
-    data = str(tree.get("sample", {}).get("data", "datasets/samples/derain"))
+    sample = tree.get("sample", {})
+    data = str(sample.get("data", "datasets/samples/derain"))
     weights = weights_path(run)
     saved = load_generators(weights)
     before = measured(weights, data)
@@ -56,7 +57,8 @@ def ship(run: str, name: str) -> None:
         to_fp16(weights, small, build(ZooEntry, tree, str(place)))
         after = measured(small, data)
         content = small.read_bytes()
-    lost = before["psnr"] - after["psnr"]
+    # what is shipped already was in fp16 before: only its words are new
+    lost = float(sample["fp16_costs"]) if saved.header.release else before["psnr"] - after["psnr"]
     if lost > MOST_LOST_DB:
         raise UserError(f"{weights}: fp16 costs {lost:.4f} dB on {data}, more than {MOST_LOST_DB}; store it otherwise")
     tree["sample"] = {"data": data, "metrics": after, "fp16_costs": round(lost, 6)}

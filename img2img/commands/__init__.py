@@ -60,7 +60,8 @@ def usage() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status: 0 done, 1 failed on the way, 2 cannot be done as asked, 130 interrupted."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    # `list` is a module of this package once its command has run
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
     debug = "--debug" in words
     # names may have bytes that are no UTF-8 (PEP 383): no print may fail of them
     for stream, errors in ((sys.stdout, "surrogateescape"), (sys.stderr, "backslashreplace")):

@@ -88,7 +88,9 @@ def _data(run: Run, config: Record) -> str:
     manifest = run.read_json(run.manifest) if run.manifest.is_file() else {}
     files = manifest.get("files") if isinstance(manifest, Mapping) else None
     count = f", {len(files)} files" if isinstance(files, list) else ""
-    made = f", {data['synthesis']} made on them" if data.get("synthesis", "none") != "none" else ""
+    # a folder of layout auto may hold pairs, for which nothing is made
+    photos = data.get("path") is None or data.get("layout") == "photos"
+    made = f", {data['synthesis']} made on them" if photos and data.get("synthesis", "none") != "none" else ""
     return f"{place}{count}{made}; {data.get('direction')}, crops of {yaml_value(data.get('crop'))} px"
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from img2img.config import dump_yaml, parse_yaml
 from img2img.recipes.settings import resolve
+from img2img.zoo import names
 
 ROOT = Path(__file__).resolve().parents[2]
+KINDS = ("py", "html", "css", "js", "yaml", "safetensors")
+PHOTO = ROOT / "datasets/samples/derain/rainy/rocket.png"
 
 
 def run(*words: object, **more: object) -> str:
@@ -35,7 +38,11 @@ def test_a_wheel_works_in_an_empty_folder(tmp_path):
 
     assert (target / "img2img/py.typed").is_file()
     assert (target / "bin/img2img").is_file()
-    for path in (path for kind in ("py", "html", "css", "js") for path in (ROOT / "img2img").rglob(f"*.{kind}")):
+    for path in (
+        path
+        for kind in ("py", "html", "css", "js", "yaml", "safetensors")
+        for path in (ROOT / "img2img").rglob(f"*.{kind}")
+    ):
         assert (target / path.relative_to(ROOT)).is_file(), f"{path} is not in the wheel"
     for path in (ROOT / "configs").rglob("*.yaml"):
         assert (target / "img2img" / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
@@ -51,4 +58,18 @@ def test_a_wheel_works_in_an_empty_folder(tmp_path):
     assert shown == dump_yaml(resolve("derain").tree)
     rain = parse_yaml(shown, "shown")["data"]["rain"]
     assert (rain["kind"], rain["psnr_min"], rain["psnr_max"]) == ("streaks", 20.0, 23.0)
-    assert list(empty.iterdir()) == []
+    shipped = names()
+    for name in shipped:
+        run(
+            "img2img",
+            "infer",
+            "--weights",
+            name,
+            "--input",
+            PHOTO,
+            "--output",
+            f"{name}.png",
+            cwd=empty,
+            env=environment,
+        )
+    assert sorted(path.name for path in empty.iterdir()) == sorted(f"{name}.png" for name in shipped)
