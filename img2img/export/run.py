@@ -19,9 +19,10 @@ from img2img.inference import load, weights_header
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export gave: bytes of the file, and what was measured of it; ``cost`` is None in fp32."""
+    """What an export gave: bytes of the file, channels of its input, what was measured; ``cost`` is None in fp32."""
 
     size: int
+    channels: int
     masked: bool
     drift: Drift
     cost: Cost | None
@@ -64,4 +65,4 @@ def export(request: Request) -> Exported:
     data = model.SerializeToString()
     with on_the_way():
         atomic_write_bytes(request.output, data)
-    return Exported(len(data), graph.masked, found, paid, taken)
+    return Exported(len(data), channels, graph.masked, found, paid, taken)

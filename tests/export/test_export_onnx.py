@@ -69,8 +69,8 @@ def test_what_the_command_says(exported):
     folder, (file, inputs, difference, speed) = exported
     size = (folder / "derain.onnx").stat().st_size
     assert file == f"{folder / 'derain.onnx'}: {size / 1e6:.2f} MB, fp32, opset 18"
-    assert inputs.startswith(
-        "input: image (batch, channels, height, width) float32 in [0, 1], any size; output: result"
+    assert inputs == (
+        "input: image float32 (batch, 3, height, width), RGB in [0, 1], any size; output: result, like image"
     )
     # by the network's multiple of 16
     found = re.fullmatch(r"largest difference from torch (\S+) at 48x32, 51x33, 9x5 px, batch 1 and 2", difference)
