@@ -125,6 +125,14 @@ def has_bf16(device: torch.device) -> bool:
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
+def is_fast_in_bf16(device: torch.device) -> bool:
+    """Whether a device multiplies bf16 numbers itself (CPUs: AVX512-BF16 or AMX); others emulate it."""
+    if device.type == "cuda":
+        return has_bf16(device)
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return device.type == "cpu" and any(ask is not None and ask() for ask in asked)
+
+
 class LossScale:
     """Dynamic loss scale of fp16, kept on the device: doubled after ``interval`` good steps, halved after a bad one."""
 

@@ -47,7 +47,7 @@ def translate(
     samples: int = 1,
     format: str | None = None,
     tile: Tile = "auto",
-    precision: str = "fp32",
+    precision: str = "auto",
     device: str = "auto",
     memory: str | int | None = None,
     batch: int = 1,

@@ -37,7 +37,7 @@ def to_fp16(weights: Path, output: Path, entry: ZooEntry) -> None:
     shipped = replace(
         header,
         config={**header.config, "data": _anywhere(header.data)},
-        release={**said, KEY: tensors_checksum(stored)},
+        release={**said, "bf16_costs": entry.sample.bf16_costs, KEY: tensors_checksum(stored)},
     ).to_json()
     for key, value in _texts(shipped):
         if Path(value).is_absolute():

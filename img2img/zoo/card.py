@@ -87,9 +87,11 @@ def _cell(text: str) -> str:
 
 def _check(name: str, entry: ZooEntry) -> str:
     values = ", ".join(f"{metric} {value:.4f}" for metric, value in entry.sample.metrics.items())
+    computed = entry.sample.bf16_costs
+    bf16 = "" if computed is None else f", and computing in bf16 {computed:.4f} dB"
     return (
         f"`img2img evaluate --weights {name} --data {entry.sample.data} --load none --crop none` gives {values} "
-        f"(protocol rgb); weights are stored in fp16, which costs {entry.sample.fp16_costs:.4f} dB there."
+        f"(protocol rgb, fp32); weights are stored in fp16, which costs {entry.sample.fp16_costs:.4f} dB there{bf16}."
     )
 
 

@@ -44,6 +44,7 @@ class Sample:
     data: Annotated[str, Field(min_length=1, description="folder of pairs, from the root of the sources")]
     metrics: Annotated[dict[str, float], Field(min_length=1, description="mean of each measure, protocol rgb")]
     fp16_costs: Annotated[float, Field(description="dB of PSNR lost there by storing fp16")] = 0.0
+    bf16_costs: Annotated[float | None, Field(description="dB of PSNR lost there by computing in bf16")] = None
 
 
 @options
