@@ -215,8 +215,7 @@ class DataConfig:
     mix: Annotated[
         tuple[dict[str, Any], ...],
         Field(
-            description="further sets for training: `path` (null: built in), `weight` (share of the samples; the rest "
-            "comes from the first set) and keys that differ"
+            description="further training sets: `path` (null: built in), `weight` (share of samples), keys that differ"
         ),
     ] = ()
     cache_mb: Annotated[
