@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_run import make_pairs, save, train
+from small_run import evaluate, make_pairs, save, train
 
 from conftest import picture
 from img2img.config import build
@@ -181,6 +182,14 @@ def test_a_run_does_not_lie_within_a_set_nor_go_on_with_another(tmp_path, capsys
     flat_pairs(other, 120)
     assert train(first, tmp_path / "run", mix) == 2
     assert "its data have changed since" in capsys.readouterr().err
+
+
+def test_what_was_validated_on_is_measured_without_the_other_sets(tmp_path):
+    first, other = make_pairs(tmp_path / "a"), flat_pairs(tmp_path / "b", 100)
+    assert train(first, tmp_path / "run", f"data.mix=[{{path: {other}, weight: 0.5}}]", "data.validation=0.3") == 0
+    shutil.rmtree(other)
+    words = ["--weights", f"ours={tmp_path / 'run'}", "--part", "validation", "--output", tmp_path / "table"]
+    assert evaluate(*words, "--metrics", "psnr") == 0
 
 
 @pytest.mark.parametrize(
