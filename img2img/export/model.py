@@ -81,17 +81,17 @@ def describe(model: Any, header: Mapping[str, Any], facts: Mapping[str, Any]) ->
 
 
 class Session:
-    """A model in onnxruntime on the CPU: call it with tensors.
+    """A model in onnxruntime on the CPU, with as many threads as torch has: call it with tensors.
 
     Raises:
         RunError: onnxruntime cannot run it.
     """
 
-    def __init__(self, model: Any, threads: int | None = None) -> None:
+    def __init__(self, model: Any) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads() if threads is None else threads
+        options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
         try:
             self.session = onnxruntime.InferenceSession(

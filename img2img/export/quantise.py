@@ -55,6 +55,6 @@ def quantised(model: Any, pictures: Sequence[Pair]) -> Any:
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             raise RunError(f"--precision int8: onnxruntime cannot quantise this network: {reason}") from error
-        made = onnx.load(path)
-        del made.metadata_props[:]
-        return made
+        converted = onnx.load(path)
+        del converted.metadata_props[:]
+        return converted

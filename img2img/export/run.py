@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from img2img.errors import RunError, on_the_way
+from img2img.errors import RunError
 from img2img.export.compare import LARGEST_DRIFT, Cost, Drift, Speed, cost, drift, speed
 from img2img.export.graph import PictureGraph
 from img2img.export.model import Session, describe, to_onnx
@@ -63,6 +63,5 @@ def export(request: Request) -> Exported:
     }
     describe(model, weights_header(request.weights), facts)
     data = model.SerializeToString()
-    with on_the_way():
-        atomic_write_bytes(request.output, data)
+    atomic_write_bytes(request.output, data)
     return Exported(len(data), channels, graph.masked, found, paid, taken)

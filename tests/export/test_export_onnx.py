@@ -145,6 +145,14 @@ def test_an_opset_that_cannot_be_had_is_refused():
         to_onnx(PictureGraph(translator(RESIDUAL)), 3, 9)
 
 
+def test_a_network_that_looks_at_values_to_choose_its_way_is_refused():
+    theirs = translator(RESIDUAL)
+    original = theirs.network.forward
+    theirs.network.forward = lambda x: original(x) if x.mean() > 0 else x
+    with pytest.raises(UserError, match=r"^this network cannot be exported: .{20,250}$"):
+        to_onnx(PictureGraph(theirs), 3, 18)
+
+
 def test_lower_precisions_cost_what_is_said(monkeypatch):
     monkeypatch.setattr("img2img.export.pictures.MOST_SIDE", 64)
     theirs = unsettled({"name": "idcgan", "width": 8})
