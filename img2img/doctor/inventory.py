@@ -259,7 +259,7 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
                 "odd_width",
                 "stops",
                 f"{share(len(odd), len(sizes), 'picture')}{of(name)} cannot be halved into a pair (odd width)",
-                "cut them to an even width, so that both halves have one size, or remove them",
+                "cut both halves to one width, so that their border comes to the middle, or remove them",
                 tuple(Spot(f"{inventory.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
             )
         )
