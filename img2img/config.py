@@ -217,15 +217,21 @@ def is_text(owner: Any, key: str) -> bool:
 def override(pairs: Iterable[str], is_text: Callable[[str], bool] = lambda key: False) -> Tree:
     """A tree from ``dotted.key=value`` arguments; the value is YAML (``games=[minimax]``, ``critic=null``).
 
-    Where ``is_text`` says that a key holds text, what YAML would read as a boolean, a number or a date stays as it is
-    written (``data.source=on``).
+    Where ``is_text`` says that a key holds text, what YAML would read as a boolean, a number or a date, or could not
+    read, stays as it is written (``data.source=on``, ``data.hole.match={}_hole``).
     """
     tree: Tree = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not re.fullmatch(r"[A-Za-z_][\w]*(\.[\w]+)*", key):
             raise UserError(f"{pair!r} is not an option or key=value (example: train.steps=500)")
-        value = parse_yaml(text, key)
+        try:
+            value = parse_yaml(text, key)
+        except UserError:
+            if not is_text(key):
+                raise
+            # {}_hole is no YAML, and a name all the same
+            value = text.strip()
         if not isinstance(value, str | list | dict | None) and is_text(key):
             value = text.strip()
         branch: Any = value

@@ -28,6 +28,7 @@ EXAMPLES = """\
   img2img infer --weights runs/derain --input one.jpg --output one_dry.png
   img2img infer --weights runs/derain --input photos --output dry --compare --memory 3G
   img2img infer --weights runs/fill --input one.jpg --masks hole.png --output filled.jpg
+  img2img infer --weights runs/fill photos filled --masks holes --match '{}_hole'
   img2img infer --weights runs/horses --direction BtoA --input zebras --output horses
   img2img infer --weights runs/gan --samples 16 --output made
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
@@ -52,6 +53,11 @@ def arguments() -> Parser:
         metavar="FILE|DIR",
         help="in-painting: the mask (white = hole) of a picture, or a folder of masks called NAME or NAME_mask "
         "(default: NAME_mask beside the pictures)",
+    )
+    command.add_argument(
+        "--match",
+        metavar="PATTERN",
+        help="what masks are called, {} being the picture's path without ending, such as {}_hole",
     )
     command.add_argument(
         "--direction", choices=("AtoB", "BtoA"), help="the way back of weights that hold it (default: as trained)"
@@ -120,7 +126,9 @@ def _from_pictures(translator: Translator, given: Namespace, world: World) -> in
     max_pixels = given.max_pixels or MAX_PIXELS
     folder = given.output.parent if to_file else given.output
     check_folder(folder, "--output")
-    jobs = inference.list_jobs(translator, given.input, given.output, given.masks, given.suffix, given.samples)
+    jobs = inference.list_jobs(
+        translator, given.input, given.output, given.masks, given.suffix, given.samples, given.match
+    )
     compared = comparisons(jobs, given.input, given.masks, folder) if given.compare else {}
     share = jobs[world.rank :: world.size]
     there = 0 if given.overwrite else sum(is_there(job.result) for job in share)
@@ -227,7 +235,7 @@ def _from_noise(translator: Translator, given: Namespace, world: World) -> int:
     from img2img.images import READABLE
     from img2img.inference import write_samples
 
-    for flag in ("input", "masks", "format", "direction"):
+    for flag in ("input", "masks", "match", "format", "direction"):
         if getattr(given, flag) is not None:
             raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
     if given.compare:

@@ -74,6 +74,19 @@ class Hole:
         104,
         123,
     )
+    masks: Annotated[
+        str | None,
+        Field(description="folder of masks (white = hole), NAME or NAME_mask of each photo; null: holes are made"),
+    ] = None
+    match: Annotated[
+        str | None, Field(description="what masks are called, {} being the photo's path without ending: {}_hole")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.match is not None and "{}" not in self.match:
+            raise ValueError(f"hole.match={self.match} needs {{}} for the photo's name, such as {{}}_hole")
+        if self.match is not None and self.masks is None:
+            raise ValueError("hole.match says what the masks in hole.masks are called: give their folder")
 
 
 @options
@@ -260,6 +273,8 @@ class DataConfig:
             raise ValueError("data.turn needs data.crop: pictures that are not square change their shape when turned")
         if self.exchange.share and self.crop is None:
             raise ValueError("data.exchange needs data.crop: layers of pictures of other sizes do not fit")
+        if self.hole.masks is not None and self.synthesis != "hole":
+            raise ValueError("data.hole.masks says where holes are cut: data.synthesis=hole is needed (--task inpaint)")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")
 

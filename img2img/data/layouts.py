@@ -265,7 +265,9 @@ def _by_files(path: Path, config: DataConfig) -> Layout:
     """
     first = _first(path)
     files = find(first, links=True)
-    found = None if config.pattern != PLAIN else repeats([file.relative_to(first).as_posix() for file in files])
+    # masks have their photos' names
+    told = config.pattern != PLAIN or config.hole.masks is not None
+    found = None if told else repeats([file.relative_to(first).as_posix() for file in files])
     if found is not None or config.pattern != PLAIN:
         return _one_folder(path, config, found)
     readable = _readable(files[:50])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,8 @@ from img2img.errors import UserError
 
 def files_of(*parts: Pictures) -> list[Path]:
     """The files of all pictures, of each the source first."""
-    return [
-        file for pictures in parts for item in pictures.items for file in (item.source, item.target) if file is not None
-    ]
+    items = [item for pictures in parts for item in pictures.items]
+    return [file for item in items for file in (item.source, item.target, item.mask) if file is not None]
 
 
 def manifest(root: Path, files: Sequence[Path]) -> dict[str, Any]:
@@ -33,7 +33,8 @@ def manifest(root: Path, files: Sequence[Path]) -> dict[str, Any]:
         except OSError as error:
             raise UserError(f"{file}: cannot be read: {error.strerror}") from error
         digest = hashlib.sha256(content).hexdigest()
-        name = str(file.relative_to(root))
+        # masks may lie outside of it
+        name = os.path.relpath(file, root)
         entries.append({"name": name, "bytes": len(content), "sha256": digest})
         total.update(f"{name}\0{digest}\n".encode("utf-8", "surrogateescape"))
     return {"files": entries, "hash": total.hexdigest()}

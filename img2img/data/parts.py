@@ -7,6 +7,7 @@ from pathlib import Path
 
 from img2img.data.config import DataConfig
 from img2img.data.layouts import Layout, PartFolders
+from img2img.data.masks import with_masks
 from img2img.data.matching import checked_pairs, halves
 from img2img.data.samples import Cache, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.errors import UserError
@@ -20,10 +21,10 @@ def open_part(part: PartFolders, layout: Layout, config: DataConfig, cache: Cach
         UserError: no pictures, a layout that is none of folders, partners that are missing or do not fit.
     """
     if layout.name in PAIRED:
-        return _pairs(part, layout, config, cache)
+        return with_masks(_pairs(part, layout, config, cache), part[0])
     if layout.name not in PARTS:
         raise UserError(f"data.layout={layout.name} does not fit a folder of pictures")
-    return PARTS[layout.name](part, config, cache)
+    return with_masks(PARTS[layout.name](part, config, cache), part[0])
 
 
 def _pairs(part: PartFolders, layout: Layout, config: DataConfig, cache: Cache) -> Pictures:

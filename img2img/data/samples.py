@@ -19,9 +19,10 @@ from img2img.data.augment import centre_cut, random_cut, resized
 from img2img.data.config import DataConfig, Jitter
 from img2img.data.exchange import exchanged
 from img2img.data.jitter import recoloured, turned
-from img2img.data.synthesis import SYNTHESES
+from img2img.data.synthesis import SYNTHESES, filled
 from img2img.errors import UserError
 from img2img.images import as_rgb8, digest, read
+from img2img.images.masks import hole_of
 from img2img.randomness import generator
 
 Pixels = np.ndarray[Any, Any]
@@ -101,7 +102,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Item:
-    """What one sample is made of: a file, or two (source, target), or pixels in memory.
+    """What one sample is made of: a file, or two (source, target), or pixels in memory; maybe a mask's file.
 
     ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show.
     """
@@ -110,6 +111,7 @@ class Item:
     source: Path | None = None
     target: Path | None = None
     pixels: Pixels | None = None
+    mask: Path | None = None
     size: tuple[int, int] | None = None
     scene: str | None = None
 
@@ -184,7 +186,7 @@ class Pictures:
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         config = self.config
-        pictures = resized(self.decode(index), config.load)
+        pictures = resized(self._decode_with_mask(index), config.load)
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
@@ -210,12 +212,21 @@ class Pictures:
         return None
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        pictures = resized(self.decode(index), self.config.whole_load)
+        pictures = resized(self._decode_with_mask(index), self.config.whole_load)
         cut = centre_cut(pictures, self.config.validation_crop)
         return self._degraded(cut, pictures, generator(0, "fixed synthesis", self.items[index].name))
 
     def digest(self, index: int) -> str:
         return digest(self.decode(index)["target"])
+
+    def _decode_with_mask(self, index: int) -> dict[str, Pixels]:
+        """`decode`, with the mask (H, W, 1) of 0 and 255 where there is a file of one."""
+        pictures = self.decode(index)
+        file = self.items[index].mask
+        if file is not None:
+            hole, _ = hole_of(read(file))
+            pictures = {**pictures, "mask": np.where(hole, 255, 0).astype(np.uint8)[:, :, None]}
+        return pictures
 
     def _degraded(
         self, cut: dict[str, Pixels], photo: dict[str, Pixels], rng: np.random.Generator
@@ -224,6 +235,8 @@ class Pictures:
         if self.config.synthesis == "none" or "source" in cut:
             return cut
         target = np.ascontiguousarray(cut["target"])
+        if "mask" in cut:
+            return filled(target, cut["mask"], self.config.hole)
         return SYNTHESES[self.config.synthesis](target, self.config, rng, min(photo["target"].shape[:2]))
 
 

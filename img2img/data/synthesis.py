@@ -23,8 +23,12 @@ def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side
 def hole(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo with its hole filled by a constant; target: the photo; mask (H, W, 1): 255 inside the hole."""
     height, width = clean.shape[:2]
-    mask = HOLES[config.hole.kind](height, width, config.hole, rng)[:, :, None]
-    fill = np.array(config.hole.fill, np.uint8)
+    return filled(clean, HOLES[config.hole.kind](height, width, config.hole, rng)[:, :, None], config.hole)
+
+
+def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
+    """`hole`, by a mask (H, W, 1) uint8 that is there: above 0 inside the hole."""
+    fill = np.array(options.fill, np.uint8)
     return {"source": np.where(mask > 0, fill, clean), "target": clean, "mask": mask}
 
 

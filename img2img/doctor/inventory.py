@@ -13,6 +13,7 @@ import numpy as np
 
 from img2img.data.config import DataConfig
 from img2img.data.layouts import Layout, read_layout
+from img2img.data.masks import with_masks
 from img2img.data.matching import match
 from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.doctor import partners
@@ -247,7 +248,9 @@ def _photos(
 ) -> None:
     sizes = _sizes(inventory, _find(inventory, folder), threads)
     items = [Item(str(file.relative_to(folder)), target=file, size=size) for file, size in sizes.items()]
-    _add(inventory, name, role, side, items, decode_photo)
+    # masks among the photos are none
+    photos = with_masks(Pictures(tuple(items), inventory.config, decode_photo, Cache(0)), folder)
+    _add(inventory, name, role, side, list(photos.items), decode_photo)
 
 
 def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, threads: int) -> None:
@@ -259,7 +262,7 @@ def _side_by_side(inventory: Inventory, name: str, role: Role, folder: Path, thr
                 "odd_width",
                 "stops",
                 f"{share(len(odd), len(sizes), 'picture')}{of(name)} cannot be halved into a pair (odd width)",
-                "cut them to an even width, so that both halves have one size, or remove them",
+                "cut both halves to one width, so that their border comes to the middle, or remove them",
                 tuple(Spot(f"{inventory.label(file)} ({sizes[file][0]} px wide)", (file,)) for file in odd),
             )
         )

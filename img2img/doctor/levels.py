@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,23 +62,36 @@ def narrow(part: Part, levels: Levels) -> list[Finding]:
                 "few_levels",
                 "wrong",
                 f"pictures{part.of}{side} use levels {low:,} to {high:,} of {top:,}: nearly black to a network",
-                _cure(high, top),
+                _cure(high, top, _where(part, column, len(next(iter(levels.values()))))),
             )
         )
     return findings
 
 
-def _cure(high: int, top: int) -> str:
+def _where(part: Part, column: int, sides: int) -> tuple[str, str]:
+    """The half of its pictures that a side is (empty: it has files of its own), and the files in a shell's words."""
+    files = part.files(0)
+    file = files[min(column, len(files) - 1)]
+    pattern = f"{shlex.quote(file.parent.name)}/*{file.suffix}"
+    if len(files) == sides:
+        return "", pattern
+    return ("left", "right")[column if part.pictures.config.direction == "AtoB" else 1 - column], pattern
+
+
+def _cure(high: int, top: int, where: tuple[str, str]) -> str:
     bits = high.bit_length()
     if high == 1:
-        return f"0 and 1 are meant as black and white: {_multiply(top)}"
+        return f"0 and 1 are meant as black and white: {_multiply(top, *where)}"
     if bits > 8:
-        return f"they are of {bits} bits: {_multiply(top // (2**bits - 1))}"
-    return f"if they are numbers of classes, give each its own colour or {_multiply(top // high)}"
+        return f"they are of {bits} bits: {_multiply(top // (2**bits - 1), *where)}"
+    return f"if they are numbers of classes, give each its own colour or {_multiply(top // high, *where)}"
 
 
-def _multiply(by: int) -> str:
-    return f"multiply every level by {by} in a copy of the set (magick mogrify -evaluate multiply {by} *.png)"
+def _multiply(by: int, half: str, files: str) -> str:
+    if half:
+        # the other half may have all its levels
+        return f"multiply every level of the {half} half by {by} in a copy of the set"
+    return f"multiply every level by {by} in a copy of the set (magick mogrify -evaluate multiply {by} {files})"
 
 
 def transparent(inventory: Inventory, part: Part, levels: Levels) -> list[Finding]:

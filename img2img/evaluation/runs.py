@@ -125,6 +125,9 @@ def open_pairs(
         return Pairs(held_out, opened.scenes, said, back, _deep(held_out), made_source(held_out))
     # weights of unpaired training may be measured on pairs: their own layout says nothing of other data
     layout = "auto" if config.layout == "unpaired" and data is not None else config.layout
+    if data is not None:
+        # the masks of the training are those of its own photos
+        config = replace(config, hole=replace(config.hole, masks=None, match=None))
     samples = _open_other(replace(config, layout=layout), data)
     return Pairs(_paired(samples, data), {}, said, back, _deep(samples), made_source(samples))
 

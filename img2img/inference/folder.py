@@ -44,6 +44,7 @@ def translate(
     output: str | Path,
     *,
     masks: str | Path | None = None,
+    match: str | None = None,
     samples: int = 1,
     format: str | None = None,
     tile: Tile = "auto",
@@ -66,6 +67,7 @@ def translate(
         output: the folder the results go to; of one picture also the file, by a picture's ending. Results that are
             there are kept and counted, unless ``overwrite``.
         masks: in-painting: a folder with a mask for each picture, white where the hole is.
+        match: what masks are called, ``{}`` being the picture's path without ending, such as ``{}_hole``.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
         tile, precision, device, memory, direction: as for `load`.
@@ -86,7 +88,7 @@ def translate(
     suffix = ending(format)
     translator = load(weights, device, precision, parse_tile(str(tile)), memory, direction)
     given, target = Path(input), Path(output)
-    jobs = list_jobs(translator, given, target, None if masks is None else Path(masks), suffix, samples)
+    jobs = list_jobs(translator, given, target, None if masks is None else Path(masks), suffix, samples, match)
     keep_format = suffix is None and not goes_to_a_file(given, target, suffix)
     return translate_folder(
         translator, jobs, overwrite=overwrite, batch=batch, max_pixels=max_pixels, keep_format=keep_format

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
+from img2img.data.masks import MASK, check_pattern, masks_of, proposal
 from img2img.errors import UserError, nearest
 from img2img.files import inside, is_there, stem
 from img2img.images import READABLE, WRITABLE, find, is_video, video_advice
 from img2img.images.folder import FORMATS
 from img2img.inference.translator import Translator
 
-# what the name of a mask may have after its picture's
-MASK = "_mask"
 # the folder below the results that before and after side by side are written to
 COMPARISONS = "compare"
 
@@ -96,21 +95,29 @@ def goes_to_a_file(given: Path, output: Path, suffix: str | None) -> bool:
 
 
 def list_jobs(
-    translator: Translator, given: Path, output: Path, masks: Path | None, suffix: str | None, samples: int
+    translator: Translator,
+    given: Path,
+    output: Path,
+    masks: Path | None,
+    suffix: str | None,
+    samples: int,
+    match: str | None = None,
 ) -> list[Job]:
     """A job for every result asked for, in the order of `img2img.images.find`.
+
+    ``match`` says what masks are called, ``{}`` being the picture's path without ending.
 
     Raises:
         UserError: no pictures, masks missing or not wanted, output that is a file or inside the input or the masks, a
             result that would replace a picture, several samples without dropout, and as `goes_to_a_file`.
     """
-    _check_weights(translator, masks, samples)
+    _check_weights(translator, masks, samples, match)
     if not given.exists():
         raise UserError(f"--input {given}: no such file or folder")
     to_file = goes_to_a_file(given, output, suffix)
     if not to_file and output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file, a folder is needed")
-    files, holes = _with_masks(_pictures(given), given, masks, wanted=translator.needs_mask)
+    files, holes = _with_masks(_pictures(given), given, masks, match, wanted=translator.needs_mask)
     _check_folders(given, output, to_file)
     if to_file:
         results = {given: output}
@@ -140,12 +147,15 @@ def _pictures(given: Path) -> list[Path]:
     return files
 
 
-def _check_weights(translator: Translator, masks: Path | None, samples: int) -> None:
+def _check_weights(translator: Translator, masks: Path | None, samples: int, match: str | None) -> None:
     """Refuse what these weights cannot do."""
     if translator.flow.from_noise:
         raise UserError("these weights make pictures from noise, they translate none: ask for samples")
     if masks is not None and not translator.takes_mask:
         raise UserError("--masks: these weights do not fill holes")
+    if match is not None and not translator.takes_mask:
+        raise UserError("--match says what masks are called, and these weights do not fill holes; leave it out")
+    check_pattern("--match ", match)
     if samples > 1 and not translator.inference.dropout:
         raise UserError("--samples: these weights make one result a picture (no dropout at inference)")
 
@@ -159,7 +169,7 @@ def _check_folders(given: Path, output: Path, to_file: bool) -> None:
 
 
 def _with_masks(
-    files: Sequence[Path], given: Path, masks: Path | None, *, wanted: bool
+    files: Sequence[Path], given: Path, masks: Path | None, match: str | None, *, wanted: bool
 ) -> tuple[list[Path], dict[Path, Path]]:
     """The pictures among ``files``, and the mask of each: called NAME or NAME_mask, in the same sub-folder.
 
@@ -169,7 +179,7 @@ def _with_masks(
     Raises:
         UserError: a picture has none; two are for one picture; one file for several pictures.
     """
-    if masks is None and not wanted:
+    if masks is None and match is None and not wanted:
         return list(files), {}
     if masks is not None and masks.is_file():
         if given.is_dir():
@@ -180,41 +190,21 @@ def _with_masks(
     beside = folder.resolve() == root.resolve()
     names = {file: stem(file.relative_to(root)) for file in files}
     # one picture is no reason to look through all of its folder
-    near = given.parent.glob(f"{escape(given.stem)}{MASK}.*") if beside and not given.is_dir() else find(folder)
-    found = _masks(folder, near, set(names.values()), beside=beside)
+    alone = beside and not given.is_dir() and match is None
+    near = list(given.parent.glob(f"{escape(given.stem)}{MASK}.*")) if alone else find(folder)
+    found = masks_of(folder, near, set(names.values()), "--masks", beside=beside, pattern=match)
     pictures = [file for file in files if file not in found.values()]
     missing = [str(file) for file in pictures if names[file] not in found and not is_video(file)]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        stems = [stem(mask.relative_to(folder).as_posix()) for mask in near]
+        fitting = proposal([names[file] for file in pictures], stems, "--match=")
         what = "these weights fill holes: give --masks" if masks is None else f"--masks {masks}"
         raise UserError(
-            f"{what}: no mask for {missing[0]}{more} (white = hole; a file or folder of masks called NAME or NAME_mask"
-            f"{', or NAME_mask beside the pictures' if masks is None else ''})"
+            f"{what}: no mask for {missing[0]}{more} (white = hole; a file or folder of masks called "
+            f"{match or 'NAME or NAME_mask'}{', or NAME_mask beside the pictures' if masks is None else ''}){fitting}"
         )
     return pictures, {file: found[names[file]] for file in pictures if names[file] in found}
-
-
-def _masks(folder: Path, files: Iterable[Path], pictures: Collection[str], *, beside: bool) -> dict[str, Path]:
-    """Each mask among the ``files`` of a folder by its picture's stem; ``beside`` the pictures only NAME_mask is one.
-
-    Raises:
-        UserError: two for one picture.
-    """
-    found: dict[str, Path] = {}
-    for mask in files:
-        if mask.suffix.lower() not in READABLE:
-            continue
-        name = stem(mask.relative_to(folder))
-        bare = name.removesuffix(MASK)
-        # a picture may itself be called so
-        if bare != name and bare in pictures and (beside or name not in pictures):
-            name = bare
-        elif beside:
-            continue
-        other = found.setdefault(name, mask)
-        if other != mask:
-            raise UserError(f"--masks {folder}: {other} and {mask} are for the same picture; keep one")
-    return found
 
 
 def keep_apart(places: Mapping[Path, Path], given: Path, masks: Path | None, flag: str) -> None:

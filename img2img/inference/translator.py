@@ -25,10 +25,10 @@ from img2img.images import (
     to_pixels,
     to_tensor,
 )
+from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
 from img2img.inference.generator import WithinFlow, finite, result_of
-from img2img.inference.masks import hole_of
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
 from img2img.inference.unlike import on_ground, unlike

@@ -12,8 +12,8 @@ from translators import translator
 from conftest import picture
 from img2img.errors import UserError
 from img2img.images import read
+from img2img.images.masks import EMPTY, FROM_ALPHA, FULL, hole_of
 from img2img.inference import list_jobs, translate_folder
-from img2img.inference.masks import EMPTY, FROM_ALPHA, FULL, hole_of
 
 INSIDE = np.zeros((48, 64), bool)
 INSIDE[10:30, 20:50] = True

@@ -77,3 +77,26 @@ def test_masks_beside_the_pictures_are_no_pictures(said, filler, tmp_path):
     (tmp_path / "in/a_mask.png").unlink()
     with pytest.raises(UserError, match=r"no mask for .*a\.jpg \(white = hole"):
         jobs(filler, tmp_path / "in", masks)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_masks_of_other_names_are_found_by_a_pattern(beside, filler, tmp_path):
+    for number, name in enumerate(("a.jpg", "sub/b.png")):
+        save(tmp_path / "in" / name, number)
+    folder = tmp_path / ("in" if beside else "masks")
+    for name in ("a_hole.png", "sub/b_hole.png"):
+        save(folder / name)
+    given = (tmp_path / "in", tmp_path / "out", None if beside else folder, None, 1)
+    found = {job.source.name: job.mask.name for job in list_jobs(filler, *given, "{}_hole")}
+    assert found == {"a.jpg": "a_hole.png", "b.png": "b_hole.png"}
+    with pytest.raises(UserError, match="no mask for"):
+        list_jobs(filler, *given)
+    with pytest.raises(UserError, match=r"--match hole: needs \{\} for the picture's name"):
+        list_jobs(filler, *given, "hole")
+
+
+def test_the_pattern_of_masks_is_proposed(filler, tmp_path):
+    save(tmp_path / "in/a.png", 0)
+    save(tmp_path / "masks/hole-a.png")
+    with pytest.raises(UserError, match=r"; '--match=hole-\{\}' would match all"):
+        list_jobs(filler, tmp_path / "in", tmp_path / "out", tmp_path / "masks", None, 1)

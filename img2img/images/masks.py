@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from img2img.errors import UserError
-from img2img.images import Picture, Pixels
+from img2img.images.picture import Picture, Pixels
 
 EMPTY = "the mask is empty: nothing was filled"
 FULL = "the mask covers the whole picture: nothing is left to fill it from"
