@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from img2img.data.drawings import FEW
 from img2img.doctor.findings import Finding, Spot, are, share
 from img2img.doctor.inventory import Inventory, Part
 
 # by index of the picture, lowest and highest level of 255 of its sides, source first
 Levels = Mapping[int, tuple[tuple[int, int], ...]]
-# a side whose highest level is no more than this part of the possible ones uses few of them
-FEW = 4
 
 
 def narrow_sides(part: Part, levels: Levels) -> dict[int, tuple[int, int, int]]:
