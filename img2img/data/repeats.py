@@ -11,7 +11,7 @@ from typing import NamedTuple
 from img2img.data.config import NamePattern
 from img2img.data.patterns import cuts, key
 from img2img.data.peers import PARTS, SOURCES, TARGETS, normal, read_name
-from img2img.files import listed, stem
+from img2img.files import listed, loosened, stem
 
 # a word at the begin or end of a name; digits alone count pictures, and long numbers are no word
 WORD = r"(?:[^\W\d_]+\d{0,2})"
@@ -53,18 +53,24 @@ class Repeat(NamedTuple):
     def known(self, direction: str) -> NamePattern | None:
         """The pattern, where the names of the two sides leave no doubt; A and B ask ``direction``."""
         bare = [normal(name.strip("-_. ")) for name in self.names]
-        for source, target in ((0, 1), (1, 0)):
-            if len(bare) == 2 and bare[source] in SOURCES and bare[target] in TARGETS:
-                if (bare[source], bare[target], direction) == ("a", "b", "BtoA"):
-                    source, target = target, source
-                return NamePattern(source=self.patterns[source], target=self.patterns[target])
-        return None
+        letters = len(bare) == 2
+        sources = [at for at, name in enumerate(bare) if name in SOURCES and (letters or name != "a")]
+        targets = [at for at, name in enumerate(bare) if name in TARGETS and (letters or name != "b")]
+        if (len(sources), len(targets)) != (1, 1):
+            return None
+        source, target = sources[0], targets[0]
+        if (bare[source], bare[target], direction) == ("a", "b", "BtoA"):
+            source, target = target, source
+        return NamePattern(source=self.patterns[source], target=self.patterns[target])
 
 
 def repeats(names: Sequence[str]) -> Repeat | None:
     """Under which names the pictures of a set (paths below its folder) repeat, or None."""
     stems = [stem(name) for name in names]
-    return _in_folders(stems) or _in_names(stems) or _in_endings(names, stems) or _loosely(stems)
+    found = [_in_folders(stems), _in_names(stems), _in_endings(names, stems), _loosely(stems)]
+    repeated = [repeat for repeat in found if repeat is not None]
+    # two scenes with x_rainy and x_clean in each repeat each other's names too: what names say goes first
+    return next((repeat for repeat in repeated if repeat.known("AtoB")), repeated[0] if repeated else None)
 
 
 def _in_folders(stems: Sequence[str]) -> Repeat | None:
@@ -75,7 +81,7 @@ def _in_folders(stems: Sequence[str]) -> Repeat | None:
         for level in range(len(folders) - 1):
             if read_name(folders[level]) in PART_NAMES:
                 continue
-            rest = "/".join(folders[level + 1 :])
+            rest = loosened("/".join(folders[level + 1 :]))
             holders.setdefault(("/".join(folders[:level]), rest), set()).add(folders[level])
     levels: dict[int, tuple[set[str], int]] = {}
     for (above, _), held in holders.items():
@@ -85,8 +91,8 @@ def _in_folders(stems: Sequence[str]) -> Repeat | None:
             levels[level] = known | held, count + len(held)
     found = []
     for level, (held, count) in levels.items():
-        listed, above = tuple(sorted(held)), "{}/" * level
-        found.append(Repeat(listed, tuple(f"{above}{name}/{{}}" for name in listed), count, len(stems), level == 0))
+        names, above = tuple(sorted(held)), "{}/" * bool(level)
+        found.append(Repeat(names, tuple(f"{above}{name}/{{}}" for name in names), count, len(stems), level == 0))
     # sequences that hold blur/ and sharp/ repeat each other's names too: what names say goes before what they number
     return max(
         found,
@@ -106,10 +112,10 @@ def _in_names(stems: Sequence[str]) -> Repeat | None:
             holders.setdefault(before + match[1], set()).add(("", match[2]))
             if before + match[1] in known:
                 holders[before + match[1]].add(("", ""))
-        if not before and (match := FIRST.fullmatch(last)):
-            holders.setdefault(match[2], set()).add((match[1], ""))
-            if match[2] in known:
-                holders[match[2]].add(("", ""))
+        if match := FIRST.fullmatch(last):
+            holders.setdefault(before + match[2], set()).add((match[1], ""))
+            if before + match[2] in known:
+                holders[before + match[2]].add(("", ""))
     together: Counter[tuple[tuple[str, str], ...]] = Counter()
     for affixes in holders.values():
         if 1 < len(affixes) <= MOST_NAMES:
