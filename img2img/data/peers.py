@@ -57,7 +57,7 @@ def normal(name: str) -> str:
 
 
 def read_name(name: str) -> tuple[str | None, str]:
-    """(part, side) that a folder's name says: ``train_A``, ``A-train``, ``trainA``, ``train``, ``A``, ``DIV2K_train_HR``."""
+    """(part, side) that a folder's name says: ``train_A``, ``A-train``, ``trainA``, ``train``, ``A``, ``x_train_HR``."""
     words = re.split(r"[-_\s]+", name.strip("-_ "))
     for part_name, aliases in PARTS.items():
         known = re.compile(rf"(?:{'|'.join(aliases)})\d*", re.IGNORECASE)
@@ -101,6 +101,9 @@ def sides(folders: Mapping[str, Path], config: DataConfig) -> Sides | None:
         if len(fitting) != 1:
             return None
         chosen.append(fitting[0])
+    if config.source is None and {"a", "b", "c"} <= set(map(normal, folders)):
+        # of three letters none says what it is (ISTD: A has shadows, B the masks, C none)
+        return None
     source, target = chosen
     if config.source is None and turns_by_direction(chosen, folders) and config.direction == "BtoA":
         source, target = target, source
