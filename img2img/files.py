@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import shutil
 import tempfile
@@ -81,6 +82,11 @@ def stem(name: Path | str) -> str:
     File systems and archives differ in whether an accented letter is one character or two.
     """
     return composed(str(Path(name).with_suffix("")))
+
+
+def loosened(name: str) -> str:
+    """A name without what is a habit of writing: capitals, and zeros before numbers (``Img_0007`` as ``img_7``)."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", name).casefold()
 
 
 def composed(name: str) -> str:

@@ -210,6 +210,9 @@ class DataConfig:
     jitter: Annotated[Jitter, Field(description="changes of colour")] = Field(default_factory=Jitter)
     exchange: Annotated[Exchange, Field(description="layers of other scenes")] = Field(default_factory=Exchange)
     validation: Annotated[Share, Field(description="share of scenes split off where the set has no val part")] = 0.1
+    split_seed: Annotated[
+        int | None, Field(ge=0, description="which scenes are split off is a function of it; null: of train.seed")
+    ] = None
     validation_load: Annotated[
         Literal["load"] | Annotated[int, Field(ge=1)] | None,
         Field(description="short side in px of validated and tested pictures; load: as load says; null: as they are"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
@@ -19,7 +20,7 @@ from img2img.images import as_rgb8, find, read, size
 
 PartFolders = tuple[Path, ...]
 # one clean picture, many degraded ones: 901.jpg and 901_1.jpg to 901_14.jpg (Rain1400)
-NUMBERED = ("{}_*", "{}-*")
+NUMBERED = re.compile(r"\{\}([-_]\*)+")
 MOST_WAYS = 6
 
 
@@ -175,7 +176,7 @@ def _pattern(both: Sides, config: DataConfig) -> tuple[NamePattern, list[str]]:
         return PLAIN, []
     fit = fitting(sources, targets)
     whole = fit is not None and (fit.sources, fit.targets) == (len(sources), len(targets))
-    if fit is None or not whole or fit.pattern.source not in NUMBERED or fit.pattern.target != "{}":
+    if fit is None or not whole or not NUMBERED.fullmatch(fit.pattern.source) or fit.pattern.target != "{}":
         return PLAIN, []
     return fit.pattern, [f"{len(sources)} sources of {len(targets)} targets, by {written(fit.pattern)}"]
 
@@ -190,6 +191,13 @@ def _single(path: Path, name: str, pattern: NamePattern = PLAIN, notes: tuple[st
     if not folders:
         tree = peers.tree(path)
         named = {name: next(iter(inside.values())) for name, inside in tree.items() if name != WHOLE and inside}
+        below = _parts_below(path) if len(named) < 2 else {}
+        if len(below) > 1:
+            raise UserError(
+                f"{path}: {' and '.join(sorted(map(str, below.values())))} are named as parts, and taken together "
+                f"pictures to test on would be trained on; name the folder that is meant, such as --data "
+                f"{path / below.get('train', min(below.values()))}"
+            )
         if len(named) > 1:
             both = " and ".join(str(folder.relative_to(path)) for folder in named.values())
             train = named.get("train") or next(iter(named.values()))
@@ -200,6 +208,18 @@ def _single(path: Path, name: str, pattern: NamePattern = PLAIN, notes: tuple[st
                 f"the folder that is meant, such as --data {meant}"
             )
     return Layout(name, folders or {WHOLE: (path,)}, pattern, notes=notes)
+
+
+def _parts_below(path: Path) -> dict[str, Path]:
+    """By part, the first folder below a set that is named as it and holds pictures."""
+    found: dict[str, Path] = {}
+    for file in find(path, links=True):
+        folders = file.relative_to(path).parts[:-1]
+        for depth, name in enumerate(folders):
+            part_name, _ = peers.read_name(name)
+            if part_name:
+                found.setdefault(part_name, Path(*folders[: depth + 1]))
+    return found
 
 
 def _first(path: Path) -> Path:
@@ -234,6 +254,7 @@ def _ask(first: Path, found: Repeat) -> str:
         names = found.sides
         ways = [f"data.source={source} data.target={target}" for source, target in permutations(names, 2)]
         likely = [way for way, both in zip(ways, permutations(names, 2), strict=True) if peers.leave_no_doubt(*both)]
+        likely = [] if {"a", "b", "c"} <= set(map(peers.normal, names)) else likely
         ways = likely or ways
     else:
         # many sources may have one target, not the other way round
@@ -270,6 +291,7 @@ def _by_files(path: Path, config: DataConfig) -> Layout:
     found = None if told else repeats([file.relative_to(first).as_posix() for file in files])
     if found is not None or config.pattern != PLAIN:
         return _one_folder(path, config, found)
+    _refuse_a_side_alone(first, files)
     readable = _readable(files[:50])
     shapes = [size(file) for file in readable]
     wide = _wider(shapes, 1.2)
@@ -282,6 +304,25 @@ def _by_files(path: Path, config: DataConfig) -> Layout:
         f"sub-folders {'/'.join(peers.SHOWN_SOURCES)} and {'/'.join(peers.SHOWN_TARGETS)}); say "
         f"data.layout=side_by_side, two_folders or photos"
     )
+
+
+def _refuse_a_side_alone(first: Path, files: Sequence[Path]) -> None:
+    """Pictures of a folder that is named as sources are no clean photos.
+
+    Raises:
+        UserError: all lie in such folders.
+    """
+    named = {next((name for name in file.relative_to(first).parts[:-1] if _says_source(name)), "") for file in files}
+    if "" not in named:
+        raise UserError(
+            f"{first / min(named)}: is named as sources, and its counterpart ({'/'.join(peers.SHOWN_TARGETS)}) is "
+            f"missing; add it, or say data.layout=photos if these are clean photos"
+        )
+
+
+def _says_source(name: str) -> bool:
+    side = peers.normal(peers.read_name(name)[1])
+    return side in peers.SOURCES and side != "a"
 
 
 def _wider(shapes: Sequence[tuple[int, int]], ratio: float) -> int:

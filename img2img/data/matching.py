@@ -9,7 +9,7 @@ from pathlib import Path
 from img2img.data.config import NamePattern
 from img2img.data.patterns import Fit, fitting, key, told_apart, written
 from img2img.errors import UserError
-from img2img.files import listed, stem
+from img2img.files import listed, loosened, stem
 from img2img.images import find, size
 
 
@@ -71,10 +71,34 @@ def _match(
     pattern: NamePattern,
     strangers: tuple[Path, ...],
 ) -> Matched:
+    strict = _by_key(left, right, sources, targets, pattern, strangers, loose=False)
+    if not strict.alone:
+        return strict
+    loose = _by_key(left, right, sources, targets, pattern, strangers, loose=True)
+    # a guess that leaves nothing over and mistakes no two names for one is none
+    return strict if loose.alone or loose.doubles else loose
+
+
+def _by_key(
+    left: dict[str, Path],
+    right: dict[str, Path],
+    sources: Path,
+    targets: Path,
+    pattern: NamePattern,
+    strangers: tuple[Path, ...],
+    *,
+    loose: bool,
+) -> Matched:
+    """Pairs whose names have the same in common; ``loose``: but for capitals and zeros before numbers."""
+
+    def common_of(text: str, name: str) -> tuple[str, ...] | None:
+        found = key(text, name)
+        return tuple(map(loosened, found)) if found and loose else found
+
     doubles, without_target, without_source, pairs = [], [], [], []
     partners: dict[tuple[str, ...], Path] = {}
     for name, file in right.items():
-        common = key(pattern.target, name)
+        common = common_of(pattern.target, name)
         if common is None:
             without_source.append((file, sources))
         elif (first := partners.setdefault(common, file)) is not file:
@@ -82,9 +106,9 @@ def _match(
     seen: dict[tuple[str, tuple[str, ...] | None], Path] = {}
     wanted = set()
     for name, file in left.items():
-        common = key(pattern.source, name)
+        common = common_of(pattern.source, name)
         # names that differ in their ending alone, unless the pattern is about endings
-        if (first := seen.setdefault((stem(name), common), file)) is not file:
+        if (first := seen.setdefault((loosened(stem(name)) if loose else stem(name), common), file)) is not file:
             doubles.append((file, first))
         elif common is None or common not in partners:
             without_target.append((file, targets))

@@ -13,6 +13,7 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.config import DataConfig
+from img2img.data.drawings import deciding_side, drawn_vote
 from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
 from img2img.data.matching import match
@@ -197,7 +198,7 @@ def _split_off(path: Path, pictures: Pictures, config: DataConfig, seed: int, be
 
 
 def _scenes(pictures: Pictures, config: DataConfig) -> Sequence[int | str]:
-    """The scene of each picture; of a pair the clean side decides what a scene is."""
+    """The scene of each picture; of a pair the side that shows what is there decides (`deciding_side`)."""
     if config.scenes:
         return read_scenes(Path(config.scenes), pictures.names)
     if config.validation == 0:
@@ -207,8 +208,17 @@ def _scenes(pictures: Pictures, config: DataConfig) -> Sequence[int | str]:
     first: dict[object, int] = {}
     for index, item in enumerate(pictures.items):
         first.setdefault(item.target or item.name, index)
-    scenes = find_scenes([thumbnail(pictures.decode(index)["target"]) for index in first.values()])
-    of_target = dict(zip(first, scenes, strict=True))
+    thumbnails: dict[str, list[Pixels]] = {}
+    tops, drawn = [], []
+    for index in first.values():
+        sides = pictures.decode(index)
+        for side, pixels in sides.items():
+            thumbnails.setdefault(side, []).append(thumbnail(pixels))
+        if "source" in sides:
+            tops.append(int(sides["target"].max()))
+            drawn.append(drawn_vote(sides["source"], sides["target"]))
+    decides = deciding_side(tops, drawn) if "source" in thumbnails else "target"
+    of_target = dict(zip(first, find_scenes(thumbnails[decides]), strict=True))
     return [of_target[item.target or item.name] for item in pictures.items]
 
 

@@ -68,6 +68,15 @@ class Fit(NamedTuple):
 
 def fitting(sources: Sequence[str], targets: Sequence[str]) -> Fit | None:
     """The pattern that finds most partners among names of two sides, at least of half of one of them; or None."""
+    heads = [_common_folder(names) for names in (sources, targets)]
+    if heads[0] != heads[1] and any(heads):
+        bare = fitting(
+            *([name[len(head) :] for name in side] for head, side in zip(heads, (sources, targets), strict=True))
+        )
+        if bare is None:
+            return None
+        below = NamePattern(source=heads[0] + bare.pattern.source, target=heads[1] + bare.pattern.target)
+        return Fit(below, bare.sources, bare.targets)
     cores: dict[str, list[tuple[str, str]]] = {}
     for name in targets:
         for head, core, tail in cuts(stem(name)):
@@ -96,6 +105,12 @@ def fitting(sources: Sequence[str], targets: Sequence[str]) -> Fit | None:
     return whole
 
 
+def _common_folder(names: Sequence[str]) -> str:
+    """The folders that all names begin with: ``X2/`` of X2/0001x2.png; empty where there are none."""
+    folders = {name.rpartition("/")[0] for name in names}
+    return f"{folders.pop()}/" if len(folders) == 1 and "" not in folders else ""
+
+
 def cuts(name: str, *, numbered: bool = False) -> list[tuple[str, str, str]]:
     """A name as head, core and tail, cut where words and numbers begin or end; ``numbered``: ``_*`` too."""
     folder, _, last = name.rpartition("/")
@@ -103,15 +118,15 @@ def cuts(name: str, *, numbered: bool = False) -> list[tuple[str, str, str]]:
     found = []
     # a head would stand behind the folders, in the middle of what is common
     for begin in ends[:1] if folder else ends[:-1][:MOST_CUTS]:
-        for end in (later for later in ends[-MOST_CUTS:] if later > begin):
+        for end in (later for later in ends[-(2 * MOST_CUTS if numbered else MOST_CUTS) :] if later > begin):
             head, core, tail = last[:begin], last[begin:end], last[end:]
             if not core.strip("-_. ") or not AFFIX.fullmatch(head):
                 continue
             common = f"{folder}/{core}" if folder else core
             if AFFIX.fullmatch(tail):
                 found.append((head, common, tail))
-            elif numbered and re.fullmatch(r"[-_]\d+", tail):
-                found.append((head, common, f"{tail[0]}*"))
+            elif numbered and re.fullmatch(r"([-_]\d+(\.\d+)?)+", tail):
+                found.append((head, common, re.sub(r"[\d.]+", "*", tail)))
     return found
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from img2img.data.config import DataConfig
 from img2img.errors import UserError
+from img2img.images.folder import hidden
 
 # names that leave no doubt what is the source and what the target; A and B ask data.direction
 SOURCES = frozenset(
@@ -19,7 +20,11 @@ TARGETS = frozenset(
 )
 # the more usual ones, for messages
 SHOWN_SOURCES, SHOWN_TARGETS = ("source", "input", "rainy", "lq", "A"), ("target", "clean", "gt", "B")
-PARTS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+PARTS = {
+    "train": ("train", "training", "our485"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing", "eval", "evaluation"),
+}
 # the name of the only part of a set that has none
 WHOLE = "all"
 UNPAIRED = ("traina", "trainb", "testa", "testb")
@@ -37,11 +42,7 @@ class Sides(NamedTuple):
 
 def subfolders(path: Path) -> dict[str, Path]:
     """Sub-folders by lower-case name, hidden ones left aside."""
-    return {
-        child.name.lower(): child
-        for child in sorted(path.iterdir())
-        if not child.name.startswith(".") and child.is_dir()
-    }
+    return {child.name.lower(): child for child in sorted(path.iterdir()) if not hidden(child.name) and child.is_dir()}
 
 
 def part(path: Path, name: str) -> Path | None:
@@ -56,18 +57,15 @@ def normal(name: str) -> str:
 
 
 def read_name(name: str) -> tuple[str | None, str]:
-    """(part, side) that a folder's name says: ``train_A``, ``A-train``, ``trainA``, ``train``, ``A``."""
-    bare = normal(name)
+    """(part, side) that a folder's name says: ``train_A``, ``A-train``, ``trainA``, ``train``, ``A``, ``x_train_HR``."""
+    words = re.split(r"[-_\s]+", name.strip("-_ "))
     for part_name, aliases in PARTS.items():
-        for alias in sorted(aliases, key=len, reverse=True):
-            if bare == alias:
-                return part_name, ""
-            if bare.startswith(f"{alias}_"):
-                return part_name, name[len(alias) + 1 :]
-            if bare.endswith(f"_{alias}"):
-                return part_name, name[: -len(alias) - 1]
-            if bare in (f"{alias}a", f"{alias}b"):
-                return part_name, name[-1]
+        known = re.compile(rf"(?:{'|'.join(aliases)})\d*", re.IGNORECASE)
+        for at, word in enumerate(words):
+            if known.fullmatch(word):
+                return part_name, "_".join(words[:at] + words[at + 1 :])
+            if len(words) == 1 and word[-1:] in "abAB" and known.fullmatch(word[:-1]):
+                return part_name, word[-1]
     return None, name
 
 
@@ -103,6 +101,9 @@ def sides(folders: Mapping[str, Path], config: DataConfig) -> Sides | None:
         if len(fitting) != 1:
             return None
         chosen.append(fitting[0])
+    if config.source is None and {"a", "b", "c"} <= set(map(normal, folders)):
+        # of three letters none says what it is (ISTD: A has shadows, B the masks, C none)
+        return None
     source, target = chosen
     if config.source is None and turns_by_direction(chosen, folders) and config.direction == "BtoA":
         source, target = target, source

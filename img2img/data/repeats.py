@@ -9,17 +9,18 @@ from itertools import combinations, permutations
 from typing import NamedTuple
 
 from img2img.data.config import NamePattern
-from img2img.data.patterns import cuts, key
+from img2img.data.patterns import fitting
 from img2img.data.peers import PARTS, SOURCES, TARGETS, normal, read_name
-from img2img.files import listed, stem
+from img2img.files import listed, loosened, stem
 
 # a word at the begin or end of a name; digits alone count pictures, and long numbers are no word
 WORD = r"(?:[^\W\d_]+\d{0,2})"
 LAST = re.compile(rf"(.+?)([-_. ]{WORD}|(?<=\d){WORD})", re.DOTALL)
-FIRST = re.compile(r"([^\W\d_]+[-_. ])(.+)", re.DOTALL)
+FIRST = re.compile(r"([^\W\d_]+(?:[-_. ]|(?=\d)))(.+)", re.DOTALL)
+MIDDLE = re.compile(r"(?<=[-_. ])[^\W\d_]+(?=[-_. ])")
 MOST_NAMES = 6
-# names of a folder that a common affix is looked for in
-LOOKED_AT = 50
+# pictures of two folders from which on such names are no chance
+MANY = 4
 # what `read_name` says of a folder that is a part and no side
 PART_NAMES = frozenset((name, "") for name in PARTS)
 
@@ -53,18 +54,26 @@ class Repeat(NamedTuple):
     def known(self, direction: str) -> NamePattern | None:
         """The pattern, where the names of the two sides leave no doubt; A and B ask ``direction``."""
         bare = [normal(name.strip("-_. ")) for name in self.names]
-        for source, target in ((0, 1), (1, 0)):
-            if len(bare) == 2 and bare[source] in SOURCES and bare[target] in TARGETS:
-                if (bare[source], bare[target], direction) == ("a", "b", "BtoA"):
-                    source, target = target, source
-                return NamePattern(source=self.patterns[source], target=self.patterns[target])
-        return None
+        letters = len(bare) == 2
+        sources = [at for at, name in enumerate(bare) if name in SOURCES and (letters or name != "a")]
+        targets = [at for at, name in enumerate(bare) if name in TARGETS and (letters or name != "b")]
+        if (len(sources), len(targets)) != (1, 1):
+            return None
+        source, target = sources[0], targets[0]
+        if (bare[source], bare[target], direction) == ("a", "b", "BtoA"):
+            source, target = target, source
+        return NamePattern(source=self.patterns[source], target=self.patterns[target])
 
 
 def repeats(names: Sequence[str]) -> Repeat | None:
     """Under which names the pictures of a set (paths below its folder) repeat, or None."""
     stems = [stem(name) for name in names]
-    return _in_folders(stems) or _in_names(stems) or _in_endings(names, stems) or _loosely(stems)
+    found = [_in_folders(stems), _in_names(stems), _in_endings(names, stems)]
+    repeated = [repeat for repeat in found if repeat is not None]
+    if not repeated:
+        return _loosely(stems)
+    # two scenes with x_rainy and x_clean in each repeat each other's names too: what names say goes first
+    return next((repeat for repeat in repeated if repeat.known("AtoB")), repeated[0])
 
 
 def _in_folders(stems: Sequence[str]) -> Repeat | None:
@@ -75,7 +84,7 @@ def _in_folders(stems: Sequence[str]) -> Repeat | None:
         for level in range(len(folders) - 1):
             if read_name(folders[level]) in PART_NAMES:
                 continue
-            rest = "/".join(folders[level + 1 :])
+            rest = loosened("/".join(folders[level + 1 :]))
             holders.setdefault(("/".join(folders[:level]), rest), set()).add(folders[level])
     levels: dict[int, tuple[set[str], int]] = {}
     for (above, _), held in holders.items():
@@ -85,8 +94,8 @@ def _in_folders(stems: Sequence[str]) -> Repeat | None:
             levels[level] = known | held, count + len(held)
     found = []
     for level, (held, count) in levels.items():
-        listed, above = tuple(sorted(held)), "{}/" * level
-        found.append(Repeat(listed, tuple(f"{above}{name}/{{}}" for name in listed), count, len(stems), level == 0))
+        names, above = tuple(sorted(held)), "{}/" * bool(level)
+        found.append(Repeat(names, tuple(f"{above}{name}/{{}}" for name in names), count, len(stems), level == 0))
     # sequences that hold blur/ and sharp/ repeat each other's names too: what names say goes before what they number
     return max(
         found,
@@ -95,33 +104,50 @@ def _in_folders(stems: Sequence[str]) -> Repeat | None:
     )
 
 
+def _affixes(name: str) -> list[tuple[str, str, str]]:
+    """(common part, word, pattern) for each word of a name, at its begin, in its middle or at its end."""
+    folder, _, last = name.rpartition("/")
+    before, above = (f"{folder}/", "{}/") if folder else ("", "")
+    found = [(before + last, "", "{}")]
+    if match := LAST.fullmatch(last):
+        found.append((before + match[1], match[2], f"{{}}{match[2]}"))
+    if match := FIRST.fullmatch(last):
+        found.append((before + match[2], match[1], f"{above}{match[1]}{{}}"))
+    for match in MIDDLE.finditer(last):
+        begin, end = match.span()
+        # no name has a slash at its end: what stands left and right of the word is kept apart by one
+        found.append((f"{before}{last[:begin]}/{last[end:]}/", match[0], f"{{}}{match[0]}{{}}"))
+    return found
+
+
 def _in_names(stems: Sequence[str]) -> Repeat | None:
-    """Words before or behind a common part (x_A and x_B, or x and x_clean), of half of the names or more."""
-    known = set(stems)
+    """Words in names that have the rest in common (x_A and x_B, or x and x_clean), of half of the names or more."""
     holders: dict[str, set[tuple[str, str]]] = {}
     for name in stems:
-        folder, _, last = name.rpartition("/")
-        before = f"{folder}/" if folder else ""
-        if match := LAST.fullmatch(last):
-            holders.setdefault(before + match[1], set()).add(("", match[2]))
-            if before + match[1] in known:
-                holders[before + match[1]].add(("", ""))
-        if not before and (match := FIRST.fullmatch(last)):
-            holders.setdefault(match[2], set()).add((match[1], ""))
-            if match[2] in known:
-                holders[match[2]].add(("", ""))
+        for common, word, pattern in _affixes(name):
+            holders.setdefault(common, set()).add((word, pattern))
     together: Counter[tuple[tuple[str, str], ...]] = Counter()
     for affixes in holders.values():
         if 1 < len(affixes) <= MOST_NAMES:
             together.update(combinations(sorted(affixes), 2))
-    if not together:
+    found = [
+        Repeat((one[0], other[0]), (_alike(one[1], other[1]), _alike(other[1], one[1])), 2 * count, len(stems), False)
+        for (one, other), count in together.items()
+    ]
+    best = max(
+        found, key=lambda repeat: (repeat.pictures, repeat.known("AtoB") is not None, repeat.names), default=None
+    )
+    if best is None:
         return None
-    both, count = max(together.items(), key=lambda entry: (entry[1], entry[0]))
-    listed = tuple(head + tail for head, tail in both)
-    found = Repeat(listed, tuple(f"{head}{{}}{tail}" for head, tail in both), 2 * count, len(stems), False)
     # one such pair may be two photos, unless its names say what they are
-    enough = 2 * found.pictures >= len(stems) and (count > 1 or found.known("AtoB") is not None)
-    return found if enough else None
+    known = best.known("AtoB") is not None
+    enough = (3 if known else 2) * best.pictures >= len(stems) and (best.pictures > 2 or known)
+    return best if enough else None
+
+
+def _alike(pattern: str, other: str) -> str:
+    """A pattern with as many common parts as the other's: of a name with nothing more below folders."""
+    return "{}/{}" if pattern == "{}" and other.startswith("{}/") else pattern
 
 
 def _in_endings(names: Sequence[str], stems: Sequence[str]) -> Repeat | None:
@@ -139,30 +165,23 @@ def _in_endings(names: Sequence[str], stems: Sequence[str]) -> Repeat | None:
 
 
 def _loosely(stems: Sequence[str]) -> Repeat | None:
-    """Two sub-folders, in one of which all names have something more: 0001 and 0001x4, 901 and 901_1."""
+    """Two sub-folders (or one and what lies beside it) whose names have a part in common: 0001 and X2/0001x2."""
     folders: dict[str, list[str]] = {}
     for name in stems:
-        folder, _, rest = name.partition("/")
-        if rest:
-            folders.setdefault(folder, []).append(rest)
+        folder, slash, rest = name.rpartition("/") if name.count("/") == 0 else name.partition("/")
+        folders.setdefault(folder if slash else "", []).append(rest)
     if not 1 < len(folders) <= MOST_NAMES:
         return None
+    found = []
     for source, target in permutations(sorted(folders), 2):
-        affix = _affix(folders[source], set(folders[target]))
-        if affix is None:
+        whole = len(folders[source]), len(folders[target])
+        if sum(whole) < MANY or read_name(source)[0] != read_name(target)[0]:
             continue
-        partners = [found[0] for name in folders[source] if (found := key(affix, name))]
-        if set(folders[target]) <= set(partners) and 2 * len(partners) >= len(folders[source]):
-            whole = len(partners) + len(folders[target])
-            return Repeat((source, target), (f"{source}/{affix}", f"{target}/{{}}"), whole, len(stems), False)
-    return None
-
-
-def _affix(names: Sequence[str], bare: set[str]) -> str | None:
-    """The pattern by which most of some of the names are one of ``bare`` with something more, or None."""
-    some = names[:: max(1, len(names) // LOOKED_AT)]
-    counts = Counter(
-        f"{head}{{}}{tail}" for name in some for head, core, tail in cuts(name, numbered=True) if core in bare
-    )
-    pattern, count = counts.most_common(1)[0] if counts else ("{}", 0)
-    return pattern if 2 * count >= len(some) and pattern != "{}" else None
+        fit = fitting(folders[source], folders[target])
+        if fit is not None and (fit.sources, fit.targets) == whole:
+            sides = ((source, fit.pattern.source), (target, fit.pattern.target))
+            patterns = tuple(f"{folder}/{text}" if folder else text for folder, text in sides)
+            names = (source or patterns[0], target or patterns[1])
+            found.append(Repeat(names, patterns, sum(whole), len(stems), False))
+    # what has something more is a source rather
+    return min(found, key=lambda repeat: len(repeat.patterns[1]) - len(repeat.names[1]), default=None)

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from img2img.data.drawings import grey
 from img2img.data.split import find_scenes, near, read_scenes
 from img2img.doctor.findings import Finding, Spot, are, command, counted, many, scene_line, share, taken
 from img2img.doctor.inventory import Inventory
 from img2img.doctor.levels import own_depth
 from img2img.doctor.measurements import MeasuredPart
-from img2img.doctor.pair_tests import correlation, grey
+from img2img.doctor.pair_tests import correlation
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from img2img.data.drawings import FEW
 from img2img.doctor.findings import Finding, Spot, are, share
 from img2img.doctor.inventory import Inventory, Part
 
@@ -16,8 +17,6 @@ Pixels = np.ndarray[Any, Any]
 Range = tuple[int, int, int]
 # by index of the picture, of each of its sides, source first
 Levels = Mapping[int, tuple[Range, ...]]
-# a side whose highest level is no more than this part of the possible ones uses few of them
-FEW = 4
 
 
 def levels_of(pixels: Pixels) -> Range:

@@ -9,28 +9,23 @@ from typing import Any
 
 import numpy as np
 
+from img2img.data.drawings import deciding_side, distinct, flat, grey, middle, sampled, vote_drawn
 from img2img.data.samples import decode_photo
 from img2img.data.split import SIDE as THUMB
 from img2img.data.split import thumbnail
 from img2img.doctor.inventory import Part
-from img2img.doctor.levels import Range, levels_of, narrow_sides, own_depth
+from img2img.doctor.levels import Range, levels_of, own_depth
 from img2img.doctor.pair_tests import (
     ALIKE,
     RANGE,
     VOTES,
     correlation,
     detail,
-    distinct,
-    flat,
-    grey,
-    middle,
     peak,
     same_outside,
-    sampled,
     strokes,
     surface,
     vote,
-    vote_drawn,
 )
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
@@ -115,14 +110,13 @@ class MeasuredPart:
 
     @property
     def deciding_side(self) -> str:
-        """The side that tells which pairs show the same: the target, but the source where that is the photo.
-
-        That is where the target is a drawing, or is as good as black for using few of its levels.
-        """
-        if self.paired and 1 in narrow_sides(self.levels):
-            return "source"
-        drawn = [picture.drawn for picture in self.pictures]
-        return "source" if self.paired and drawn.count(-1) > 0.5 * len(drawn) else "target"
+        """The side that tells which pairs show the same, as training decides it."""
+        if not self.paired:
+            return "target"
+        readable = [self.pictures[index] for index in self.readable]
+        # as of 255: training looks at pictures of any depth so
+        tops = [255 * picture.levels[1][1] // picture.levels[1][2] for picture in readable]
+        return deciding_side(tops, [picture.drawn for picture in readable])
 
 
 def _measured(

@@ -9,36 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from img2img.data.drawings import flat, grey, highest, vote_edges
+
 Pixels = np.ndarray[Any, Any]
 
-SIDE = 256
 RANGE = 16
 # correlation of fine detail above which two pictures show the same (pairs of rain: 0.30 at the lowest per cent, 0.14 at
 # the lowest of all; pictures of different scenes: 0.09 at the highest per cent)
 ALIKE = 0.3
 # how much better than in place a shifted picture must fit (rain in place: 0 in all 640 pairs)
 MARGIN = 0.1
-# a grey drawing has a ground of at least this share of its pixels (lines and shading leave more), or this share of them
-# in a dozen levels
-GROUND, FEW_LEVELS = 0.6, 0.9
 # correlation of thumbnails under which they do not (pairs of rain: 0.95 or more; different scenes: 0.59 at the highest
 # 5 %)
 UNLIKE = 0.7
-
-
-def grey(picture: Pixels) -> Pixels:
-    """(H, W) float32 luminance of (H, W, 3) uint8."""
-    import cv2
-
-    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)  # type: ignore[no-any-return]
-
-
-def middle(picture: Pixels, side: int = SIDE) -> Pixels:
-    """The central ``side`` x ``side`` px, or as much of them as there is."""
-    height, width = picture.shape[:2]
-    down, across = min(side, height), min(side, width)
-    top, left = (height - down) // 2, (width - across) // 2
-    return picture[top : top + down, left : left + across]
 
 
 def detail(picture: Pixels) -> Pixels:
@@ -87,39 +70,12 @@ def peak(plane: Pixels) -> tuple[tuple[int, int], float, float]:
     return (column - RANGE, row - RANGE), best, best - float(plane[RANGE, RANGE])
 
 
-def sampled(picture: Pixels, side: int = 64) -> Pixels:
-    """(side * side, ...) of the values of (H, W, ...), evenly over it."""
-    height, width = picture.shape[:2]
-    rows = ((np.arange(side) + 0.5) * height / side).astype(np.intp)
-    columns = ((np.arange(side) + 0.5) * width / side).astype(np.intp)
-    return picture[np.ix_(rows, columns)].reshape(side * side, *picture.shape[2:])
-
-
-def distinct(sample: Pixels) -> int:
-    """The number of colours of (N, 3) uint8."""
-    return len(np.unique(sample.astype(np.int32) @ np.array([65536, 256, 1], np.int32)))
-
-
-def flat(picture: Pixels) -> Pixels:
-    """(H, W) bool: no level of the 3 x 3 px around differs by more than 8, in any channel."""
-    import cv2
-
-    kernel = np.ones((3, 3), np.uint8)
-    return _most(cv2.dilate(picture, kernel) - cv2.erode(picture, kernel)) <= 8
-
-
-def _most(picture: Pixels) -> Pixels:
-    """(H, W) maximum over the channels, some ten times faster than max(2)."""
-    most: Pixels = np.maximum.reduce([picture[:, :, channel] for channel in range(picture.shape[2])])
-    return most
-
-
 def same_outside(source: Pixels, target: Pixels) -> bool:
     """Whether most pixels that are not `flat` are the same in both: a hole may hide half of a picture's detail."""
     import cv2
 
     rough = ~flat(target)
-    return bool(rough.any()) and float((_most(cv2.absdiff(source, target))[rough] <= 8).mean()) > 0.5
+    return bool(rough.any()) and float((highest(cv2.absdiff(source, target))[rough] <= 8).mean()) > 0.5
 
 
 # Votes on the direction: 1 the source looks made from the target, -1 the other way round, 0 no telling.
@@ -155,75 +111,11 @@ def _sign(value: float, least: float) -> int:
     return 0 if abs(value) < least else 1 if value > 0 else -1
 
 
-def vote_drawn(flats: tuple[float, float], source: Pixels, target: Pixels) -> int:
-    """Whether the source is a drawing of the target (more flat area, fewer colours), or the reverse.
-
-    ``flats`` are the shares of `flat` pixels of source and target. Of 446 real pairs of labels or edges and photos 389
-    vote 1, none -1. Grey has fewer colours than colour: where one side alone is grey the tones of both are counted, and
-    a side that `may_be_drawn` not is none.
-    """
-    samples = [sampled(side) for side in (source, target)]
-    grey_sides = [is_grey(sample) for sample in samples]
-    if grey_sides[0] != grey_sides[1]:
-        samples = [sample if alone else _tones(sample) for sample, alone in zip(samples, grey_sides, strict=True)]
-    colours = [distinct(sample) for sample in samples]
-    if flats[0] > flats[1] + 0.05 and colours[0] < 0.8 * colours[1]:
-        return int(may_be_drawn(source))
-    if flats[1] > flats[0] + 0.05 and colours[1] < 0.8 * colours[0]:
-        return -int(may_be_drawn(target))
-    return 0
-
-
-def is_grey(pixels: Pixels) -> bool:
-    """Whether all channels of (..., 3) are the same."""
-    return bool((pixels == pixels[..., :1]).all())
-
-
-def _tones(sample: Pixels) -> Pixels:
-    """The luminance of (N, 3) uint8, three times over."""
-    return np.repeat(grey(sample[None])[0].round().astype(np.uint8)[:, None], 3, axis=1)
-
-
-def may_be_drawn(picture: Pixels) -> bool:
-    """Whether (H, W, 3) uint8 may be a drawing or label map, by its levels.
-
-    None are masks (two levels in areas, not in lines), numbers of classes (all levels in the lowest quarter), and grey
-    photographs, in which neither a ground has most of the pixels nor a dozen levels nearly all of them.
-    """
-    if int(picture.max()) < 64:
-        return False
-    if not is_grey(picture):
-        return True
-    counts = np.bincount(picture[:, :, 0].ravel(), minlength=256)
-    total = float(counts.sum())
-    if np.count_nonzero(counts) <= 2:
-        return not _in_areas(picture[:, :, 0])
-    ground = float(np.convolve(counts, np.ones(9), "valid").max())
-    return ground >= GROUND * total or float(np.sort(counts)[-12:].sum()) >= FEW_LEVELS * total
-
-
-def _in_areas(plane: Pixels) -> bool:
-    """Whether the rarer of two levels of (H, W) stands in areas, most of which a line of 5 px would fit into."""
-    import cv2
-
-    high = plane == plane.max()
-    rare = (high if high.mean() <= 0.5 else ~high).astype(np.uint8)
-    opened = cv2.morphologyEx(rare, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    return int(opened.sum()) > 0.5 * int(rare.sum())
-
-
-def vote_edges(source: Pixels, target: Pixels) -> int:
-    """`vote_drawn` of two pictures."""
-    sides = (source, target)
-    shares = [float(flat(side).mean()) for side in sides]
-    return vote_drawn((shares[0], shares[1]), source, target)
-
-
 def vote_hole(source: Pixels, target: Pixels) -> int:
     """Whether the source is constant where the two differ and the target is not, or the reverse."""
     import cv2
 
-    differs = (_most(cv2.absdiff(source, target)) > 10).astype(np.uint8)
+    differs = (highest(cv2.absdiff(source, target)) > 10).astype(np.uint8)
     # without specks, which JPEG makes all over, and without the border, where it mixes both sides
     hole = cv2.erode(cv2.medianBlur(differs, 9), np.ones((7, 7), np.uint8)) > 0
     if not 0.02 < float(hole.mean()) < 0.9:

@@ -35,6 +35,14 @@ VIDEOS = frozenset(
     (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp", ".ogv", ".mts", ".m2ts")
 )
 
+# folders that archives and storage systems put beside the pictures, with thumbnails or halves of files in them
+SYSTEM = frozenset(("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found"))
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is left aside without a word, by its name."""
+    return name.startswith(".") or name in SYSTEM
+
 
 def find(folder: Path, *, videos: bool = False, links: bool = False) -> list[Path]:
     """All pictures below ``folder`` by their endings, in natural order (2.jpg before 10.jpg).
@@ -57,8 +65,8 @@ def find(folder: Path, *, videos: bool = False, links: bool = False) -> list[Pat
     outside = 0
     walk = partial(os.walk, followlinks=True) if links else os.walk
     for place, below, names in walk(folder, onerror=_refuse):
-        below[:] = [name for name in below if not name.startswith(".") and not _circles(Path(place, name))]
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
+        below[:] = [name for name in below if not hidden(name) and not _circles(Path(place, name))]
+        for path in (Path(place, name) for name in names if not hidden(name)):
             ending = path.suffix.lower()
             if ending not in READABLE | VIDEOS or not path.is_file():
                 continue
@@ -90,9 +98,9 @@ def dead_links(folder: Path) -> list[Path]:
     """Links below ``folder`` that `find` cannot follow: to nothing, or to a folder that they lie in."""
     found = []
     for place, below, names in os.walk(folder, followlinks=True):
-        circles = [name for name in below if not name.startswith(".") and _circles(Path(place, name))]
-        below[:] = [name for name in below if not name.startswith(".") and name not in circles]
-        paths = [Path(place, name) for name in names if not name.startswith(".")]
+        circles = [name for name in below if not hidden(name) and _circles(Path(place, name))]
+        below[:] = [name for name in below if not hidden(name) and name not in circles]
+        paths = [Path(place, name) for name in names if not hidden(name)]
         found += [Path(place, name) for name in circles]
         found += [path for path in paths if path.is_symlink() and not path.exists()]
     return sorted(found)
@@ -106,10 +114,10 @@ def left_aside(folder: Path) -> dict[str, int]:
     """How many files below ``folder`` `find` takes for no pictures, by their endings; hidden ones are not counted."""
     counts: dict[str, int] = {}
     for _, below, names in os.walk(folder):
-        below[:] = [name for name in below if not name.startswith(".")]
+        below[:] = [name for name in below if not hidden(name)]
         for name in names:
             ending = Path(name).suffix.lower()
-            if not name.startswith(".") and ending not in READABLE | VIDEOS:
+            if not hidden(name) and ending not in READABLE | VIDEOS:
                 counts[ending] = counts.get(ending, 0) + 1
     return dict(sorted(counts.items()))
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from img2img.data.drawings import grey, sampled
 from img2img.data.source_statistics import SourceStatistics, levels_of
-from img2img.doctor.pair_tests import ALIKE, detail, grey, peak, sampled, strokes, surface
+from img2img.doctor.pair_tests import ALIKE, detail, peak, strokes, surface
 from img2img.images import Picture, Pixels, as_rgb8
 
 # a colour that differs by no more than so many of 255 levels is one

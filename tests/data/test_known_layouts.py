@@ -62,6 +62,14 @@ KNOWN = {
     "Rain100H": ("rain-{}.png", "norain-{}.png"),
     "Rain1400's names": ("rainy_image/{}.png", "ground_truth/{}.png"),
     "GoPro": ("{}/blur/1.png", "{}/sharp/1.png"),
+    "GoPro in parts": ("train/GOPR{}/blur/1.png", "train/GOPR{}/sharp/1.png"),
+    "LOL": ("our485/low/{}.png", "our485/high/{}.png"),
+    "SIDD": ("Data/{}_S6/NOISY_SRGB_010.PNG", "Data/{}_S6/GT_SRGB_010.PNG"),
+    "SIDD, numbers before": ("Data/{}_S6/x{}_NOISY_SRGB_010.PNG", "Data/{}_S6/x{}_GT_SRGB_010.PNG"),
+    "both sides in one sub-folder": ("rainy/rain-{}.png", "rainy/norain-{}.png"),
+    "words before numbers": ("input{}.png", "target{}.png"),
+    "REDS": ("train_blur/000/{}.png", "train_sharp/000/{}.png"),
+    "Kaggle's folder in a folder": ("dataset/dataset/input/{}.png", "dataset/dataset/target/{}.png"),
     "joined with a dash": ("train-input/{}.png", "train-target/{}.png"),
 }
 
@@ -72,6 +80,98 @@ def test_known_layouts_are_pairs(tmp_path, name):
     assert len(data.train) == 4
     assert levels(data) == ({RAINY}, {CLEAN})
     assert "photos" not in data.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("input/{}.png", "target/{}.png"), ("{}_input.png", "{}_target.png"), ("{}/blur/1.png", "{}/sharp/1.png")],
+)
+def test_a_third_side_is_left_aside(tmp_path, source, target):
+    third = source.replace("input", "mask").replace("blur", "blur_gamma")
+    put(pairs(tmp_path, source, target), [third.replace("{}", str(number)) for number in range(4)], 99)
+    assert levels(opened(tmp_path)) == ({RAINY}, {CLEAN})
+    assert any("left aside, 4" in note for note in opened(tmp_path).notes)
+
+
+def test_scenes_in_folders_do_not_hide_what_names_say(tmp_path):
+    for scene in ("city", "wood"):
+        pairs(tmp_path, f"{scene}/{{}}_rain.png", f"{scene}/{{}}_clean.png")
+    assert (len(opened(tmp_path).train), *levels(opened(tmp_path))) == (8, {RAINY}, {CLEAN})
+
+
+@pytest.mark.parametrize("names", [("Img{}", "img{}"), ("{}", "000{}")])
+def test_capitals_and_zeros_are_habits(tmp_path, names):
+    pairs(tmp_path, f"input/{names[0]}.PNG", f"target/{names[1]}.png")
+    assert levels(opened(tmp_path)) == ({RAINY}, {CLEAN})
+    # with one left over nothing is guessed
+    put(tmp_path, ["target/99.png"])
+    with pytest.raises(UserError, match="without partner"):
+        opened(tmp_path)
+
+
+def test_capitals_and_zeros_of_unknown_sides_are_asked_about(tmp_path):
+    pairs(tmp_path, "foo/Img{}.png", "bar/img000{}.png")
+    with pytest.raises(UserError, match="bar, foo hold the same names"):
+        opened(tmp_path)
+    assert levels(opened(tmp_path, source="foo", target="bar")) == ({RAINY}, {CLEAN})
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("DIV2K_train_LR_bicubic/X2/{}x2.png", "DIV2K_train_HR/{}.png"),
+        ("LR_bicubic/X2/{}x2.png", "HR/{}.png"),
+        ("rainy/rain-{}.png", "norain-{}.png"),
+        ("data/{}_rain.png", "gt/{}_clean.png"),
+        ("Train/Low/low{}.png", "Train/Normal/normal{}.png"),
+        ("in{}.png", "gt{}.png"),
+    ],
+)
+def test_names_with_something_more_on_either_side_are_never_photos(tmp_path, source, target):
+    pairs(tmp_path, source, target, ["0001", "0002", "0003"])
+    with pytest.raises(UserError, match=r"pairs\? say which is the source") as caught:
+        opened(tmp_path)
+    cures = re.findall(r"'data\.pattern=[^']+'", str(caught.value))
+    found = [levels(opened(tmp_path, *shlex.split(cure))) for cure in cures]
+    assert sorted(found, key=str) == sorted([({RAINY}, {CLEAN}), ({CLEAN}, {RAINY})], key=str)
+
+
+def test_a_folder_below_one_side_is_in_the_proposed_pattern(tmp_path):
+    pairs(tmp_path, "LR/X2/{}x2.png", "HR/{}.png", ["0001", "0002", "0003"])
+    with pytest.raises(UserError, match="would match all") as caught:
+        opened(tmp_path)
+    (cure,) = re.findall(r"'data\.pattern=[^']+'", str(caught.value))
+    assert levels(opened(tmp_path, *shlex.split(cure))) == ({RAINY}, {CLEAN})
+
+
+def test_several_numbers_behind_a_clean_name(tmp_path):
+    # RESIDE: hazy/1_2_0.98.png of clear/1.png
+    for clean in ("1", "2"):
+        put(tmp_path, [f"hazy/{clean}_{number}_0.9{number}.png" for number in range(3)], RAINY)
+        put(tmp_path, [f"clear/{clean}.png"])
+    assert (len(opened(tmp_path).train), *levels(opened(tmp_path))) == (6, {RAINY}, {CLEAN})
+
+
+@pytest.mark.parametrize("folder", ["input", "rainy", "train/input", "LQ"])
+def test_sources_alone_are_no_clean_photos(tmp_path, folder):
+    put(tmp_path, [f"{folder}/{number}.png" for number in range(3)], RAINY)
+    with pytest.raises(UserError, match="is named as sources, and its counterpart .* is missing"):
+        opened(tmp_path)
+    assert len(opened(tmp_path, layout="photos").train) == 3
+
+
+@pytest.mark.parametrize("folder", ["__MACOSX/cats", "@eaDir", ".ipynb_checkpoints"])
+def test_what_systems_leave_is_no_picture(tmp_path, folder):
+    put(tmp_path, ["cats/1.png", "cats/2.png", f"{folder}/1.png", f"{folder}/3.png"])
+    assert list(opened(tmp_path).train.names) == ["cats/1.png", "cats/2.png"]
+
+
+def test_of_three_letters_none_is_taken(tmp_path):
+    pairs(tmp_path, "train/train_A/{}.png", "train/train_C/{}.png")
+    put(tmp_path, [f"train/train_B/{number}.png" for number in range(4)], 99)
+    with pytest.raises(UserError, match=r"data\.source=A data\.target=C"):
+        opened(tmp_path)
+    assert levels(opened(tmp_path, source="A", target="C")) == ({RAINY}, {CLEAN})
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -181,10 +281,20 @@ def test_pictures_with_two_endings_are_told_apart_by_them(tmp_path):
     assert levels(opened(tmp_path, 'data.pattern={source: "{}.png", target: "{}.jpg"}')) == ({RAINY}, {CLEAN})
 
 
-@pytest.mark.parametrize("folders", [("train_A", "test_A"), ("foo/train", "foo/test"), ("trainA", "testA")])
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ("train_A", "test_A"),
+        ("foo/train", "foo/test"),
+        ("trainA", "testA"),
+        ("DIV2K_train_HR", "DIV2K_valid_HR"),
+        ("train2017", "val2017"),
+        ("a/b/train", "a/b/test"),
+    ],
+)
 def test_parts_are_not_poured_together(tmp_path, folders):
     for folder in folders:
-        put(tmp_path, [f"{folder}/{folder[:2]}{number}.png" for number in range(3)])
+        put(tmp_path, [f"{folder}/{folders.index(folder)}{number}.png" for number in range(3)])
     with pytest.raises(
         UserError, match="pictures to test on would be trained on; name the folder that is meant, such as --data"
     ) as caught:

@@ -75,6 +75,24 @@ def test_the_clean_side_decides(tmp_path):
     assert len(set(wrong.scenes.values())) == 30
 
 
+@pytest.mark.parametrize("mode", ["label ids", "12 bits", "labels in colour"])
+def test_the_photo_decides_where_the_target_shows_little(tmp_path, mode):
+    colours = np.array([[200, 30, 30], [30, 200, 30], [30, 30, 200]], np.uint8)
+    areas = np.zeros((96, 96), int)
+    areas[32:, :], areas[64:, :] = 1, 2
+    target = {"label ids": areas.astype(np.uint8), "12 bits": (areas * 500).astype(np.uint16)}.get(mode, colours[areas])
+    for side in ("source", "target"):
+        (tmp_path / side).mkdir()
+    for number in range(20):
+        # every scene twice, and the same target for all
+        Image.fromarray(picture(number // 2, 96, 96)).save(tmp_path / f"source/{number:02}.png")
+        Image.fromarray(target).save(tmp_path / f"target/{number:02}.png")
+    data = open_data(DataConfig(path=str(tmp_path), validation=0.2), 0)
+    assert data.validation is not None
+    assert len(set(data.scenes.values())) == 10
+    assert (len(data.train), len(data.validation)) == (16, 4)
+
+
 def test_a_split_is_a_function_of_the_seed():
     scenes = [n // 2 for n in range(60)]
     assert split(scenes, 0.2, 1) == split(scenes, 0.2, 1)

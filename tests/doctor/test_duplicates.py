@@ -9,6 +9,7 @@ import pytest
 from planted import jpeg, label, made, save, scene
 
 from img2img.data import DataConfig
+from img2img.data.drawings import flat, grey, middle
 from img2img.data.split import find_scenes, near
 from img2img.doctor.duplicates import copies
 from img2img.doctor.inventory import take_inventory
@@ -16,9 +17,6 @@ from img2img.doctor.measurements import MeasuredPart
 from img2img.doctor.pair_tests import (
     correlation,
     detail,
-    flat,
-    grey,
-    middle,
     peak,
     strokes,
     surface,
