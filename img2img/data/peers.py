@@ -57,7 +57,7 @@ def normal(name: str) -> str:
 
 
 def read_name(name: str) -> tuple[str | None, str]:
-    """(part, side) that a folder's name says: ``train_A``, ``A-train``, ``trainA``, ``train``, ``A``, ``x_train_HR``."""
+    """(part, side) that a folder's name says: ``train_A``, ``A-train``, ``trainA``, ``A``, ``x_train_HR``."""
     words = re.split(r"[-_\s]+", name.strip("-_ "))
     for part_name, aliases in PARTS.items():
         known = re.compile(rf"(?:{'|'.join(aliases)})\d*", re.IGNORECASE)

@@ -155,7 +155,7 @@ def test_several_numbers_behind_a_clean_name(tmp_path):
 @pytest.mark.parametrize("folder", ["input", "rainy", "train/input", "LQ"])
 def test_sources_alone_are_no_clean_photos(tmp_path, folder):
     put(tmp_path, [f"{folder}/{number}.png" for number in range(3)], RAINY)
-    with pytest.raises(UserError, match="is named as sources, and its counterpart .* is missing"):
+    with pytest.raises(UserError, match=r"is named as sources, and its counterpart .* is missing"):
         opened(tmp_path)
     assert len(opened(tmp_path, layout="photos").train) == 3
 

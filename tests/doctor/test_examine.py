@@ -520,7 +520,8 @@ def test_a_scenes_file_that_tears_twins_apart(clean, tmp_path):
 def test_scenes_are_those_that_training_splits_by(clean, tmp_path):
     shutil.copytree(clean / "rain/train", tmp_path / "set")
     for number in range(5):
-        pair(tmp_path / "set", f"twin{number}.png", *rainy(number, rain=1))
+        # names that share no stem: else they would be asked about as pairs
+        pair(tmp_path / "set", f"twin_{'abcde'[number]}.png", *rainy(number, rain=1))
     pair(tmp_path / "set", "third.png", *rainy(2, scene(2)[:, ::-1]))
     diagnosis = look(tmp_path / "set")
     config = resolve("derain", None, str(tmp_path / "set"), None, ["data.crop=64"]).data
@@ -634,7 +635,7 @@ def test_json_has_a_fixed_form(clean, tmp_path, hasty):
 def test_text_lists_a_few_places_and_counts_the_rest(clean, tmp_path):
     shutil.copytree(clean / "rain", tmp_path / "set")
     for number in range(8):
-        (tmp_path / f"set/train/b{number}.png").write_bytes(b"")
+        (tmp_path / f"set/train/empty_{'abcdefgh'[number]}.png").write_bytes(b"")
     text = as_text(look(tmp_path / "set"))
     assert text.splitlines()[0] == "training or evaluation would stop: 1 reason; 0 notes"
     assert text.count(": empty file") == 5
