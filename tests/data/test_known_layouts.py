@@ -67,7 +67,6 @@ KNOWN = {
     "SIDD": ("Data/{}_S6/NOISY_SRGB_010.PNG", "Data/{}_S6/GT_SRGB_010.PNG"),
     "SIDD, numbers before": ("Data/{}_S6/x{}_NOISY_SRGB_010.PNG", "Data/{}_S6/x{}_GT_SRGB_010.PNG"),
     "both sides in one sub-folder": ("rainy/rain-{}.png", "rainy/norain-{}.png"),
-    "words before numbers": ("input{}.png", "target{}.png"),
     "REDS": ("train_blur/000/{}.png", "train_sharp/000/{}.png"),
     "Kaggle's folder in a folder": ("dataset/dataset/input/{}.png", "dataset/dataset/target/{}.png"),
     "joined with a dash": ("train-input/{}.png", "train-target/{}.png"),
@@ -91,6 +90,10 @@ def test_a_third_side_is_left_aside(tmp_path, source, target):
     put(pairs(tmp_path, source, target), [third.replace("{}", str(number)) for number in range(4)], 99)
     assert levels(opened(tmp_path)) == ({RAINY}, {CLEAN})
     assert any("left aside, 4" in note for note in opened(tmp_path).notes)
+
+
+def test_words_right_before_numbers(tmp_path):
+    assert levels(opened(pairs(tmp_path, "input{}.png", "target{}.png"))) == ({RAINY}, {CLEAN})
 
 
 def test_scenes_in_folders_do_not_hide_what_names_say(tmp_path):
@@ -155,7 +158,7 @@ def test_several_numbers_behind_a_clean_name(tmp_path):
 @pytest.mark.parametrize("folder", ["input", "rainy", "train/input", "LQ"])
 def test_sources_alone_are_no_clean_photos(tmp_path, folder):
     put(tmp_path, [f"{folder}/{number}.png" for number in range(3)], RAINY)
-    with pytest.raises(UserError, match="is named as sources, and its counterpart .* is missing"):
+    with pytest.raises(UserError, match=r"is named as sources, and its counterpart .* is missing"):
         opened(tmp_path)
     assert len(opened(tmp_path, layout="photos").train) == 3
 
