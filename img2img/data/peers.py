@@ -77,9 +77,10 @@ def tree(path: Path) -> dict[str, dict[str, Path]]:
         if part_name and side:
             found.setdefault(part_name, {})[side] = child
         elif part_name:
-            found.setdefault(part_name, {}).update(
-                {inner.name: inner for inner in subfolders(child).values() if read_name(inner.name)[0] is None}
-            )
+            inner_names = [(*read_name(inner.name), inner) for inner in subfolders(child).values()]
+            # train/train_A says the part twice (ISTD, REDS)
+            inner_sides = {rest: inner for again, rest, inner in inner_names if again in (None, part_name) and rest}
+            found.setdefault(part_name, {}).update(inner_sides)
         else:
             inside = [(read_name(inner.name), inner) for inner in subfolders(child).values()]
             named = {name: inner for (name, rest), inner in inside if name and not rest}

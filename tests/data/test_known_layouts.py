@@ -67,7 +67,6 @@ KNOWN = {
     "SIDD": ("Data/{}_S6/NOISY_SRGB_010.PNG", "Data/{}_S6/GT_SRGB_010.PNG"),
     "SIDD, numbers before": ("Data/{}_S6/x{}_NOISY_SRGB_010.PNG", "Data/{}_S6/x{}_GT_SRGB_010.PNG"),
     "both sides in one sub-folder": ("rainy/rain-{}.png", "rainy/norain-{}.png"),
-    "words before numbers": ("input{}.png", "target{}.png"),
     "REDS": ("train_blur/000/{}.png", "train_sharp/000/{}.png"),
     "Kaggle's folder in a folder": ("dataset/dataset/input/{}.png", "dataset/dataset/target/{}.png"),
     "joined with a dash": ("train-input/{}.png", "train-target/{}.png"),
@@ -91,6 +90,10 @@ def test_a_third_side_is_left_aside(tmp_path, source, target):
     put(pairs(tmp_path, source, target), [third.replace("{}", str(number)) for number in range(4)], 99)
     assert levels(opened(tmp_path)) == ({RAINY}, {CLEAN})
     assert any("left aside, 4" in note for note in opened(tmp_path).notes)
+
+
+def test_words_right_before_numbers(tmp_path):
+    assert levels(opened(pairs(tmp_path, "input{}.png", "target{}.png"))) == ({RAINY}, {CLEAN})
 
 
 def test_scenes_in_folders_do_not_hide_what_names_say(tmp_path):
