@@ -139,10 +139,20 @@ def _in_names(stems: Sequence[str]) -> Repeat | None:
     )
     if best is None:
         return None
+    best = _with_letters(best, together)
     # one such pair may be two photos, unless its names say what they are
     known = best.known("AtoB") is not None
     enough = (3 if known else 2) * best.pictures >= len(stems) and (best.pictures > 2 or known)
     return best if enough else None
+
+
+def _with_letters(best: Repeat, together: Counter[tuple[tuple[str, str], ...]]) -> Repeat:
+    """``best`` with all letters that the same pictures have: where there are a0, b0 and c0, a and b say nothing."""
+    letters = {affix for pair in together for affix in pair if len(normal(affix[0].strip("-_. "))) == 1}
+    if not set(best.names) < {word for word, _ in letters}:
+        return best
+    words, patterns = zip(*sorted(letters), strict=True)
+    return best._replace(names=words, patterns=patterns, pictures=best.pictures // 2 * len(words))
 
 
 def _alike(pattern: str, other: str) -> str:

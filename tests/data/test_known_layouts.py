@@ -407,3 +407,10 @@ def test_pictures_outside_the_parts_are_counted(tmp_path):
         sum("pictures in no part of it are left aside, 2: depth/1.png, train/loose.png" in note for note in notes) == 1
     )
     assert len(notes) == 3
+
+
+def test_of_three_letters_in_names_none_says_what_it_is(tmp_path):
+    put(tmp_path, [f"{letter}{number}.png" for letter in "abc" for number in range(5)], CLEAN)
+    with pytest.raises(UserError) as caught:
+        opened(tmp_path)
+    assert "names repeat as a{}, b{}, c{} (15 of 15 pictures): pairs?" in str(caught.value)

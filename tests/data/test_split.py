@@ -58,7 +58,9 @@ def twins(folder: Path) -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_no_scene_is_on_both_sides(tmp_path, seed):
     twins(tmp_path / "set")
-    data = open_data(DataConfig(path=str(tmp_path / "set"), direction="BtoA", validation=0.2), seed)
+    data = open_data(
+        DataConfig(path=str(tmp_path / "set"), layout="side_by_side", direction="BtoA", validation=0.2), seed
+    )
     train, held = ({name[1:] for name in part.names} for part in (data.train, data.validation))
     assert not train & held
     assert (len(data.train), len(data.validation)) == (24, 6)
@@ -71,7 +73,9 @@ def test_no_scene_is_on_both_sides(tmp_path, seed):
 
 def test_the_clean_side_decides(tmp_path):
     twins(tmp_path / "set")
-    wrong = open_data(DataConfig(path=str(tmp_path / "set"), direction="AtoB", validation=0.2), 0)
+    wrong = open_data(
+        DataConfig(path=str(tmp_path / "set"), layout="side_by_side", direction="AtoB", validation=0.2), 0
+    )
     assert len(set(wrong.scenes.values())) == 30
 
 
@@ -109,7 +113,7 @@ def test_scenes_from_a_csv(tmp_path):
     twins(tmp_path / "set")
     names = sorted(file.name for file in (tmp_path / "set").iterdir())
     path = tmp_path / "scenes.csv"
-    config = DataConfig(path=str(tmp_path / "set"), validation=0.3, scenes=str(path))
+    config = DataConfig(path=str(tmp_path / "set"), layout="side_by_side", validation=0.3, scenes=str(path))
 
     def write(rows: list[str]) -> None:
         with path.open("w", newline="") as file:
