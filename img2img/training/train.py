@@ -19,13 +19,15 @@ from img2img.inference import Shape, header_for
 from img2img.progress import say
 from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
+from img2img.training.begin import as_begun, begin
 from img2img.training.build import build_engine, compile_networks, shape_of
 from img2img.training.checks import cautions, check_batches, check_place, check_space
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
-from img2img.training.loop import Progress, Stop, Trainer
+from img2img.training.loop import Progress, Trainer
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
+from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
 from img2img.training.validation import Validator, pair_sheet
@@ -73,6 +75,8 @@ def _train(
     if run:
         check_place(run, settings.data.path)
     earlier = earlier_start(run, settings, world, threads)
+    if run and earlier:
+        settings = as_begun(settings, run)
     prepare_process(earlier.threads if earlier else threads)
     data = open_data(settings.data, plan.seed)
     if run and earlier:
@@ -81,7 +85,10 @@ def _train(
 
     stop = Stop()
     trainer = _restored(settings, parts, run, earlier, stop) if run and earlier else None
-    _tell(settings, parts)
+    begun: list[str] = []
+    if trainer is None:
+        settings, begun = begin(settings, parts.engine, parts.shape)
+    _tell(settings, parts, begun)
     if trainer is None:
         trainer = _begin(settings, parts, run, earlier, stop, command)
     elif run and not goes_on(trainer, run):
@@ -180,6 +187,7 @@ def _trainer(settings: Settings, parts: _Parts, resolved: Resolved, run: Run | N
         ),
         stop=stop,
         budget=budget,
+        validate_first=plan.begin.weights is not None,
     )
 
 
@@ -194,11 +202,11 @@ def _restored(settings: Settings, parts: _Parts, run: Run, earlier: EarlierStart
     return trainer
 
 
-def _tell(settings: Settings, parts: _Parts) -> None:
-    """What is to be said of the data before the start."""
+def _tell(settings: Settings, parts: _Parts, begun: Sequence[str]) -> None:
+    """What is to be said before the start: of the data, and of the weights that are begun from."""
     if parts.engine.world.is_main:
         looked = quick(settings.data, settings.task_name)
-        for line in (*parts.data.notes, *looked, *cautions(parts.engine, settings.train, parts.data.train)):
+        for line in (*begun, *parts.data.notes, *looked, *cautions(parts.engine, settings.train, parts.data.train)):
             say(line)
         if parts.grey_targets:
             say("the targets are grey: results are made grey (the mean of the network's channels)")
