@@ -171,16 +171,30 @@ class Player:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.networks.load_state_dict(state["networks"])
-        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
-        for parameter, moments in self.optimizer.state.items():
-            for name, value in moments.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape:
-                    moments[name] = _like(value, parameter)
+        self._load_optimizer(state["optimizer"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
         if self.scale is not None:
             self.scale.load_state_dict(state["scale"])
         self.version = state["version"]
+
+    def begin(self, networks: Mapping[str, Tensor], optimizer: Mapping[str, object] | None = None) -> None:
+        """Begin from weights and buffers, the EMA too; from an ``optimizer``'s moments and step counts, if given.
+
+        Rates and all other options stay this player's own.
+        """
+        self.networks.load_state_dict(networks)
+        if self.ema is not None:
+            self.ema.load_state_dict(dict(networks))
+        if optimizer is not None:
+            self._load_optimizer({**optimizer, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+    def _load_optimizer(self, state: Mapping[str, object]) -> None:
+        self.optimizer.load_state_dict(copy.deepcopy(dict(state)))
+        for parameter, moments in self.optimizer.state.items():
+            for name, value in moments.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    moments[name] = _like(value, parameter)
 
 
 class GradientSum:

@@ -55,8 +55,13 @@ def _versions() -> dict[str, str]:
 
 
 def about_weights(weights: str, header: Mapping[str, Any]) -> dict[str, Any]:
-    """What the card keeps of weights: where they lie and what their header says of their training."""
-    return {"weights": weights, **{key: header[key] for key in KEPT if key in header}}
+    """What the card keeps of weights: where they lie, and what their header says of their training.
+
+    ``begun_from`` says which other weights that training began from, where it did.
+    """
+    kept = {key: header[key] for key in KEPT if key in header}
+    begun = header.get("config", {}).get("train", {}).get("begin", {})
+    return {"weights": weights, **kept, **({"begun_from": begun} if begun.get("weights") else {})}
 
 
 def when_and_where(began: float) -> dict[str, Any]:

@@ -123,10 +123,12 @@ def resolve(
     data: str | None = None,
     config: Path | None = None,
     overrides: Sequence[str] = (),
+    begin: Tree | None = None,
 ) -> Settings:
     """Defaults < task < method < the method's section for the task < ``config`` < ``overrides`` (``key=value``).
 
-    ``config`` may be a run's config.yaml: it then names task and method itself, and repeats that run.
+    ``config`` may be a run's config.yaml: it then names task and method itself, and repeats that run. ``begin`` is the
+    section ``train.begin`` as flags give it, in the place of the file's.
 
     Raises:
         UserError: unknown names or keys, wrong types, values out of range, a flag that contradicts ``config``.
@@ -135,6 +137,7 @@ def resolve(
     over = override(overrides, _is_text)
     _check_chosen(file_tree, over, {"task": task, "method": method}, config)
     task, method, below = _named_layers(task or file_tree.get("task"), method or file_tree.get("method"))
+    where = str(config) if config else f"task {task}, method {method}"
     tree: Tree = DEFAULTS
     for part in (*below, file_tree, over):
         tree = layer(tree, part)
@@ -142,10 +145,13 @@ def resolve(
         _check_data(data, over)
         _section(file_tree, "data", str(config))
         tree = merge(tree, {"data": {"path": data}})
+    if begin is not None:
+        if "begin" in _section(over, "train", "key=value"):
+            raise UserError("train.begin.*: is given by --from and --from-optimizer; leave one of them out")
+        tree["train"] = {**_section(tree, "train", where), "begin": begin}
     tree["task"], tree["method"] = task, method
     tree.pop("tasks", None)
     tree.pop("description", None)
-    where = str(config) if config else f"task {task}, method {method}"
     settings = from_tree(tree, where)
     try:
         check(settings.method)

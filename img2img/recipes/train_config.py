@@ -15,6 +15,26 @@ Natural = Annotated[int, Field(ge=0)]
 
 
 @options
+class Begin:
+    """The weights that a new run begins from, and what was found out of them at its start."""
+
+    weights: Annotated[
+        str | None, Field(description="begin from these: a run directory or a file (--from); null: initialised anew")
+    ] = None
+    optimizer: Annotated[
+        bool, Field(description="go on with the moments that a run directory's optimisers had (--from-optimizer)")
+    ] = False
+    sha256: Annotated[
+        str | None, Field(description="checksum of the weights file, written at the start; others are then refused")
+    ] = None
+    step: Annotated[int | None, Field(ge=0, description="step of their run that the weights are of, written")] = None
+
+    def __post_init__(self) -> None:
+        if self.optimizer and self.weights is None:
+            raise ValueError("moments alone cannot be begun from: train.begin.optimizer needs train.begin.weights")
+
+
+@options
 class TrainConfig:
     """Length (exactly one of steps, epochs, minutes), batch, precision and intervals of a training."""
 
@@ -50,6 +70,7 @@ class TrainConfig:
     ] = False
     compile: Annotated[bool, Field(description="torch.compile the networks")] = False
     tensorboard: Annotated[bool, Field(description="also write TensorBoard event files")] = False
+    begin: Begin = Field(default_factory=Begin)
 
     def __post_init__(self) -> None:
         given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any, Protocol
 
 import torch
@@ -22,6 +20,7 @@ from img2img.metrics import METRICS
 from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.run_folder import Run
+from img2img.training.stop import Stop
 from img2img.training.tensorboard import ScalarWriter, scalar_writer
 from img2img.training.time_budget import TimeBudget
 from img2img.training.validation import Validate, Validation
@@ -81,33 +80,6 @@ class Interval:
         return max(1e-9, time.monotonic() - self.began)
 
 
-class Stop:
-    """SIGTERM and SIGINT as flags that the loop reads between steps; a second SIGINT interrupts at once."""
-
-    def __init__(self) -> None:
-        self.signal: int | None = None
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.signal == signal.SIGINT and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        self.signal = number
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Within, the signals are noted instead of ending the process."""
-        before = {}
-        try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                before[number] = signal.signal(number, self._handle)
-        except ValueError:  # not the main thread: the caller's handlers stay
-            before = {}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
 class Trainer:
     """Trains ``engine`` on ``source`` for ``total`` steps.
 
@@ -120,6 +92,7 @@ class Trainer:
         header: what weights files carry besides step and metric.
         stop: where signals are noted (an earlier one counts).
         budget: the clock that ``total`` follows from now on, or None where it is fixed.
+        validate_first: validate at step 0 too, since the weights are not new.
     """
 
     def __init__(
@@ -138,6 +111,7 @@ class Trainer:
         header: Mapping[str, Any] | None = None,
         stop: Stop | None = None,
         budget: TimeBudget | None = None,
+        validate_first: bool = False,
     ) -> None:
         self.engine, self.source, self.schedule, self.plan, self.total = engine, source, schedule, plan, total
         self.world = world
@@ -148,6 +122,7 @@ class Trainer:
         self.header = dict(header or {})
         self.stop = stop or Stop()
         self.budget = budget
+        self.validate_first = validate_first
         self.progress = Progress()
         self._interval = Interval()
         self._lines_won = 0
@@ -170,6 +145,8 @@ class Trainer:
             self._interval = Interval()
             if self.budget:
                 self.budget.start()
+            if self.validate_first and state.step == 0:
+                self._validate(reporter)
             while state.step < self.total:
                 self._step(batches)
                 self._keep_time(reporter)

@@ -103,6 +103,11 @@ def _same_run(run: Run, settings: Settings) -> EarlierStart | None:
                 f"train with another --output"
             )
         changed.remove("train.steps")
+    begin = settings.train.begin
+    for name, said in (("train.begin.sha256", begin.sha256), ("train.begin.step", begin.step)):
+        # found out by the first start: who gives the same --from again need not know them
+        if said is None and name in changed:
+            changed.remove(name)
     if changed:
         lines = "; ".join(
             f"{name} was {value_at(before.tree, name)!r}, now {value_at(settings.tree, name)!r}"

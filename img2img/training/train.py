@@ -20,13 +20,15 @@ from img2img.inference import Shape, header_for
 from img2img.progress import say
 from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
+from img2img.training.begin import as_begun, begin
 from img2img.training.build import build_engine, compile_networks, shape_of
 from img2img.training.checks import cautions, check_batches, check_partners, check_place, check_space
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
-from img2img.training.loop import Progress, Stop, Trainer
+from img2img.training.loop import Progress, Trainer
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
+from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
 from img2img.training.validation import Validator, pair_sheet
@@ -89,6 +91,8 @@ def _train(
         for path in settings.data.paths:
             check_place(run, path)
     earlier = earlier_start(run, settings, world, threads)
+    if run and earlier:
+        settings = as_begun(settings, run)
     prepare_process(earlier.threads if earlier else threads)
     data = open_data(settings.data, plan.seed)
     if run and earlier:
@@ -97,7 +101,10 @@ def _train(
 
     stop = Stop()
     trainer = _restored(settings, parts, run, earlier, stop) if run and earlier else None
-    _tell(settings, parts)
+    begun: list[str] = []
+    if trainer is None:
+        settings, begun = begin(settings, parts.engine, parts.shape)
+    _tell(settings, parts, begun)
     if trainer is None:
         trainer = _begin(settings, parts, run, earlier, stop, command)
     elif run and not goes_on(trainer, run):
@@ -199,6 +206,7 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
         ),
         stop=stop,
         budget=budget,
+        validate_first=plan.begin.weights is not None,
     )
 
 
@@ -213,6 +221,7 @@ def _restored(settings: Settings, parts: Parts, run: Run, earlier: EarlierStart,
     return trainer
 
 
+<<<<<<< HEAD
 def _tell(settings: Settings, parts: Parts) -> None:
     """What is to be said of the data before the start."""
     if parts.engine.world.is_main:
@@ -220,6 +229,13 @@ def _tell(settings: Settings, parts: Parts) -> None:
         samples, flow = parts.data.train, parts.engine.rules.flow
         partners = check_partners(flow, samples, settings.data.layout)
         for line in (*parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)):
+=======
+def _tell(settings: Settings, parts: _Parts, begun: Sequence[str]) -> None:
+    """What is to be said before the start: of the data, and of the weights that are begun from."""
+    if parts.engine.world.is_main:
+        looked = quick(settings.data, settings.task_name)
+        for line in (*begun, *parts.data.notes, *looked, *cautions(parts.engine, settings.train, parts.data.train)):
+>>>>>>> hfrom
             say(line)
         if settings.selection != "none" and parts.validator and not parts.validator.metrics:
             say("the validated pictures are no pairs: nothing is measured on them, and the last weights are the best")

@@ -21,8 +21,9 @@ from img2img.inference import Shape
 from img2img.recipes.train_config import TrainConfig
 from img2img.training import forecast, loop
 from img2img.training.build import build_engine
-from img2img.training.loop import Stop, Trainer
+from img2img.training.loop import Trainer
 from img2img.training.run_folder import Run
+from img2img.training.stop import Stop
 from img2img.training.train import train
 from img2img.training.validation import Validation
 from img2img.types import Batch
