@@ -221,21 +221,13 @@ def _restored(settings: Settings, parts: Parts, run: Run, earlier: EarlierStart,
     return trainer
 
 
-<<<<<<< HEAD
-def _tell(settings: Settings, parts: Parts) -> None:
-    """What is to be said of the data before the start."""
+def _tell(settings: Settings, parts: Parts, begun: Sequence[str]) -> None:
+    """What is to be said before the start: of the data, and of the weights that are begun from."""
     if parts.engine.world.is_main:
         looked = quick(settings.data, settings.task_name)
         samples, flow = parts.data.train, parts.engine.rules.flow
         partners = check_partners(flow, samples, settings.data.layout)
-        for line in (*parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)):
-=======
-def _tell(settings: Settings, parts: _Parts, begun: Sequence[str]) -> None:
-    """What is to be said before the start: of the data, and of the weights that are begun from."""
-    if parts.engine.world.is_main:
-        looked = quick(settings.data, settings.task_name)
-        for line in (*begun, *parts.data.notes, *looked, *cautions(parts.engine, settings.train, parts.data.train)):
->>>>>>> hfrom
+        for line in (*begun, *parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)):
             say(line)
         if settings.selection != "none" and parts.validator and not parts.validator.metrics:
             say("the validated pictures are no pairs: nothing is measured on them, and the last weights are the best")
