@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,27 +107,30 @@ def of_folders(
     patterns = request.patterns(rows, INPUT)
     targets, entries, aside = entries_of(target, rows, flags, patterns, halved=request.direction is not None)
     keep = tempfile.TemporaryDirectory(prefix="img2img-")
-    # a fit is an answer to widths that differ, too
-    if request.fit is None or request.direction is not None:
-        halves = cut_halves(f"--target {target}", targets, entries, flags, request.direction, Path(keep.name))
-        targets, entries, aside = halves[0], halves[1], [*aside, *halves[2]]
-    fitting = fit_to_targets(request.fit, targets, entries, flags)
-    if output is not None:
-        _check_report(output, (target, *rows.values()))
-    scenes = _scenes(request, {stem: [stem + file.suffix, file.name] for stem, file in targets.items()})
-    began = time.time()
-    scored = score(targets, entries, request.asked, world, fitting, shown=shown)
-    evaluation = evaluation_of(
-        targets,
-        entries,
-        scored,
-        request,
-        origins={row: str(folder) for row, folder in rows.items()},
-        notes=aside,
-        warnings=same_folders(folders, request.match),
-        scenes=scenes,
-        fitting=fitting,
-    )
+    with ExitStack() as undo:
+        undo.callback(keep.cleanup)
+        # a fit is an answer to widths that differ, too
+        if request.fit is None or request.direction is not None:
+            halves = cut_halves(f"--target {target}", targets, entries, flags, request.direction, Path(keep.name))
+            targets, entries, aside = halves[0], halves[1], [*aside, *halves[2]]
+        fitting = fit_to_targets(request.fit, targets, entries, flags)
+        if output is not None:
+            _check_report(output, (target, *rows.values()))
+        scenes = _scenes(request, {stem: [stem + file.suffix, file.name] for stem, file in targets.items()})
+        began = time.time()
+        scored = score(targets, entries, request.asked, world, fitting, shown=shown)
+        evaluation = evaluation_of(
+            targets,
+            entries,
+            scored,
+            request,
+            origins={row: str(folder) for row, folder in rows.items()},
+            notes=aside,
+            warnings=same_folders(folders, request.match),
+            scenes=scenes,
+            fitting=fitting,
+        )
+        undo.pop_all()
     return replace(evaluation, when=when_and_where(began), keep=keep)
 
 

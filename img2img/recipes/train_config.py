@@ -21,9 +21,9 @@ class Begin:
     weights: Annotated[
         str | None, Field(description="begin from these: a run directory or a file (--from); null: initialised anew")
     ] = None
-    optimizer: Annotated[
-        bool, Field(description="go on with the moments that a run directory's optimisers had (--from-optimizer)")
-    ] = False
+    optimizer: Annotated[bool, Field(description="go on with the moments that a run directory's optimisers had")] = (
+        False
+    )
     sha256: Annotated[
         str | None, Field(description="checksum of the weights file, written at the start; others are then refused")
     ] = None
