@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 
 import pytest
@@ -9,7 +10,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from img2img import zoo
-from img2img.inference import load
+
+# the package gives out a function of the module's own name
+module = importlib.import_module("img2img.inference.load")
+load = module.load
 
 
 def shipped_with(cost, tmp_path):
@@ -29,12 +33,12 @@ def shipped_with(cost, tmp_path):
     [(0.01, True, "bf16"), (-0.01, True, "bf16"), (0.01, False, "fp32"), (0.06, True, "fp32"), (None, True, "fp32")],
 )
 def test_auto(tmp_path, monkeypatch, cost, instructions, taken):
-    monkeypatch.setattr("img2img.inference.load.is_fast_in_bf16", lambda device: instructions)
+    monkeypatch.setattr(module, "is_fast_in_bf16", lambda device: instructions)
     assert load(shipped_with(cost, tmp_path), "cpu", "auto").precision.name == taken
 
 
 def test_what_is_asked_for_is_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr("img2img.inference.load.is_fast_in_bf16", lambda device: True)
+    monkeypatch.setattr(module, "is_fast_in_bf16", lambda device: True)
     weights = shipped_with(0.0, tmp_path)
     assert [load(weights, "cpu", name).precision.name for name in ("fp32", "bf16")] == ["fp32", "bf16"]
     assert load(weights, "cpu").precision.name == "fp32", "figures do not depend on the machine"
