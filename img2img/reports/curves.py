@@ -53,11 +53,19 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves that are drawn over each other, and what is better: ``higher``, ``lower``, or nothing (empty)."""
+    """Curves that are drawn over each other, and what is better: ``higher``, ``lower``, or nothing (empty).
+
+    What is known exactly (a learning rate) needs no ``smooth`` line.
+    """
 
     title: str
     curves: Sequence[Curve]
     better: str = ""
+    smooth: bool = True
+
+    def window(self, curve: Curve) -> int:
+        """Of how many values a smoothed one of this panel is the mean; 1: nothing is smoothed."""
+        return curve.window if self.smooth else 1
 
 
 def curves_of(records: Sequence[Mapping[str, Any]], within: str = "") -> Iterator[Curve]:

@@ -215,7 +215,7 @@ def curves_plot(panels: Sequence[Panel], columns: int = 2) -> Pixels:
             axes = figure.add_subplot(lines, columns, place)
             axes.set_title(printable(panel.title), loc="left")
             for index, curve in enumerate(panel.curves):
-                _curve(axes, curve, COLOURS[index % len(COLOURS)])
+                _curve(axes, curve, COLOURS[index % len(COLOURS)], smooth=panel.window(curve) > 1)
             values = np.concatenate([curve.thinned().values for curve in panel.curves])
             if len(values) and values.min() > 0 and values.max() > SPAN * values.min():
                 axes.set_yscale("log")
@@ -227,10 +227,11 @@ def curves_plot(panels: Sequence[Panel], columns: int = 2) -> Pixels:
     return _rendered((720 * columns, 330 * lines), draw)
 
 
-def _curve(axes: Axes, curve: Curve, colour: str) -> None:
+def _curve(axes: Axes, curve: Curve, colour: str, *, smooth: bool) -> None:
     """One curve; its thick line is the one that the legend means."""
-    raw, smooth = curve.thinned(), curve.smoothed().thinned()
+    raw = curve.thinned()
+    thick = curve.smoothed().thinned() if smooth else raw
     marker = "o" if len(raw.values) == 1 else ""
-    axes.plot(smooth.steps, smooth.values, color=colour, linewidth=1.5, marker=marker)
-    if curve.window > 1:
+    axes.plot(thick.steps, thick.values, color=colour, linewidth=1.5, marker=marker)
+    if smooth:
         axes.plot(raw.steps, raw.values, color=colour, linewidth=0.6, alpha=0.3, label="_raw", zorder=1)

@@ -191,4 +191,4 @@ def _losses(log: Records) -> list[Panel]:
 def _others(log: Records) -> list[Panel]:
     rates = list(curves_of(log, "lr"))
     speed = [Curve("images/s", curve.steps, curve.values) for curve in curves_of(log) if curve.name == "images_per_s"]
-    return [Panel(title, curves) for title, curves in (("learning rate", rates), ("images/s", speed)) if curves]
+    return [Panel("learning rate", rates, smooth=False)] * bool(rates) + [Panel("images/s", speed)] * bool(speed)

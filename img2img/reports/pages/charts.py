@@ -47,7 +47,7 @@ def _scaled(panel: Panel, *, logarithmic: bool) -> str:
     """Axes and curves on one scale."""
     kind = "log" if logarithmic else "linear"
     raw = [_drawable(curve, logarithmic) for curve in panel.curves]
-    smooth = [_drawable(curve.smoothed(), logarithmic) if curve.window > 1 else None for curve in panel.curves]
+    smooth = [_drawable(curve.smoothed(), logarithmic) if panel.window(curve) > 1 else None for curve in panel.curves]
     values = np.concatenate([curve.values for curve in raw])
     if not len(values):
         text = "no value above 0, nothing to show on a logarithmic scale" if logarithmic else "no finite value"

@@ -65,7 +65,7 @@ def write_page(path: Path, page: TrainingPage) -> None:
 
 def _curves(page: TrainingPage) -> list[str]:
     panels = [*page.measures, *page.losses, *page.others]
-    window = max((curve.window for panel in panels for curve in panel.curves), default=1)
+    window = max((panel.window(curve) for panel in panels for curve in panel.curves), default=1)
     about = (
         f" Thick lines are means over up to {window} log lines, what they are of is drawn thin." if window > 1 else ""
     )
