@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from browser import PROGRAMS, Browser, installed
 from PIL import Image
 
 from img2img.config import config_files
@@ -90,3 +91,14 @@ def pairs(tmp_path: Path) -> Path:
         clean = picture(number)
         Image.fromarray(np.concatenate([clean, clean // 2], 1)).save(folder / f"{number}.png")
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    """A real browser, where there is one."""
+    program = installed()
+    if program is None:
+        pytest.skip(f"no browser here (looked for {', '.join(PROGRAMS)})")
+    one = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield one
+    one.close()

@@ -19,11 +19,12 @@ class Begin:
     """The weights that a new run begins from, and what was found out of them at its start."""
 
     weights: Annotated[
-        str | None, Field(description="begin from these: a run directory or a file (--from); null: initialised anew")
+        str | None,
+        Field(description="weights to begin from: a run directory or a file (--from); null: initialised anew"),
     ] = None
-    optimizer: Annotated[bool, Field(description="go on with the moments that a run directory's optimisers had")] = (
-        False
-    )
+    optimizer: Annotated[
+        bool, Field(description="go on with the moments that the optimisers of that run directory had")
+    ] = False
     sha256: Annotated[
         str | None, Field(description="checksum of the weights file, written at the start; others are then refused")
     ] = None
@@ -70,6 +71,9 @@ class TrainConfig:
     ] = False
     compile: Annotated[bool, Field(description="torch.compile the networks")] = False
     tensorboard: Annotated[bool, Field(description="also write TensorBoard event files")] = False
+    report: Annotated[
+        bool, Field(description="write report.html and curves.png at validations, in at most 2 % of the time")
+    ] = True
     begin: Begin = Field(default_factory=Begin)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Plots as pixels: a metric of each image by method, values over training, a generator's points beside real ones."""
+"""Plots as pixels: a metric of each image by method, points that a generator makes beside real ones, values by step."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from img2img.images import natural
+from img2img.reports.curves import Curve, Panel
 from img2img.reports.writing import counted, printable
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ LONGEST_NAME = 18
 ROUND = (1, 2, 5, 10)
 # how far the axes of points go
 REACH = 2
+# from this ratio of the largest value to the smallest on, curves stand on a logarithmic scale
+SPAN = 50
 
 
 def metric_plot(
@@ -228,3 +231,42 @@ def _rendered(size: tuple[int, int], draw: Callable[[Figure], None]) -> Pixels:
         draw(figure)
         canvas.draw()
         return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def panels_plot(panels: Sequence[Panel], columns: int = 2) -> Pixels:
+    """Curves over steps, a small plot each panel: smoothed with the raw ones behind. (H, W, 3) uint8.
+
+    Values that are all above 0 and span more than `SPAN` stand on a logarithmic scale.
+
+    Raises:
+        ValueError: no panel.
+    """
+    if not panels:
+        raise ValueError("at least one panel is needed")
+    lines = -(-len(panels) // columns)
+
+    def draw(figure: Figure) -> None:
+        for place, panel in enumerate(panels, 1):
+            axes = figure.add_subplot(lines, columns, place)
+            axes.set_title(printable(panel.title), loc="left")
+            for index, curve in enumerate(panel.curves):
+                _curve(axes, curve, COLOURS[index % len(COLOURS)], smooth=panel.window(curve) > 1)
+            values = np.concatenate([curve.thinned().values for curve in panel.curves])
+            if len(values) and values.min() > 0 and values.max() > SPAN * values.min():
+                axes.set_yscale("log")
+            if len(panel.curves) > 1:
+                legend = axes.legend(["curve"] * len(panel.curves))
+                for entry, curve in zip(legend.get_texts(), panel.curves, strict=True):
+                    entry.set_text(printable(curve.name))
+
+    return _rendered((720 * columns, 330 * lines), draw)
+
+
+def _curve(axes: Axes, curve: Curve, colour: str, *, smooth: bool) -> None:
+    """One curve; its thick line is the one that the legend means."""
+    raw = curve.thinned()
+    thick = curve.smoothed().thinned() if smooth else raw
+    marker = "o" if len(raw.values) == 1 else ""
+    axes.plot(thick.steps, thick.values, color=colour, linewidth=1.5, marker=marker)
+    if smooth:
+        axes.plot(raw.steps, raw.values, color=colour, linewidth=0.6, alpha=0.3, label="_raw", zorder=1)

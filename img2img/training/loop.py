@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.run_folder import Run
 from img2img.training.stop import Stop
-from img2img.training.tensorboard import ScalarWriter, scalar_writer
+from img2img.training.tensorboard import EventWriter, add_sheet, event_writer
 from img2img.training.time_budget import TimeBudget
 from img2img.training.validation import Validate, Validation
 from img2img.types import Batch
@@ -31,6 +31,10 @@ from img2img.weights.file import save_weights
 WON, WON_LINES = 0.02, 5
 # a change of the total by more than this share is told
 TOLD = 0.02
+
+
+# the step, the total, how the run has ended
+Show = Callable[[int, int, str], str | None]
 
 
 class Source(Protocol):
@@ -93,6 +97,8 @@ class Trainer:
         stop: where signals are noted (an earlier one counts).
         budget: the clock that ``total`` follows from now on, or None where it is fixed.
         validate_first: validate at step 0 too, since the weights are not new.
+        show: writes what a person looks at after each validation, told the step, the total and how the run has ended
+            (empty: it goes on); gives a line where it failed.
     """
 
     def __init__(
@@ -112,6 +118,7 @@ class Trainer:
         stop: Stop | None = None,
         budget: TimeBudget | None = None,
         validate_first: bool = False,
+        show: Show | None = None,
     ) -> None:
         self.engine, self.source, self.schedule, self.plan, self.total = engine, source, schedule, plan, total
         self.world = world
@@ -123,10 +130,11 @@ class Trainer:
         self.stop = stop or Stop()
         self.budget = budget
         self.validate_first = validate_first
+        self.show = show
         self.progress = Progress()
         self._interval = Interval()
         self._lines_won = 0
-        self._scalars: ScalarWriter | None = None
+        self._events: EventWriter | None = None
 
     @property
     def images_per_step(self) -> int:
@@ -138,7 +146,7 @@ class Trainer:
         state, plan, main = self.progress, self.plan, self.world.is_main
         with (
             self.stop.watching(),
-            scalar_writer(self.run.events if self.run and main and plan.tensorboard else None) as self._scalars,
+            event_writer(self.run.events if self.run and main and plan.tensorboard else None) as self._events,
             closing(self.source.batches(state.step * self.images_per_step)) as batches,
             Reporter(self.total, "step", done=state.step, shown=main) as reporter,
         ):
@@ -147,6 +155,7 @@ class Trainer:
                 self.budget.start()
             if self.validate_first and state.step == 0:
                 self._validate(reporter)
+                self._show(reporter)
             while state.step < self.total:
                 self._step(batches)
                 self._keep_time(reporter)
@@ -156,16 +165,22 @@ class Trainer:
                 else:
                     reporter.advance(state.step)
                 stopping = self.world.any(self.stop.signal is not None)
-                early = (last or state.step % plan.validate_every == 0) and self._validate(reporter)
+                validating = last or state.step % plan.validate_every == 0
+                early = validating and self._validate(reporter)
                 if last or stopping or early or state.step % plan.checkpoint_every == 0:
                     state.finished = last or early
                     with self.budget.saving() if self.budget else nullcontext():
                         self.save()
                 if (stopping or early) and not last:
                     reporter.note(self._reason_to_end(stopping))
+                    self._show(reporter, self._reason_to_end(stopping))
                     break
+                if validating and not last:
+                    self._show(reporter)
             if self.budget and state.finished:
                 reporter.note(f"{self.budget.summary()}, {state.step} steps")
+            if state.step >= self.total:
+                self._show(reporter, f"finished: {state.step} steps")
         return state
 
     def _step(self, batches: Iterator[Batch]) -> None:
@@ -239,6 +254,7 @@ class Trainer:
         if self.run and self.world.is_main:
             self.run.append("log.jsonl", record)
         self._draw(values)
+        self._draw(self._rates(), "lr/")
         self._watch_critic(values, reporter)
         shown = {name.removeprefix("generator/"): value for name, value in values.items() if name.count("/") == 1}
         reporter.advance(step, {**shown, "images/s": speed})
@@ -258,9 +274,9 @@ class Trainer:
         return rates
 
     def _draw(self, values: Mapping[str, float], prefix: str = "") -> None:
-        if self._scalars is not None:
+        if self._events is not None:
             for name, value in values.items():
-                self._scalars.add_scalar(f"{prefix}{name}", value, self.progress.step)
+                self._events.add_scalar(f"{prefix}{name}", value, self.progress.step)
 
     def _validate(self, reporter: Reporter) -> bool:
         """One validation; True when training should stop early."""
@@ -272,6 +288,8 @@ class Trainer:
         with self.budget.validating() if self.budget else nullcontext():
             validation = self.validate(self.engine.parents[0].shadow(), state.step)
         self._interval.began += time.monotonic() - began
+        if self._events is not None and self.run:
+            add_sheet(self._events, self.run.sample_sheet(state.step), state.step)
         state.last_metrics = dict(validation.metrics)
         if not validation.metrics:
             return False
@@ -292,6 +310,16 @@ class Trainer:
         run.append("validation.jsonl", record)
         if validation.rows:
             run.write_rows(step, validation.rows)
+
+    def _show(self, reporter: Reporter, ended: str = "") -> None:
+        """Let people see where the run is, outside of the time that images a second are counted in."""
+        if self.show is None or not self.world.is_main:
+            return
+        began = time.monotonic()
+        failure = self.show(self.progress.step, self.total, ended)
+        if failure:
+            reporter.note(failure)
+        self._interval.began += time.monotonic() - began
 
     def exhausted(self) -> bool:
         """Whether ``train.patience`` is used up."""

@@ -25,6 +25,7 @@ MAY_CHANGE_ON_RESUME = {
     "train.samples",
     "train.patience",
     "train.tensorboard",
+    "train.report",
     "data.path",
     "data.cache_mb",
 }

@@ -49,12 +49,25 @@ class Run:
         return self.folder / "pairs.png"
 
     @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def curves(self) -> Path:
+        return self.folder / "curves.png"
+
+    @property
     def events(self) -> Path:
         return self.folder / "tensorboard"
 
     def sample_sheet(self, step: int) -> Path:
         """The sheet of results after a step."""
         return self.folder / "samples" / f"step-{step}.png"
+
+    def sample_sheets(self) -> dict[int, Path]:
+        """The sheets that are there, by step, rising."""
+        found = {path.stem.removeprefix("step-"): path for path in (self.folder / "samples").glob("step-*.png")}
+        return {int(step): found[step] for step in sorted(filter(str.isdecimal, found), key=int)}
 
     def weights(self, which: str) -> Path:
         """The weights file ``last`` or ``best``."""

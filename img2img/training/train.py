@@ -26,6 +26,7 @@ from img2img.training.checks import cautions, check_batches, check_partners, che
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
 from img2img.training.loop import Progress, Trainer
+from img2img.training.report import RunReport
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
 from img2img.training.stop import Stop
@@ -104,7 +105,7 @@ def _train(
     begun: list[str] = []
     if trainer is None:
         settings, begun = begin(settings, parts.engine, parts.shape)
-    _tell(settings, parts, begun)
+    notes = _notes(settings, parts, begun)
     if trainer is None:
         trainer = _begin(settings, parts, run, earlier, stop, command)
     elif run and not goes_on(trainer, run):
@@ -114,6 +115,8 @@ def _train(
             # written last, since it marks the directory as a run; what may change on resume is true from here on
             run.write_yaml(run.config, settings.tree)
             run.remove_stale()
+        if run and plan.report:
+            trainer.show = RunReport(run, settings.tree, notes, trainer.images_per_step)
         progress = trainer.loop()
     return Outcome(progress, trainer.total, run, stop.signal)
 
@@ -221,18 +224,22 @@ def _restored(settings: Settings, parts: Parts, run: Run, earlier: EarlierStart,
     return trainer
 
 
-def _tell(settings: Settings, parts: Parts, begun: Sequence[str]) -> None:
-    """What is to be said before the start: of the data, and of the weights that are begun from."""
+def _notes(settings: Settings, parts: Parts, begun: Sequence[str]) -> list[str]:
+    """What is to be known before the start, of the data and of the weights that are begun from; it is said, too."""
+    looked = quick(settings.data, settings.task_name) if parts.engine.world.is_main else []
+    samples = parts.data.train
+    partners = check_partners(parts.engine.rules.flow, samples, settings.data.layout)
+    notes = [*begun, *parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)]
+    if settings.selection != "none" and parts.validator and not parts.validator.metrics:
+        notes.append(
+            "the validated pictures are no pairs: nothing is measured on them, and the last weights are the best"
+        )
+    if parts.grey_targets:
+        notes.append("the targets are grey: results are made grey (the mean of the network's channels)")
     if parts.engine.world.is_main:
-        looked = quick(settings.data, settings.task_name)
-        samples, flow = parts.data.train, parts.engine.rules.flow
-        partners = check_partners(flow, samples, settings.data.layout)
-        for line in (*begun, *parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)):
+        for line in notes:
             say(line)
-        if settings.selection != "none" and parts.validator and not parts.validator.metrics:
-            say("the validated pictures are no pairs: nothing is measured on them, and the last weights are the best")
-        if parts.grey_targets:
-            say("the targets are grey: results are made grey (the mean of the network's channels)")
+    return notes
 
 
 def _begin(

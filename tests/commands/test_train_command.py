@@ -34,9 +34,9 @@ def test_everything_lies_in_the_run_directory(pairs, tmp_path, capsys):
     for said in ("side_by_side, BtoA", "pairs.png", "memory about", "step 4/4", "validation at step 2", str(run)):
         assert said in captured.err
     assert sorted(tree(run)) == [
-        "checkpoint.pt", "config.yaml", "data_manifest.json", "environment.json", "log.jsonl", "pairs.png",
-        "samples/step-2.png", "samples/step-4.png", "validation.jsonl", "validation/step-2.csv",
-        "validation/step-4.csv", "weights/best.safetensors", "weights/last.safetensors",
+        "checkpoint.pt", "config.yaml", "curves.png", "data_manifest.json", "environment.json", "log.jsonl",
+        "pairs.png", "report.html", "samples/step-2.png", "samples/step-4.png", "validation.jsonl",
+        "validation/step-2.csv", "validation/step-4.csv", "weights/best.safetensors", "weights/last.safetensors",
     ]  # fmt: skip
 
     config = yaml.safe_load((run / "config.yaml").read_text())
@@ -118,7 +118,7 @@ def test_its_own_config_repeats_a_run_bit_for_bit(pairs, tmp_path):
     assert train(pairs, tmp_path / "one", "train.seed=3") == 0
     assert main(["train", "--config", str(tmp_path / "one/config.yaml"), "--output", str(tmp_path / "two")]) == 0
     one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
-    same = [name for name in one if name not in ("environment.json", "log.jsonl", "checkpoint.pt")]
+    same = [name for name in one if name not in ("environment.json", "log.jsonl", "checkpoint.pt", "report.html")]
     assert {name: one[name] for name in same} == {name: two[name] for name in same}
     losses = [[line["generator/l1"] for line in lines(tmp_path / f"{name}/log.jsonl")] for name in ("one", "two")]
     assert losses[0] == losses[1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import html
+from pathlib import Path
 
 from img2img.reports.writing import printable
 
@@ -12,6 +14,12 @@ from img2img.reports.writing import printable
 def escape(text: str) -> str:
     """Text as HTML, for content and attributes; what is not Unicode is shown as ``?``."""
     return printable(html.escape(text))
+
+
+@functools.cache
+def shipped(name: str) -> str:
+    """A file that lies beside this one: a part of a page's HTML, style or script."""
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
 def data_uri(kind: str, content: bytes) -> str:

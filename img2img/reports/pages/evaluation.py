@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 import re
@@ -14,7 +13,7 @@ from typing import Any
 from img2img.files import atomic
 from img2img.images import Pixels, natural
 from img2img.metrics import Metric
-from img2img.reports.pages.document import document, escape
+from img2img.reports.pages.document import document, escape, shipped
 from img2img.reports.pages.pictures import Pictures, embedded
 
 MOST = 24
@@ -108,19 +107,16 @@ def write_page(path: Path, page: Page, most: int = MOST, longest: int = LONGEST,
         "gain": " Coloured beside a figure: its difference to the input." if page.base is not None else "",
         "data": _data(page, pictures),
     }
-    body = re.sub("@([a-z]+)@", lambda found: parts[found[1]], _shipped("page.html"))
+    body = re.sub("@([a-z]+)@", lambda found: parts[found[1]], shipped("page.html"))
     with atomic(path) as temporary:
-        temporary.write_text(document(page.title, _shipped("page.css"), body, _script()), encoding="utf-8")
-
-
-@functools.cache
-def _shipped(name: str) -> str:
-    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+        temporary.write_text(
+            document(page.title, shipped("palette.css") + shipped("page.css"), body, _script()), encoding="utf-8"
+        )
 
 
 def _script() -> str:
     """All of the page's script in a scope of its own."""
-    return "\n".join(['"use strict";', "(() => {", *map(_shipped, SCRIPTS), "})();"])
+    return "\n".join(['"use strict";', "(() => {", *map(shipped, SCRIPTS), "})();"])
 
 
 def with_pictures(page: Page, most: int) -> list[int]:

@@ -117,3 +117,16 @@ def _encode(file: Path, fitted: Fitted, longest: int, lossless: bool) -> _Encode
     else:
         image.save(buffer, "JPEG", quality=95, subsampling=0)
     return _Encoded(buffer.getvalue(), image.size, smaller, picture.pixels.dtype == np.uint16)
+
+
+def reduced_jpeg(file: Path, longest: int, quality: int = 80) -> bytes:
+    """A picture as JPEG, none of its sides longer than ``longest`` px.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    image = Image.fromarray(as_rgb8(read(file)))
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
