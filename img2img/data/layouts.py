@@ -292,6 +292,8 @@ def _by_files(path: Path, config: DataConfig) -> Layout:
     if found is not None or config.pattern != PLAIN:
         return _one_folder(path, config, found)
     _refuse_a_side_alone(first, files)
+    if not told:
+        _refuse_a_twin_beside(path, first, files)
     readable = _readable(files[:50])
     shapes = [size(file) for file in readable]
     wide = _wider(shapes, 1.2)
@@ -318,6 +320,31 @@ def _refuse_a_side_alone(first: Path, files: Sequence[Path]) -> None:
             f"{first / min(named)}: is named as sources, and its counterpart ({'/'.join(peers.SHOWN_TARGETS)}) is "
             f"missing; add it, or say data.layout=photos if these are clean photos"
         )
+
+
+def _refuse_a_twin_beside(path: Path, first: Path, files: Sequence[Path]) -> None:
+    """A folder beside ``train`` that holds its names is its other side (``train_masks``, ``trainannot``).
+
+    Raises:
+        UserError: at least half of the names are there, or all but for what stands before or behind them.
+    """
+    if first == path:
+        return
+    names = [stem(file.relative_to(first).as_posix()) for file in files]
+    for folder in peers.subfolders(path).values():
+        if folder == first or folder.name.lower() in {alias for aliases in peers.PARTS.values() for alias in aliases}:
+            continue
+        try:
+            others = [stem(file.relative_to(folder).as_posix()) for file in find(folder, links=True)]
+        except UserError:
+            # nothing in it that could be a side
+            continue
+        fit = fitting(names, others)
+        if 2 * len(set(names) & set(others)) >= len(names) or (fit is not None and 2 * fit.sources >= len(names)):
+            raise UserError(
+                f"{first} and {folder} hold the same names: pairs? put them into {first}/source and {first}/target; or "
+                f"data.layout=photos, if those in {first} stand for themselves"
+            )
 
 
 def _says_source(name: str) -> bool:

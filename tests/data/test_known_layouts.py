@@ -414,3 +414,30 @@ def test_of_three_letters_in_names_none_says_what_it_is(tmp_path):
     with pytest.raises(UserError) as caught:
         opened(tmp_path)
     assert "names repeat as a{}, b{}, c{} (15 of 15 pictures): pairs?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("train_masks", "{}_mask"), ("trainannot", "{}"), ("train_labels", "{}_L")]
+)
+def test_labels_beside_train_are_its_other_side(tmp_path, folder, name):
+    stems = ["0016E5_00390", "0016E5_00420", "0016E5_00450", "0016E5_00480"]
+    put(tmp_path, [f"train/{stem}.png" for stem in stems], CLEAN)
+    put(tmp_path, [f"{folder}/{name.format(stem)}.png" for stem in stems], RAINY)
+    with pytest.raises(UserError, match=rf"train and .*{folder} hold the same names: pairs\?"):
+        opened(tmp_path)
+    assert len(opened(tmp_path, layout="photos").train) == 4
+    # the cure
+    (tmp_path / folder).rename(tmp_path / "target")
+    (tmp_path / "train").rename(tmp_path / "source")
+    (tmp_path / "train").mkdir()
+    for side in ("source", "target"):
+        (tmp_path / side).rename(tmp_path / "train" / side)
+    pattern = f'data.pattern={{source: "{{}}", target: "{name}"}}'
+    data = opened(tmp_path, *([] if name == "{}" else [pattern]))
+    assert (data.train.kind, len(data.train)) == ("pairs", 4)
+
+
+def test_folders_of_other_names_beside_train_are_left_alone(tmp_path):
+    put(tmp_path, [f"train/a{number}x.png" for number in range(4)], CLEAN)
+    put(tmp_path, [f"extra/b{number}y.png" for number in range(40, 44)], RAINY)
+    assert len(opened(tmp_path).train) == 4
