@@ -36,7 +36,7 @@ def to_fp16(weights: Path, output: Path, entry: ZooEntry) -> None:
     said = {key: value for key, value in plain(entry).items() if key in SAID}
     shipped = replace(
         header,
-        config={**header.config, "data": _anywhere(header.data)},
+        config={**header.config, "data": _anywhere(header.data), "train": _train(header.config.get("train"))},
         release={**said, "bf16_costs": entry.sample.bf16_costs, KEY: tensors_checksum(stored)},
     ).to_json()
     for key, value in _texts(shipped):
@@ -58,6 +58,14 @@ def _anywhere(data: Mapping[str, Any]) -> Tree:
     """The ``data`` section without the places of the training's pictures."""
     kept = {key: value for key, value in data.items() if key not in FORGOTTEN}
     return {**kept, **{key: value for key, value in ELSEWHERE.items() if key in kept}}
+
+
+def _train(section: Any) -> Any:
+    """The ``train`` section; of weights that it began from the checksum stays, and not where they lay."""
+    if not isinstance(section, Mapping) or not isinstance(section.get("begin"), Mapping):
+        return section
+    given = section["begin"].get("weights")
+    return {**section, "begin": {**section["begin"], "weights": None if given is None else Path(given).name}}
 
 
 def _texts(tree: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -105,3 +105,13 @@ def load_networks(path: Path) -> torch.nn.ModuleDict:
     from img2img.recipes.saved import load_generators
 
     return load_generators(path).networks
+
+
+def test_of_weights_that_it_began_from_the_checksum_stays_and_not_the_place(trained, tmp_path):
+    header, tensors = load_weights(trained)
+    begin = {"weights": "/home/me/runs/first", "optimizer": False, "sha256": "0" * 64, "step": 7}
+    train = {**header["config"]["train"], "begin": begin}
+    write_tensors(tmp_path / "w.safetensors", tensors, {**header, "config": {**header["config"], "train": train}})
+    to_fp16(tmp_path / "w.safetensors", tmp_path / "half.safetensors", ENTRY)
+    shipped = read_header(tmp_path / "half.safetensors").config["train"]["begin"]
+    assert shipped == {**begin, "weights": "first"}
