@@ -19,8 +19,8 @@ from img2img.compute.memory import keep_memory_small
 from img2img.images import to_tensor
 from img2img.inference import load
 
-# height and width in px of the picture: a photo of 1.5 megapixels
-PICTURE = (1024, 1536)
+# height and width in px of the picture; the recurrent network takes seconds for it
+PICTURE = (512, 768)
 
 
 class Recurrent(nn.Module):
