@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from img2img.data.config import NamePattern
@@ -60,21 +61,11 @@ def match(sources: Path, targets: Path | None, pattern: NamePattern) -> Matched:
         left, right = ({name: files[name] for name, side in which.items() if side == s} for s in ("source", "target"))
     else:
         left, right = files, {file.relative_to(targets).as_posix(): file for file in find(targets, links=True)}
-    return _match(left, right, sources, targets or sources, pattern, strangers)
-
-
-def _match(
-    left: dict[str, Path],
-    right: dict[str, Path],
-    sources: Path,
-    targets: Path,
-    pattern: NamePattern,
-    strangers: tuple[Path, ...],
-) -> Matched:
-    strict = _by_key(left, right, sources, targets, pattern, strangers, loose=False)
+    by_key = partial(_by_key, left, right, sources, targets or sources, pattern, strangers)
+    strict = by_key(loose=False)
     if not strict.alone:
         return strict
-    loose = _by_key(left, right, sources, targets, pattern, strangers, loose=True)
+    loose = by_key(loose=True)
     # a guess that leaves nothing over and mistakes no two names for one is none
     return strict if loose.alone or loose.doubles else loose
 
