@@ -119,7 +119,8 @@ def draw(speeds: Mapping[tuple[str, str], float], table: dict[str, Any], measure
             value = figures[measure]
             candidates.append(Candidate(method, own, value["mean"], value["low"], value["high"]))
     untouched = table["methods"].get(INPUT, {}).get(measure, {}).get("mean")
-    title = f"{METRICS[measure].title}, {counted(table['images'], 'picture')}"
+    unit = METRICS[measure].unit
+    title = f"{METRICS[measure].title}{f' ({unit})' if unit else ''}, {counted(table['images'], 'picture')}"
     save_png(Path(path), tradeoff_plot(candidates, title, untouched))
 
 

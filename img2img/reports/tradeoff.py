@@ -42,8 +42,13 @@ def tradeoff_plot(
     precisions = list(dict.fromkeys(name for candidate in candidates for name in candidate.speeds))
 
     def draw(figure: Figure) -> None:
+        from matplotlib.ticker import FuncFormatter, LogLocator
+
         axes = figure.add_subplot()
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
         axes.set_xlabel("megapixels a second")
         axes.set_ylabel(measure)
         for index, candidate in enumerate(candidates):
@@ -66,7 +71,7 @@ def tradeoff_plot(
             axes.axhline(untouched, color="#5a5a5a", linestyle="--", linewidth=1, label="input (untouched)")
         for precision, shape in zip(precisions, SHAPES, strict=False):
             axes.plot([], [], shape, color="#5a5a5a", label=precision)
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside lower left", ncols=len(precisions) + 1)
         axes.margins(x=0.15)
 
     return rendered(size, draw)
