@@ -72,6 +72,13 @@ def arguments() -> Parser:
         choices=("auto", "fp32", "bf16", "fp16"),
         help="auto: bf16 where the processor has it and the weights' card says that it costs under 0.05 dB, else fp32",
     )
+    command.add_argument(
+        "--ensemble",
+        type=int,
+        default=1,
+        metavar="N",
+        help="results are the mean over N views of each picture: 2 mirrored, 4 upside down too, 8 turned too",
+    )
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument("--samples", type=count, default=1, help="results a picture (dropout), or pictures from noise")
     command.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
@@ -93,7 +100,13 @@ def run(words: Sequence[str]) -> int:
     world = join(given.device, timeout_s=7 * 24 * 3600)
     keep_memory_small()
     translator = inference.load(
-        given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory, given.direction
+        given.weights,
+        str(world.device),
+        given.precision,
+        parse_tile(given.tile),
+        given.memory,
+        given.direction,
+        given.ensemble,
     )
     if translator.flow.from_noise:
         return _from_noise(translator, given, world)

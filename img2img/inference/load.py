@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -15,6 +15,7 @@ from img2img.compute.precision import DTYPES, is_fast_in_bf16
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
+from img2img.inference.ensemble import SIZES, Ensemble, SelfEnsemble
 from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
 from img2img.networks.layout import to_device
@@ -63,6 +64,7 @@ def load(
     tile: Tile = "auto",
     memory: str | int | None = None,
     direction: str | None = None,
+    ensemble: int = 1,
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
@@ -81,6 +83,8 @@ def load(
             1.5 GB (a GPU: three quarters of what is free), more where a picture's own pixels need it.
         direction: ``AtoB`` or ``BtoA``, as in ``data.direction``; by default as the training had it. The other one
             takes the way back, which CycleGAN's weights hold.
+        ensemble: how many views of a picture results are the mean of, in as many times the time: 2 mirrors it left to
+            right, 4 upside down too, 8 takes rows as columns too.
 
     Returns:
         A `Translator`, for images, arrays and tensors; its call says which, in what ranges.
@@ -103,6 +107,7 @@ def load(
     chosen = pick_device(device)
     network = saved.networks[name]
     to_device(network, chosen)
+    network = _ensemble(network, ensemble, method)
     return Translator(
         network,
         method,
@@ -116,6 +121,15 @@ def load(
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
     )
+
+
+def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
+    """A network, or the mean of what it gives for ``count`` views of a picture."""
+    if count not in SIZES:
+        raise UserError(f"--ensemble {count}: 1 (none), 2, 4 or 8 views of a picture")
+    if count > 1 and method.build_flow().from_noise:
+        raise UserError(f"--ensemble {count}: these weights make pictures from noise, of which there are no views")
+    return network if count == 1 else SelfEnsemble(network, cast(Ensemble, count))
 
 
 def _fastest(header: WeightsHeader, device: torch.device) -> str:
