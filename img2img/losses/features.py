@@ -102,11 +102,12 @@ class Lpips:
     needs: ClassVar[frozenset[str]] = frozenset({"target"})
     network: Network = "stlpips_vgg16"
     weights_file: File = None
+    blocks: Annotated[int, Field(ge=1, le=5, description="blocks compared, from the first on; LPIPS has all 5")] = 5
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The last activation of each block."""
-        return tuple(f"relu{block}_{last}" for block, last in enumerate(BLOCK_ENDS[self.network], 1))
+        """The last activation of each block compared."""
+        return tuple(f"relu{block}_{last}" for block, last in enumerate(BLOCK_ENDS[self.network][: self.blocks], 1))
 
     def prepare(self) -> None:
         """Read the weights, so that what is wrong with them is said before anything is trained."""
