@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from browser import PROGRAMS, Browser, installed
+from feature_weights import options
 from PIL import Image
 
 from img2img.config import config_files
@@ -50,6 +51,9 @@ def small(method: str, task: str | None = None, **extra: object) -> Settings:
     settings = resolve(task, method, None, None, ())
     if settings.method.critic is None:
         values.pop("critic.width")
+    for loss in settings.method.generator_losses:
+        # trained features are hundreds of megabytes
+        values |= {f"generator_losses.{loss}.{key}": value for key, value in options(loss).items()}
     if settings.method.fitness is not None:
         # judged on the training batch, which is all that a small run has
         values.setdefault("fitness_samples", "null")

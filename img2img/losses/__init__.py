@@ -6,6 +6,7 @@ from typing import Any
 
 from img2img.losses.adversarial import AdversarialCritic, AdversarialGenerator
 from img2img.losses.cycle import CycleConsistency, Identity
+from img2img.losses.features import Lpips, Perceptual
 from img2img.losses.fitness import QualityDiversity, RandomFitness
 from img2img.losses.games import GAMES
 from img2img.losses.matching import FeatureMatching
@@ -20,6 +21,8 @@ GENERATOR_LOSSES: dict[str, type[Any]] = {
     "l2": L2,
     "charbonnier": Charbonnier,
     "ssim": SSIM,
+    "perceptual": Perceptual,
+    "lpips": Lpips,
     "perceptual_adversarial": PerceptualAdversarial,
     "feature_matching": FeatureMatching,
     "cycle": CycleConsistency,
