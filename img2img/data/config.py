@@ -69,7 +69,7 @@ class Hole:
 
     kind: Annotated[Literal["centre", "blocks", "region", "strokes"], Field(description="shape of the hole")] = "centre"
     overlap: Annotated[
-        int, Field(ge=0, description="px at each side of a centre that stay known and are learnt all the same")
+        int, Field(ge=0, description="px at each side of a centre (of no other kind) that stay known and are learnt")
     ] = 0
     share: Annotated[float, Field(gt=0, lt=1, description="side of the hole, as a share of the picture's")] = 0.5
     fill: Annotated[tuple[Level, Level, Level], Field(description="RGB levels 0 to 255 put into the hole")] = (
@@ -86,8 +86,6 @@ class Hole:
     ] = None
 
     def __post_init__(self) -> None:
-        if self.overlap and self.kind != "centre":
-            raise ValueError(f"hole.overlap={self.overlap} is about a centre, but hole.kind={self.kind}: leave it at 0")
         if self.match is not None and "{}" not in self.match:
             raise ValueError(f"hole.match={self.match} needs {{}} for the photo's name, such as {{}}_hole")
         if self.match is not None and self.masks is None:

@@ -95,9 +95,11 @@ def test_what_would_be_no_hole_is_refused_in_a_line(height, width, options, word
     assert "\n" not in str(caught.value)
 
 
-def test_an_overlap_is_about_a_centre():
-    with pytest.raises(UserError, match=r"hole.overlap=4 is about a centre, but hole.kind=blocks"):
-        resolve("inpaint", "l1", None, None, ["data.hole.overlap=4", "data.hole.kind=blocks"])
+def test_the_task_s_overlap_is_about_centres_alone():
+    assert resolve("inpaint", "l1", None, None, []).data.hole.overlap == 4
+    options = resolve("inpaint", "l1", None, None, ["data.hole.kind=blocks"]).data.hole
+    mask = made_hole(128, 128, options, np.random.default_rng(0))
+    assert np.array_equal(mask, made_hole(128, 128, Hole(kind="blocks"), np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize(
