@@ -38,8 +38,8 @@ def _entries(method: Method) -> list[Any]:
         network = choose(GENERATORS, spec, "generator", where)
         if getattr(network, "centre_only", False) and method.generator_spec()[1].norm == "batch":
             raise UserError(
-                f"{where} {name_of(spec)!r} has one value a channel in its neck, which a picture's own statistics would "
-                f"make 0: set generator.inference.norm=running"
+                f"{where} {name_of(spec)!r} has one value a channel in its neck, which a picture's own statistics "
+                f"would make 0: set generator.inference.norm=running"
             )
         if getattr(network, "centre_only", False) and not flow.centre_only:
             raise UserError(
