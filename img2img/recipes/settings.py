@@ -64,7 +64,7 @@ class Settings:
         hole, flow = self.data.hole, name_of(self.method.flow)
         if self.data.synthesis != "hole" or not choose(FLOWS, self.method.flow, "flow", "flow").centre_only:
             return
-        cure = "use data.hole.kind=centre, or another flow and generator (flow=inpaint generator=unet critic=patchgan)"
+        cure = "use data.hole.kind=centre, or a method that makes whole pictures (--method pix2pix)"
         if hole.masks is not None:
             raise UserError(f"data.hole.masks: flow {flow!r} fills the middle of a picture alone; {cure}")
         if hole.kind != "centre":
