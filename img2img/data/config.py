@@ -62,12 +62,15 @@ class Rain:
 
 @options
 class Hole:
-    """Holes for in-painting: ``centre`` (``share`` of each side), ``blocks`` (random rectangles), ``region`` (blobs).
+    """Holes: ``centre`` (``share`` of each side), ``blocks`` (random rectangles), ``region`` (blobs), ``strokes``.
 
-    Blocks and regions cover ``share`` squared of the area, as the centre does (Pathak et al. 2016, section 3.3).
+    The others cover ``share`` squared of the area, as a centre without overlap does (Pathak et al. 2016, section 3.3).
     """
 
-    kind: Annotated[Literal["centre", "blocks", "region"], Field(description="shape of the hole")] = "centre"
+    kind: Annotated[Literal["centre", "blocks", "region", "strokes"], Field(description="shape of the hole")] = "centre"
+    overlap: Annotated[
+        int, Field(ge=0, description="px at each side of a centre (of no other kind) that stay known and are learnt")
+    ] = 0
     share: Annotated[float, Field(gt=0, lt=1, description="side of the hole, as a share of the picture's")] = 0.5
     fill: Annotated[tuple[Level, Level, Level], Field(description="RGB levels 0 to 255 put into the hole")] = (
         117,

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from img2img.data.config import DataConfig, Hole
+from img2img.data.holes import made_hole
 from img2img.data.rain import add_rain
 
 Pixels = np.ndarray[Any, Any]
-# cells of the noise that regions are cut from, a px (Pathak et al., train_random.lua)
-RESOLUTION = 0.06
 
 
 def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
@@ -23,53 +22,13 @@ def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side
 def hole(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo with its hole filled by a constant; target: the photo; mask (H, W, 1): 255 inside the hole."""
     height, width = clean.shape[:2]
-    return filled(clean, HOLES[config.hole.kind](height, width, config.hole, rng)[:, :, None], config.hole)
+    return filled(clean, made_hole(height, width, config.hole, rng)[:, :, None], config.hole)
 
 
 def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
     """`hole`, by a mask (H, W, 1) uint8 that is there: above 0 inside the hole."""
     fill = np.array(options.fill, np.uint8)
     return {"source": np.where(mask > 0, fill, clean), "target": clean, "mask": mask}
-
-
-def centre(height: int, width: int, options: Hole, rng: np.random.Generator) -> Pixels:
-    """(H, W) uint8, 255 in a rectangle of ``share`` of each side in the middle."""
-    mask = np.zeros((height, width), np.uint8)
-    down, across = max(1, round(height * options.share)), max(1, round(width * options.share))
-    top, left = (height - down) // 2, (width - across) // 2
-    mask[top : top + down, left : left + across] = 255
-    return mask
-
-
-def blocks(height: int, width: int, options: Hole, rng: np.random.Generator) -> Pixels:
-    """(H, W) uint8, 255 in random rectangles that overlap, until ``share`` squared of the area is covered."""
-    mask = np.zeros((height, width), np.uint8)
-    covered = 0.0
-    while covered < options.share**2:
-        down = max(1, int(height * rng.uniform(0.1, 0.35)))
-        across = max(1, int(width * rng.uniform(0.1, 0.35)))
-        top, left = int(rng.integers(0, height - down + 1)), int(rng.integers(0, width - across + 1))
-        mask[top : top + down, left : left + across] = 255
-        covered = float(np.mean(mask > 0))
-    return mask
-
-
-def region(height: int, width: int, options: Hole, rng: np.random.Generator) -> Pixels:
-    """(H, W) uint8, 255 where coarse noise, enlarged, is lowest: ``share`` squared of the area, in blobs."""
-    import cv2
-
-    rows, columns = (max(2, round(RESOLUTION * side)) for side in (height, width))
-    noise = rng.random((rows, columns), dtype=np.float32)
-    smooth = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    mask: Pixels = np.where(smooth <= np.quantile(smooth, options.share**2), 255, 0).astype(np.uint8)
-    return mask
-
-
-HOLES: dict[str, Callable[[int, int, Hole, np.random.Generator], Pixels]] = {
-    "centre": centre,
-    "blocks": blocks,
-    "region": region,
-}
 
 
 def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:

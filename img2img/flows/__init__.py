@@ -6,5 +6,6 @@ from img2img.flows.cycle import Cycle
 from img2img.flows.inpaint import Inpaint
 from img2img.flows.noise import Noise
 from img2img.flows.paired import Paired
+from img2img.flows.patch import Patch
 
-FLOWS: dict[str, type] = {"paired": Paired, "inpaint": Inpaint, "cycle": Cycle, "noise": Noise}
+FLOWS: dict[str, type] = {"paired": Paired, "inpaint": Inpaint, "patch": Patch, "cycle": Cycle, "noise": Noise}

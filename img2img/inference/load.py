@@ -44,7 +44,8 @@ def translator_of(
     name = method.build_flow().networks[0]
     _, inference = method.generator_spec()
     # training has the memory it has: validation must not stop where --memory would ask for more
-    tile: Tile = "off" if inference.norm == "batch" else "auto"
+    whole_only = inference.norm == "batch" or getattr(networks[name], "whole_only", False)
+    tile: Tile = "off" if whole_only else "auto"
     return Translator(
         networks[name],
         method,

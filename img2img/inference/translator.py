@@ -28,7 +28,7 @@ from img2img.images import (
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
-from img2img.inference.generator import WithinFlow, finite, result_of
+from img2img.inference.generator import WithinFlow, check_reach, finite, result_of
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
 from img2img.inference.unlike import on_ground, unlike
@@ -90,15 +90,16 @@ class Translator:
         self.statistics = statistics
         self.grey_targets = grey_targets
         self.tiled = 0  # pictures taken in tiles
-        self.differing = 0  # those of them where the network looks at the whole picture
+        self.differing = 0  # those where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
         self._per_pixel: dict[int, float] = {}
         self.ceiling = Ceiling()
         _, self.inference = method.generator_spec()
-        if self.inference.norm == "batch" and isinstance(tile, int):
+        self.whole_only = self.inference.norm == "batch" or bool(getattr(network, "whole_only", False))
+        if self.whole_only and isinstance(tile, int):
             raise UserError(
-                f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch) and "
-                f"cannot be used in tiles; leave --tile out"
+                f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch), or "
+                f"fill its centre, and cannot be used in tiles; leave --tile out"
             )
         self.budget = Budget(network, device, memory)
 
@@ -159,6 +160,7 @@ class Translator:
             UserError: the mask is missing or not wanted; these weights make pictures from noise.
         """
         self._check_mask(mask is not None)
+        check_reach(self.flow, *(() if mask is None else (mask,)))
         results: Tensor | None = None
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
@@ -212,7 +214,7 @@ class Translator:
                     self._forward(network, shape[0], tiling, together, take, put, sample)
                     break
                 except (RuntimeError, MemoryError) as error:
-                    divisible = self.tile == "auto" and self.inference.norm != "batch"
+                    divisible = self.tile == "auto" and not self.whole_only
                     if not divisible or halvings == HALVINGS or not is_out_of_memory(error):
                         raise
                     smallest = lay_out(network, *shape[2:], limit=1).pixels
@@ -262,11 +264,10 @@ class Translator:
         # by what one picture takes: its neighbours must not show in how it is cut
         limit = self._limit(network, channels, height, width, held)
         most = None if limit is None else self.ceiling.of(limit)
-        whole_only = self.inference.norm == "batch"
-        tiling = lay_out(network, height, width, tile="off" if whole_only else self.tile, limit=most)
+        tiling = lay_out(network, height, width, tile="off" if self.whole_only else self.tile, limit=most)
         if limit is not None and tiling.pixels > limit:
             used = tiling.pixels * self._bytes_per_pixel(network, channels)
-            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=whole_only)
+            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=self.whole_only)
         together = 1 if self.alone or tiling.tiles > 1 else count
         if limit is not None and together > 1:
             others = int((count - 1) * self.budget.beside(held) / self._per_pixel.get(channels, 1.0))
@@ -321,6 +322,7 @@ class Translator:
         given = [mask for mask in masks or () if mask is not None]
         self._check_pictures(pictures, given)
         holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
+        check_reach(self.flow, *(torch.from_numpy(hole) for hole in holes))
         pictures = [on_ground(picture, self.statistics) for picture in pictures]
         notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
         depth = pictures[0].pixels.dtype

@@ -10,6 +10,7 @@ from img2img.losses.features import Lpips, Perceptual
 from img2img.losses.fitness import QualityDiversity, RandomFitness
 from img2img.losses.games import GAMES
 from img2img.losses.matching import FeatureMatching
+from img2img.losses.overlap import OverlapL2
 from img2img.losses.penalties import R1, Dragan, GradientPenalty
 from img2img.losses.perceptual import PerceptualAdversarial, PerceptualMargin
 from img2img.losses.pixel import L1, L2, Charbonnier
@@ -20,6 +21,7 @@ GENERATOR_LOSSES: dict[str, type[Any]] = {
     "l1": L1,
     "l2": L2,
     "charbonnier": Charbonnier,
+    "overlap_l2": OverlapL2,
     "ssim": SSIM,
     "perceptual": Perceptual,
     "lpips": Lpips,

@@ -7,6 +7,7 @@ from typing import Any
 from img2img.networks.dcgan import DcganD, DcganG
 from img2img.networks.idcgan import Idcgan
 from img2img.networks.mlp import MlpD, MlpG
+from img2img.networks.neck import ContextEncoder
 from img2img.networks.pan import PanCritic, PanT
 from img2img.networks.patchgan import PatchGAN, PixelGAN
 from img2img.networks.residual import Residual
@@ -21,6 +22,7 @@ GENERATORS: dict[str, type[Any]] = {
     "resnet": Resnet,
     "residual": Residual,
     "restorer": Restorer,
+    "context_encoder": ContextEncoder,
     "dcgan": DcganG,
     "mlp": MlpG,
 }

@@ -130,7 +130,7 @@ class Validator:
         result = translator.pixels(pair["source"], pair.get("mask"))
         rows: list[Row] = []
         if self.metrics:
-            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device)
+            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device, pair.get("mask"))
             rows = [(self.samples.names[index], metric, *value) for metric, value in values.items()]
         return [pair["source"], result, pair["target"]], rows
 

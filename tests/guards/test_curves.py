@@ -43,7 +43,12 @@ def curve(method: str) -> dict[str, list[float]]:
         for _ in range(engine.batches):
             size = (count, 2) if toy else (count, 3, side, side)
             source, target = (torch.rand(size, generator=generator) * 2 - 1 for _ in "st")
-            batches.append(Batch(source=None if toy else source, target=target, index=torch.arange(count)))
+            mask = None
+            if engine.rules.flow.needs_mask:
+                mask = torch.zeros(count, 1, side, side)
+                mask[:, :, side // 4 + 4 : -side // 4 - 4, side // 4 + 4 : -side // 4 - 4] = 1
+            source = None if toy else source
+            batches.append(Batch(source=source, target=target, mask=mask, index=torch.arange(count)))
         engine.step(step, batches)
         for name, value in engine.log.means().items():
             seen.setdefault(name, []).append(value.item())

@@ -17,6 +17,8 @@ from img2img.networks.base import count_parameters
         ("pan", {}, 256, 16_831_875),
         ("pan", {"skip": "before_norm", "dropout": True}, 256, 16_831_875),
         ("pan", {"form": "8+8"}, 256, 45_873_987),
+        ("pan", {"form": "neck"}, 128, 69_896_291),
+        ("context_encoder", {}, 128, 71_130_531),
         ("idcgan", {}, 256, 263_686),
         ("resnet", {}, 256, 11_378_179),
         ("resnet", {}, 128, 7_837_699),
@@ -47,6 +49,10 @@ def test_generators(name, options, size, count):
         ("pan", {}, 3, 128, 7_049_865),
         ("pan", {}, 6, 256, 7_051_977),
         ("pan", {"first": "tanh", "last": "linear"}, 3, 256, 7_050_249),
+        # of a patch of 64 px: 128 inputs to the last layer, as at 128 px otherwise
+        ("pan", {"form": "patch"}, 3, 64, 7_049_865),
+        # Context-Encoder's: its last convolution covers a map of 4x4
+        ("dcgan", {}, 3, 64, 2_766_529),
     ],
 )
 def test_critics(name, options, channels, size, count):

@@ -22,9 +22,12 @@ PICTURES = {
     "resnet": {"name": "resnet", "width": 4, "blocks": 2},
     "resnet batch": {"name": "resnet", "width": 4, "blocks": 2, "norm": "batch"},
     "residual": {"name": "residual", "width": 4},
+    "pan neck": {"name": "pan", "width": 4, "form": "neck", "neck": 160},
+    "context_encoder": {"name": "context_encoder", "width": 4, "neck": 160},
     "restorer": {"name": "restorer", "width": 4, "blocks": (1, 1)},
     "restorer stages": {"name": "restorer", "width": 4, "blocks": (1, 2, 1), "factor": 1, "stages": 2},
 }
+NECKS = {"pan neck", "context_encoder"}
 
 
 def test_every_generator_of_pictures_is_here():
@@ -34,6 +37,8 @@ def test_every_generator_of_pictures_is_here():
 @pytest.mark.parametrize("norm", ["running", "batch"])
 @pytest.mark.parametrize("name", PICTURES)
 def test_any_height_and_width(name, norm):
+    if norm == "batch" and name in NECKS:
+        pytest.skip("refused: see tests/flows/test_patch.py")
     dropout = norm == "batch"
     made = translator({**PICTURES[name], "inference": {"norm": norm, "dropout": dropout}}, size=256)
     for height, width in ((1, 1), (3, 5), (1, 40), (67, 2), (64, 64)):
@@ -44,7 +49,8 @@ def test_any_height_and_width(name, norm):
         assert y.abs().max() <= 1
 
 
-@pytest.mark.parametrize("name", PICTURES)
+# a neck of 1x1 has one value a channel at batch 1, whatever the size
+@pytest.mark.parametrize("name", [name for name in PICTURES if name not in NECKS])
 def test_minimum_is_the_least_side_at_which_batch_1_trains(name):
     options = dict(PICTURES[name])
     network = GENERATORS[options.pop("name")](**options).build(in_channels=3, out_channels=3, size=256).train()
