@@ -7,6 +7,7 @@ from typing import Any
 from img2img.networks.dcgan import DcganD, DcganG
 from img2img.networks.idcgan import Idcgan
 from img2img.networks.mlp import MlpD, MlpG
+from img2img.networks.multiscale import Multiscale
 from img2img.networks.pan import PanCritic, PanT
 from img2img.networks.patchgan import PatchGAN, PixelGAN
 from img2img.networks.residual import Residual
@@ -28,6 +29,7 @@ GENERATORS: dict[str, type[Any]] = {
 CRITICS: dict[str, type[Any]] = {
     "patchgan": PatchGAN,
     "pixelgan": PixelGAN,
+    "multiscale": Multiscale,
     "pan": PanCritic,
     "dcgan": DcganD,
     "mlp": MlpD,

@@ -24,7 +24,11 @@ from img2img.types import Batch
 FILE = Path(__file__).with_name("curves.json")
 STEPS = 5
 # what is small enough to be quick and still goes through every layer
-EXTRA = {"cyclegan": {"generator.blocks": 1, "pool": 4}, "pan_release": {"generator.width": 4, "critic.width": 4}}
+EXTRA = {
+    "cyclegan": {"generator.blocks": 1, "pool": 4},
+    "pix2pixhd": {"generator.blocks": 1},
+    "pan_release": {"generator.width": 4, "critic.width": 4},
+}
 
 
 def curve(method: str) -> dict[str, list[float]]:

@@ -21,6 +21,7 @@ PICTURES = {
     "idcgan": {"name": "idcgan", "width": 4},
     "resnet": {"name": "resnet", "width": 4, "blocks": 2},
     "resnet batch": {"name": "resnet", "width": 4, "blocks": 2, "norm": "batch"},
+    "resnet global": {"name": "resnet", "width": 2, "blocks": 1, "downs": 4},
     "residual": {"name": "residual", "width": 4},
     "restorer": {"name": "restorer", "width": 4, "blocks": (1, 1)},
     "restorer stages": {"name": "restorer", "width": 4, "blocks": (1, 2, 1), "factor": 1, "stages": 2},
@@ -85,6 +86,8 @@ def reach(network: Generator, side: int) -> int:
         ("idcgan", {"width": 4, "skip": "before"}, 32),
         ("resnet", {"width": 1, "blocks": 2, "norm": "batch"}, 72),
         ("resnet", {"width": 1, "blocks": 4, "norm": "none"}, 104),
+        ("resnet", {"width": 1, "blocks": 1, "norm": "none", "downs": 1}, 48),
+        ("resnet", {"width": 1, "blocks": 1, "norm": "none", "downs": 3}, 96),
     ],
 )
 def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
@@ -93,7 +96,7 @@ def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
 
 
 @pytest.mark.parametrize(
-    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "restorer", "restorer stages"]
+    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "resnet global", "restorer", "restorer stages"]
 )
 def test_networks_that_look_at_the_whole_picture_say_so(name):
     options = dict(PICTURES[name])
