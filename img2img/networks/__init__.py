@@ -10,6 +10,7 @@ from img2img.networks.mlp import MlpD, MlpG
 from img2img.networks.multiscale import Multiscale
 from img2img.networks.pan import PanCritic, PanT
 from img2img.networks.patchgan import PatchGAN, PixelGAN
+from img2img.networks.projection import Projection
 from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
 from img2img.networks.restorer import Restorer
@@ -24,6 +25,7 @@ GENERATORS: dict[str, type[Any]] = {
     "restorer": Restorer,
     "dcgan": DcganG,
     "mlp": MlpG,
+    "projection": Projection,
 }
 
 CRITICS: dict[str, type[Any]] = {

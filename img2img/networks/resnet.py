@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 from torch import Tensor, nn
 
 from img2img.config import options
+from img2img.errors import UserError
 from img2img.networks.base import Blocks, Generator, Width
 from img2img.networks.norm import Norm, norm_layer
 from img2img.networks.padding import ReflectionPad
@@ -65,9 +66,29 @@ class ResnetGenerator(Generator):
         # statistics of instance normalisation are the whole picture's
         self.radius = None if norm == "instance" else 4 + 2 * self.multiple * (1 + blocks)
 
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.layers(x)
-        return made
+        # what features are taken after: each halving's convolution, then each block
+        self._marks = [4 + 3 * level for level in range(downs)] + [4 + 3 * downs + block for block in range(blocks)]
+
+    def forward(self, x: Tensor, layers: tuple[int, ...] = ()) -> Any:
+        """Pictures to pictures, or with ``layers`` to a list of their features, without going on to a picture.
+
+        Layer 0 is the picture itself, 1 to ``downs`` are the halvings' convolutions, then the blocks follow.
+
+        Raises:
+            UserError: a layer that the network does not have.
+        """
+        return self._features(x, layers) if layers else self.layers(x)
+
+    def _features(self, x: Tensor, layers: tuple[int, ...]) -> list[Tensor]:
+        if max(layers) > len(self._marks):
+            raise UserError(f"layer {max(layers)}: this generator has the layers 0 to {len(self._marks)} to compare")
+        found = {0: x}
+        for place, layer in enumerate(self.layers[: self._marks[max(layers) - 1] + 1] if max(layers) else ()):
+            x = layer(x)
+            if place in self._marks:
+                # a copy, which the activation behind it does not work in
+                found[len(found)] = x.clone()
+        return [found[number] for number in layers]
 
 
 @options

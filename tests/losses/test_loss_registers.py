@@ -21,7 +21,7 @@ CLASSES = [*GENERATOR_LOSSES.values(), *CRITIC_LOSSES.values(), *GAMES.values(),
 def test_names():
     assert set(GENERATOR_LOSSES) == {
         "adversarial", "l1", "l2", "charbonnier", "perceptual_adversarial", "feature_matching", "cycle", "identity",
-        "ssim",
+        "ssim", "patch_nce", "identity_nce",
     }  # fmt: skip
     assert set(CRITIC_LOSSES) == {"adversarial", "perceptual_margin", "gradient_penalty", "r1", "dragan"}
     assert set(FITNESS) == {"quality_diversity", "random"}
