@@ -22,8 +22,16 @@ torch.set_num_threads(1)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # the task on which each method is tested
-TASKS = {"quick": "derain", "cyclegan": "unpaired", "nsgan": "toy", "wgan_gp": "toy", "egan": "toy",
-         "context_encoder": "inpaint"}  # fmt: skip
+TASKS = {
+    "quick": "derain",
+    "cyclegan": "unpaired",
+    "cut": "unpaired",
+    "fastcut": "unpaired",
+    "nsgan": "toy",
+    "context_encoder": "inpaint",
+    "wgan_gp": "toy",
+    "egan": "toy",
+}
 # the smallest crop of methods whose networks need more than 64 px
 CROPS = {"pan_release": 256}
 METHODS = sorted(config_files("methods"))

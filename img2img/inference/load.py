@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
+from img2img.config import build
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
@@ -39,9 +40,18 @@ def translator_of(
     seed: int = 0,
     *,
     grey_targets: bool = False,
+    back: bool = False,
 ) -> Translator:
-    """The translator of networks in memory (validation)."""
-    name = method.build_flow().networks[0]
+    """The translator of networks in memory (validation).
+
+    With ``back`` that of the way back, which the flow must have.
+    """
+    flow = method.build_flow()
+    name = flow.networks[0]
+    if back:
+        if flow.way_back is None:
+            raise LookupError("this flow has no way back")
+        name, shape, grey_targets = flow.way_back, replace(shape, source=shape.target, target=shape.source), False
     _, inference = method.generator_spec()
     # training has the memory it has: validation must not stop where --memory would ask for more
     whole_only = inference.norm == "batch" or getattr(networks[name], "whole_only", False)
@@ -131,6 +141,27 @@ def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
     if count > 1 and method.build_flow().from_noise:
         raise UserError(f"--ensemble {count}: these weights make pictures from noise, of which there are no views")
     return network if count == 1 else SelfEnsemble(network, cast(Ensemble, count))
+
+
+def load_way_back(
+    weights: str | Path,
+    device: str = "auto",
+    precision: str = "fp32",
+    tile: Tile = "auto",
+    memory: str | int | None = None,
+    direction: str | None = None,
+) -> Translator:
+    """The translator of results of `load` with the same arguments back to what they were made from.
+
+    Raises:
+        UserError: as `load`; weights of one network, which do not go back.
+    """
+    header = read_header(weights_path(str(weights)))
+    turned = direction or header.data.get("direction", DIRECTIONS[0])
+    other = DIRECTIONS[1 - DIRECTIONS.index(turned)] if turned in DIRECTIONS else turned
+    if header.method and build(Method, header.method, str(weights)).build_flow().way_back is None:
+        raise UserError(f"--cycle: {weights} holds no network for the way back; leave it out")
+    return load(weights, device, precision, tile, memory, other)
 
 
 def _fastest(header: WeightsHeader, device: torch.device) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from img2img.losses.adversarial import AdversarialCritic, AdversarialGenerator
+from img2img.losses.contrastive import IdentityNce, PatchNce
 from img2img.losses.cycle import CycleConsistency, Identity
 from img2img.losses.features import Lpips, Perceptual
 from img2img.losses.fitness import QualityDiversity, RandomFitness
@@ -29,6 +30,8 @@ GENERATOR_LOSSES: dict[str, type[Any]] = {
     "feature_matching": FeatureMatching,
     "cycle": CycleConsistency,
     "identity": Identity,
+    "patch_nce": PatchNce,
+    "identity_nce": IdentityNce,
 }
 
 CRITIC_LOSSES: dict[str, type[Any]] = {

@@ -8,8 +8,10 @@ from img2img.networks.dcgan import DcganD, DcganG
 from img2img.networks.idcgan import Idcgan
 from img2img.networks.mlp import MlpD, MlpG
 from img2img.networks.neck import ContextEncoder
+from img2img.networks.multiscale import Multiscale
 from img2img.networks.pan import PanCritic, PanT
 from img2img.networks.patchgan import PatchGAN, PixelGAN
+from img2img.networks.projection import Projection
 from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
 from img2img.networks.restorer import Restorer
@@ -25,11 +27,13 @@ GENERATORS: dict[str, type[Any]] = {
     "context_encoder": ContextEncoder,
     "dcgan": DcganG,
     "mlp": MlpG,
+    "projection": Projection,
 }
 
 CRITICS: dict[str, type[Any]] = {
     "patchgan": PatchGAN,
     "pixelgan": PixelGAN,
+    "multiscale": Multiscale,
     "pan": PanCritic,
     "dcgan": DcganD,
     "mlp": MlpD,

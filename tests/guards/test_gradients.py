@@ -101,6 +101,8 @@ def assert_constant(engine: Engine, batch: Batch, side: str, game: int, names: S
 # the margin is raised, so that the hinge is active
 EXTRA = {
     "cyclegan": {"generator.blocks": 1},
+    "pix2pixhd": {"generator.blocks": 1},
+    **{name: {"generator.blocks": 1, "flow.layers": [0, 1, 2, 3], "flow.patches": 16} for name in ("cut", "fastcut")},
     **{name: {"critic_losses.perceptual_margin.margin": 100} for name in ("pan", "pa_cgan")},
     "pan_release": {"critic_losses.perceptual_margin.margin": 100, "generator.width": 4, "critic.width": 4},
 }

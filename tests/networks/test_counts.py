@@ -23,6 +23,9 @@ from img2img.networks.base import count_parameters
         ("resnet", {}, 256, 11_378_179),
         ("resnet", {}, 128, 7_837_699),
         ("resnet", {"blocks": 9}, 128, 11_378_179),
+        # pix2pixHD's global generator by hand: 112,960 less 33 x 64 x 49 in, 6,268,800 down, 9 x 18,876,416 in the
+        # blocks, 6,267,840 up, 9,411 out
+        ("resnet", {"downs": 4, "blocks": 9}, 256, 182_443_267),
         ("residual", {}, 128, 176_700),
         # by hand: 6 blocks of 48, 6 of 72, 6 of 108 -> 112 channels, their gates, and what joins them
         ("restorer", {}, 128, 2_331_328),
@@ -35,6 +38,13 @@ def test_generators(name, options, size, count):
     assert count_parameters(network) == count
 
 
+def test_pix2pixhds_global_generator_at_its_own_36_inputs():
+    """One-hot labels of 35 classes beside the boundary map; by hand, as nothing is published."""
+    with torch.device("meta"):
+        network = GENERATORS["resnet"](downs=4, blocks=9).build(in_channels=36, out_channels=3, size=512)
+    assert count_parameters(network) == 182_546_755
+
+
 @pytest.mark.parametrize(
     ("name", "options", "channels", "size", "count"),
     [
@@ -44,6 +54,9 @@ def test_generators(name, options, size, count):
         ("patchgan", {"layers": 4}, 6, 256, 6_964_033),
         ("patchgan", {"layers": 5}, 6, 256, 11_159_361),
         ("patchgan", {"norm": "instance"}, 3, 256, 2_764_737),
+        # the authors' program has two scales, their paper three
+        ("multiscale", {"scales": 2}, 6, 256, 5_535_618),
+        ("multiscale", {}, 6, 256, 3 * 2_767_809),
         ("pixelgan", {}, 6, 256, 9_024),
         ("pan", {}, 3, 256, 7_050_249),
         ("pan", {}, 3, 128, 7_049_865),

@@ -21,6 +21,7 @@ PICTURES = {
     "idcgan": {"name": "idcgan", "width": 4},
     "resnet": {"name": "resnet", "width": 4, "blocks": 2},
     "resnet batch": {"name": "resnet", "width": 4, "blocks": 2, "norm": "batch"},
+    "resnet global": {"name": "resnet", "width": 2, "blocks": 1, "downs": 4},
     "residual": {"name": "residual", "width": 4},
     "pan neck": {"name": "pan", "width": 4, "form": "neck", "neck": 160},
     "context_encoder": {"name": "context_encoder", "width": 4, "neck": 160},
@@ -31,7 +32,7 @@ NECKS = {"pan neck", "context_encoder"}
 
 
 def test_every_generator_of_pictures_is_here():
-    assert {options["name"] for options in PICTURES.values()} == set(GENERATORS) - {"dcgan", "mlp"}
+    assert {options["name"] for options in PICTURES.values()} == set(GENERATORS) - {"dcgan", "mlp", "projection"}
 
 
 @pytest.mark.parametrize("norm", ["running", "batch"])
@@ -91,6 +92,8 @@ def reach(network: Generator, side: int) -> int:
         ("idcgan", {"width": 4, "skip": "before"}, 32),
         ("resnet", {"width": 1, "blocks": 2, "norm": "batch"}, 72),
         ("resnet", {"width": 1, "blocks": 4, "norm": "none"}, 104),
+        ("resnet", {"width": 1, "blocks": 1, "norm": "none", "downs": 1}, 48),
+        ("resnet", {"width": 1, "blocks": 1, "norm": "none", "downs": 3}, 96),
     ],
 )
 def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
@@ -99,7 +102,7 @@ def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
 
 
 @pytest.mark.parametrize(
-    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "restorer", "restorer stages"]
+    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "resnet global", "restorer", "restorer stages"]
 )
 def test_networks_that_look_at_the_whole_picture_say_so(name):
     options = dict(PICTURES[name])
