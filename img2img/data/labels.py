@@ -44,8 +44,8 @@ def check_labels(train: Samples, config: DataConfig) -> None:
     if np.median(flatter) < -FLATTER and np.median(alike) < SAME_DETAIL:
         turned = "BtoA" if config.direction == "AtoB" else "AtoB"
         raise UserError(
-            f"{begin}, and the {other} looks like them; data.direction={turned} or data.source and data.target exchange "
-            f"the sides, data.labels=none takes them as they are"
+            f"{begin}, and the {other} looks like them; data.direction={turned} or data.source and data.target "
+            f"exchange the sides, data.labels=none takes them as they are"
         )
     if np.median(flatter) < FLATTER or np.median(alike) >= SAME_DETAIL:
         raise UserError(
@@ -63,7 +63,7 @@ def flat_share(picture: Pixels) -> float:
 
 
 def same_detail(one: Pixels, other: Pixels) -> float:
-    """Correlation of the slopes of two (H, W, 3) pictures of one size, -1 to 1; 0 where either has none or sizes differ."""
+    """Correlation of the slopes of two (H, W, 3) pictures, -1 to 1; 0 where one has none or their sizes differ."""
     if one.shape != other.shape:
         return 0.0
     slopes = [np.hypot(*np.gradient(picture.mean(2))).ravel() for picture in (one, other)]
