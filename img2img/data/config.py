@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from img2img.config import build, merge, options, plain
+from img2img.data.degradation_options import Blur, Edges, Haze, Jpeg, Noise, Superres
 from img2img.errors import UserError
 
 Layout = Literal[
@@ -90,13 +91,6 @@ class Hole:
             raise ValueError(f"hole.match={self.match} needs {{}} for the photo's name, such as {{}}_hole")
         if self.match is not None and self.masks is None:
             raise ValueError("hole.match says what the masks in hole.masks are called: give their folder")
-
-
-@options
-class Edges:
-    """Canny edges of a photo as its source, black lines on white."""
-
-    sigma: Annotated[float, Field(gt=0, description="blur before the edges are looked for, in px")] = 1.5
 
 
 Factors = tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]]
@@ -189,7 +183,12 @@ class DataConfig:
     path: Annotated[str | None, Field(description="folder or .npz; null: what is built in")] = None
     layout: Annotated[Layout, Field(description="auto says what it chose and refuses when in doubt")] = "auto"
     synthesis: Annotated[
-        Literal["none", "rain", "hole", "edges"], Field(description="how a source is made of a clean photo")
+        Literal["none", "rain", "hole", "edges", "colorize", "superres", "denoise", "deblur", "dehaze", "jpeg"],
+        Field(description="how a source is made of a clean photo"),
+    ] = "none"
+    labels: Annotated[
+        Literal["none", "source", "target"],
+        Field(description="side of the pairs that has label maps or drawings; sets in which it has photos are refused"),
     ] = "none"
     direction: Annotated[
         Literal["AtoB", "BtoA"],
@@ -227,6 +226,11 @@ class DataConfig:
     rain: Annotated[Rain, Field(description="how synthesis rain is made")] = Field(default_factory=Rain)
     hole: Annotated[Hole, Field(description="how synthesis hole is made")] = Field(default_factory=Hole)
     edges: Annotated[Edges, Field(description="how synthesis edges is made")] = Field(default_factory=Edges)
+    superres: Annotated[Superres, Field(description="how synthesis superres is made")] = Field(default_factory=Superres)
+    noise: Annotated[Noise, Field(description="how synthesis denoise is made")] = Field(default_factory=Noise)
+    blur: Annotated[Blur, Field(description="how synthesis deblur is made")] = Field(default_factory=Blur)
+    haze: Annotated[Haze, Field(description="how synthesis dehaze is made")] = Field(default_factory=Haze)
+    jpeg: Annotated[Jpeg, Field(description="how synthesis jpeg is made")] = Field(default_factory=Jpeg)
     mixture: Annotated[
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"

@@ -14,6 +14,7 @@ import numpy as np
 from img2img.data import builtin
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
+from img2img.data.labels import check_labels
 from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
 from img2img.data.matching import match
@@ -53,6 +54,7 @@ def open_set(config: DataConfig, seed: int) -> Data:
     data = _opened(config, seed)
     if config.exchange.share:
         _check_exchange(data.train, config)
+    check_labels(data.train, config)
     return data
 
 

@@ -1,4 +1,4 @@
-"""Sources made of clean photos: rain, holes, edges."""
+"""Sources made of clean photos: rain, holes, edges, degradations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from img2img.data.config import DataConfig, Hole
+from img2img.data.degradation_options import Edges
+from img2img.data.degradations import colorize, deblur, dehaze, denoise, jpeg, superres
 from img2img.data.holes import made_hole
 from img2img.data.rain import add_rain
 
@@ -32,15 +34,45 @@ def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
 
 
 def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
-    """source: Canny edges of the photo's luminance, black on white; target: the photo."""
+    """source: edges of the photo's luminance, dark on white; target: the photo."""
     from skimage.color import rgb2gray
-    from skimage.feature import canny
 
-    lines = canny(rgb2gray(clean), sigma=config.edges.sigma)
-    drawn = np.where(lines[:, :, None], 0, 255).astype(np.uint8)
-    return {"source": np.repeat(drawn, 3, axis=2), "target": clean}
+    drawn = DRAWINGS[config.edges.kind](rgb2gray(clean), config.edges)
+    return {"source": np.repeat(drawn[:, :, None], 3, axis=2), "target": clean}
+
+
+def canny(luminance: Pixels, options: Edges) -> Pixels:
+    """(H, W) in [0, 1] -> uint8, 0 on Canny's edges and 255 elsewhere."""
+    from skimage import feature
+
+    return np.where(feature.canny(luminance, sigma=options.sigma), 0, 255).astype(np.uint8)
+
+
+def xdog(luminance: Pixels, options: Edges) -> Pixels:
+    """(H, W) in [0, 1] -> uint8: the extended difference of Gaussians (Winnemoeller et al. 2012, equations 5 and 7).
+
+    D = G(sigma) - tau G(1.6 sigma); white where D is at least epsilon, else 1 + tanh(phi (D - epsilon)).
+    """
+    from scipy.ndimage import gaussian_filter
+
+    wide = gaussian_filter(luminance, 1.6 * options.sigma)
+    above = gaussian_filter(luminance, options.sigma) - options.tau * wide - options.epsilon
+    return np.rint(255 * (1 + np.tanh(options.phi * np.minimum(above, 0)))).astype(np.uint8)
+
+
+DRAWINGS: dict[str, Callable[[Pixels, Edges], Pixels]] = {"canny": canny, "xdog": xdog}
 
 
 # of a clean picture, the configuration, a generator, and the short side in px of the photo that it was cut from
 Synthesis = Callable[[Pixels, DataConfig, np.random.Generator, int], dict[str, Pixels]]
-SYNTHESES: dict[str, Synthesis] = {"rain": rain, "hole": hole, "edges": edges}
+SYNTHESES: dict[str, Synthesis] = {
+    "rain": rain,
+    "hole": hole,
+    "edges": edges,
+    "colorize": colorize,
+    "superres": superres,
+    "denoise": denoise,
+    "deblur": deblur,
+    "dehaze": dehaze,
+    "jpeg": jpeg,
+}

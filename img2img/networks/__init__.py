@@ -7,8 +7,8 @@ from typing import Any
 from img2img.networks.dcgan import DcganD, DcganG
 from img2img.networks.idcgan import Idcgan
 from img2img.networks.mlp import MlpD, MlpG
-from img2img.networks.neck import ContextEncoder
 from img2img.networks.multiscale import Multiscale
+from img2img.networks.neck import ContextEncoder
 from img2img.networks.pan import PanCritic, PanT
 from img2img.networks.patchgan import PatchGAN, PixelGAN
 from img2img.networks.projection import Projection

@@ -23,7 +23,7 @@ def test_names():
     assert set(GENERATOR_LOSSES) == {
         "adversarial", "l1", "l2", "charbonnier", "perceptual_adversarial", "feature_matching", "cycle", "identity",
         "ssim", "perceptual", "lpips",
-        "ssim", "patch_nce", "identity_nce",
+        "patch_nce", "identity_nce",
     }  # fmt: skip
     assert set(CRITIC_LOSSES) == {"adversarial", "perceptual_margin", "gradient_penalty", "r1", "dragan"}
     assert set(FITNESS) == {"quality_diversity", "random"}
