@@ -164,7 +164,9 @@ def _from_pictures(translator: Translator, back: Translator | None, given: Names
             max_pixels=max_pixels,
             keep_format=given.suffix is None and not to_file,
             on_done=lambda done, _: reporter.advance(done),
-            on_result=(lambda job, *both: compare(compared[job.result], *both, back)) if compared else None,
+            on_result=(lambda job, before, after: compare(compared[job.result], before, after, back))
+            if compared
+            else None,
         )
         took = reporter.elapsed()
     if compared:

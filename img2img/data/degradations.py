@@ -37,7 +37,7 @@ def superres(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_
 def denoise(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo under noise; target: the photo."""
     noise = config.noise
-    levels = clean.astype(np.float64)
+    levels: Pixels = clean.astype(np.float64)
     if noise.kind != "gaussian":
         photons = rng.uniform(*noise.photons)
         levels = rng.poisson(levels / 255 * photons) * (255 / photons)
@@ -90,7 +90,8 @@ def motion_kernel(length: float, angle: float) -> Pixels:
 def dehaze(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo in haze; target: the photo."""
     beta, light = rng.uniform(*config.haze.beta), rng.uniform(*config.haze.light)
-    return {"source": haze(clean, random_depth(*clean.shape[:2], rng), beta, light), "target": clean}
+    height, width = clean.shape[:2]
+    return {"source": haze(clean, random_depth(height, width, rng), beta, light), "target": clean}
 
 
 def haze(clean: Pixels, depth: Pixels, beta: float, light: float) -> Pixels:

@@ -57,7 +57,8 @@ def xdog(luminance: Pixels, options: Edges) -> Pixels:
 
     wide = gaussian_filter(luminance, 1.6 * options.sigma)
     above = gaussian_filter(luminance, options.sigma) - options.tau * wide - options.epsilon
-    return np.rint(255 * (1 + np.tanh(options.phi * np.minimum(above, 0)))).astype(np.uint8)
+    drawn: Pixels = np.rint(255 * (1 + np.tanh(options.phi * np.minimum(above, 0)))).astype(np.uint8)
+    return drawn
 
 
 DRAWINGS: dict[str, Callable[[Pixels, Edges], Pixels]] = {"canny": canny, "xdog": xdog}

@@ -25,6 +25,7 @@ class SelfEnsemble(nn.Module):
         self.count = count
         self.multiple: int = int(getattr(network, "multiple", 1))
         self.minimum: int = int(getattr(network, "minimum", 1))
+        self.whole_only = bool(getattr(network, "whole_only", False))
         radius = getattr(network, "radius", None)
         self.radius: int | None = None if radius is None else int(radius)
 

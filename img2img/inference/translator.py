@@ -16,15 +16,7 @@ from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
-from img2img.images import (
-    Picture,
-    Pixels,
-    from_array,
-    from_pil,
-    to_pil,
-    to_pixels,
-    to_tensor,
-)
+from img2img.images import Picture, Pixels, from_array, from_pil, to_pil, to_pixels, to_tensor
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
@@ -98,8 +90,8 @@ class Translator:
         self.whole_only = self.inference.norm == "batch" or bool(getattr(network, "whole_only", False))
         if self.whole_only and isinstance(tile, int):
             raise UserError(
-                f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch), or "
-                f"fill its centre, and cannot be used in tiles; leave --tile out"
+                f"--tile {tile}: these weights see the whole picture (by generator.inference.norm: batch, or filling its "
+                f"centre) and cannot be used in tiles; leave --tile out"
             )
         self.budget = Budget(network, device, memory)
 

@@ -304,9 +304,9 @@ def measure(
     if result.shape != target.shape:
         one, other = result.shape, target.shape
         raise UserError(f"sizes differ: result {one[1]}x{one[0]}, target {other[1]}x{other[0]}")
-    planes = [protocol.planes(pixels).to(device) for pixels in (result, target)]
+    ours, theirs = (protocol.planes(pixels).to(device) for pixels in (result, target))
     inside = None if protocol.region == "picture" else _hole(protocol, hole, target).to(device)
-    return {name: _value(protocol, name, *planes, inside) for name in protocol.names(metrics)}
+    return {name: _value(protocol, name, ours, theirs, inside) for name in protocol.names(metrics)}
 
 
 def _hole(protocol: Protocol, hole: Pixels | None, target: Pixels) -> Tensor:

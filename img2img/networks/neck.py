@@ -41,7 +41,7 @@ class NeckGenerator(Generator):
     ) -> None:
         super().__init__()
         levels = (size or 0).bit_length() - 3
-        if levels < 2 or size != INNERMOST * 2**levels:
+        if size is None or levels < 2 or size != INNERMOST * 2**levels:
             raise UserError(
                 f"a network with a neck takes training samples whose side is a power of two of at least 16 px "
                 f"(data.crop), got {size}"
@@ -63,7 +63,7 @@ class NeckGenerator(Generator):
             given = channels
         parts += [nn.ConvTranspose2d(given, out_channels, 4, 2, 1), nn.Tanh()]
         self.layers = nn.Sequential(*parts)
-        self.size = int(size)
+        self.size = size
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

@@ -83,7 +83,8 @@ class ResnetGenerator(Generator):
         if max(layers) > len(self._marks):
             raise UserError(f"layer {max(layers)}: this generator has the layers 0 to {len(self._marks)} to compare")
         found = {0: x}
-        for place, layer in enumerate(self.layers[: self._marks[max(layers) - 1] + 1] if max(layers) else ()):
+        deepest = self._marks[max(layers) - 1] + 1 if max(layers) else 0
+        for place, layer in enumerate(list(self.layers)[:deepest]):
             x = layer(x)
             if place in self._marks:
                 # a copy, which the activation behind it does not work in
