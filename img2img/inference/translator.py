@@ -90,8 +90,8 @@ class Translator:
         self.whole_only = self.inference.norm == "batch" or bool(getattr(network, "whole_only", False))
         if self.whole_only and isinstance(tile, int):
             raise UserError(
-                f"--tile {tile}: these weights see the whole picture (by generator.inference.norm: batch, or filling its "
-                f"centre) and cannot be used in tiles; leave --tile out"
+                f"--tile {tile}: these weights see the whole picture (generator.inference.norm: batch, or a hole in its "
+                f"middle) and cannot be used in tiles; leave --tile out"
             )
         self.budget = Budget(network, device, memory)
 
