@@ -183,7 +183,7 @@ INHERITED_NOT: dict[str, Any] = {"mix": [], "scenes": None, "validation": 0.0}
 class DataConfig:
     """Which pictures are learnt from, and how a training sample is made of them."""
 
-    path: Annotated[str | None, Field(description="folder or .npz; null: what is built in")] = None
+    path: Annotated[str | None, Field(description="folder, or a file of arrays; null: what is built in")] = None
     layout: Annotated[Layout, Field(description="auto says what it chose and refuses when in doubt")] = "auto"
     synthesis: Annotated[
         Literal["none", "rain", "hole", "edges"], Field(description="how a source is made of a clean photo")
@@ -224,6 +224,15 @@ class DataConfig:
     rain: Annotated[Rain, Field(description="how synthesis rain is made")] = Field(default_factory=Rain)
     hole: Annotated[Hole, Field(description="how synthesis hole is made")] = Field(default_factory=Hole)
     edges: Annotated[Edges, Field(description="how synthesis edges is made")] = Field(default_factory=Edges)
+    rows: Annotated[
+        Literal["square", "vector"], Field(description="rows of an array become squares of values, or stay vectors")
+    ] = "square"
+    side: Annotated[
+        int | None, Field(ge=1, le=65_536, description="side of the squares, padded; null: the least that holds a row")
+    ] = None
+    scale: Annotated[
+        Literal["array", "column"], Field(description="what is scaled to [-1, 1] by its least and largest value")
+    ] = "array"
     mixture: Annotated[
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"

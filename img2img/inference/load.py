@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
@@ -115,6 +116,7 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
+        array=saved.header.array,
     )
 
 
@@ -174,6 +176,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    array: ArrayRecipe | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -184,6 +187,7 @@ def header_for(
         shape=shape,
         source_statistics=statistics,
         grey_targets=grey_targets,
+        array=array,
         seed=seed,
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))
