@@ -12,6 +12,7 @@ from img2img.networks.patchgan import PatchGAN, PixelGAN
 from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
 from img2img.networks.restorer import Restorer
+from img2img.networks.sn_resnet import SnResnetD, SnResnetG
 from img2img.networks.unet import UNet
 
 GENERATORS: dict[str, type[Any]] = {
@@ -22,6 +23,7 @@ GENERATORS: dict[str, type[Any]] = {
     "residual": Residual,
     "restorer": Restorer,
     "dcgan": DcganG,
+    "sn_resnet": SnResnetG,
     "mlp": MlpG,
 }
 
@@ -30,5 +32,6 @@ CRITICS: dict[str, type[Any]] = {
     "pixelgan": PixelGAN,
     "pan": PanCritic,
     "dcgan": DcganD,
+    "sn_resnet": SnResnetD,
     "mlp": MlpD,
 }

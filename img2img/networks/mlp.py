@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from img2img.config import options
 from img2img.networks.base import Critic, Generator
+from img2img.networks.spectral import spectral
 from img2img.types import Verdict
 
 
@@ -35,17 +36,17 @@ class MlpGenerator(Generator):
 class MlpCritic(Critic):
     """Three hidden layers with ReLU, batch normalisation on the second where asked; features are the activations."""
 
-    def __init__(self, in_features: int, width: int, norm: str) -> None:
+    def __init__(self, in_features: int, width: int, norm: str, normalised: bool) -> None:
         super().__init__()
         sides = [in_features, width, width, width]
         blocks = []
         for place, (given, made) in enumerate(zip(sides, sides[1:], strict=False)):
-            parts: list[nn.Module] = [nn.Linear(given, made)]
+            parts: list[nn.Module] = [spectral(nn.Linear(given, made), normalised)]
             if place == 1 and norm == "batch":
                 parts.append(nn.BatchNorm1d(made, track_running_stats=False))
             blocks.append(nn.Sequential(*parts, nn.ReLU(inplace=True)))
         self.blocks = nn.ModuleList(blocks)
-        self.last = nn.Linear(width, 1)
+        self.last = spectral(nn.Linear(width, 1), normalised)
 
     def forward(self, x: Tensor) -> Verdict:
         features = []
@@ -75,6 +76,7 @@ class MlpD:
 
     width: Annotated[Units, Field(description="units of each of the three hidden layers")] = 512
     norm: Annotated[Literal["batch", "none"], Field(description="normalisation of the second layer")] = "batch"
+    spectral: Annotated[bool, Field(description="spectral normalisation of all layers")] = False
 
     def build(self, *, in_channels: int, size: int | None) -> MlpCritic:
-        return MlpCritic(in_channels * (size or 1) ** 2, self.width, self.norm)
+        return MlpCritic(in_channels * (size or 1) ** 2, self.width, self.norm, self.spectral)

@@ -230,7 +230,7 @@ FAMILIES = {
     "unet": [{"width": 4, "downs": 8}, {"width": 4, "downs": 5, "norm": "instance"}],
     "pan": [{"width": 4}, {"width": 4, "form": "8+8"}],
 }  # fmt: skip
-FROM_NOISE = {"dcgan", "mlp"}
+FROM_NOISE = {"dcgan", "mlp", "sn_resnet"}
 CASES = [(name, options) for name, choices in FAMILIES.items() for options in choices]
 
 
