@@ -93,7 +93,8 @@ def _way(translator: Translator, given: Namespace, count: int) -> Interpolation 
         return None
     normal = getattr(translator.flow, "distribution", "uniform") == "normal"
     way = inference.Interpolation(
-        *given.between,
+        first=given.between[0],
+        last=given.between[1],
         steps=9 if given.steps is None else given.steps,
         along=given.along or ("spherical" if normal else "linear"),
     )

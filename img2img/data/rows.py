@@ -100,7 +100,7 @@ def recipe_of(
     low, high = (np.atleast_1d(edge(values, axis=axes)).astype(np.float64) for edge in (np.min, np.max))
     constant = np.flatnonzero(low == high)
     if len(constant) and by_column:
-        names = [columns[number] if columns else str(number) for number in constant]
+        names = [columns[number] if columns else str(number) for number in constant.tolist()]
         raise UserError(
             f"{where}: {len(names)} columns are constant: {listed(names)}; leave them out, or scale by the whole array "
             f"(data.scale=array)"

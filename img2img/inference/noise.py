@@ -68,8 +68,12 @@ def write_grid(translator: Translator, path: Path, count: int, columns: int, ove
     Raises:
         UserError, RunError: as `write_samples`.
     """
-    made = (translator.generate(sample) for sample in _samples(translator, count))
-    return _unless_there(path, overwrite, lambda: write(path, Picture(_mosaic(translator, made, columns))))
+
+    def save() -> None:
+        made = (translator.generate(sample) for sample in _samples(translator, count))
+        write(path, Picture(_mosaic(translator, made, columns)))
+
+    return _unless_there(path, overwrite, save)
 
 
 def write_array(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:

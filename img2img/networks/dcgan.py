@@ -32,7 +32,7 @@ class DcganGenerator(Generator):
         layers: list[nn.Module] = []
         for given, made in zip(channels, channels[1:], strict=False):
             layers += [nn.ConvTranspose2d(given, made, 4, 2, 1), norm_layer(norm, made), nn.ReLU(inplace=True)]
-        last = nn.Conv2d(channels[-1], out_channels, 3, 1, 1)
+        last: nn.Module = nn.Conv2d(channels[-1], out_channels, 3, 1, 1)
         if len(channels) == levels:
             last = nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1)
         layers += [last, nn.Tanh()]
