@@ -33,5 +33,5 @@ def test_sizes_are_bounded_on_both_sides(cls, name):
 
 def test_each_of_several_channels_is_bounded():
     for value in (0, 100_000):
-        with pytest.raises(UserError, match="channels.*input should be"):
+        with pytest.raises(UserError, match=r"channels.*input should be"):
             build(GENERATORS["dcgan"], {"channels": [8, value]}, "x.yaml")
