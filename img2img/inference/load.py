@@ -98,7 +98,6 @@ def load(
         raise unknown("precision", precision, PRECISIONS)
     path = weights_path(str(weights))
     saved = load_generators(path)
-    method = saved.method
     name, shape = _way(saved, path, direction)
     fill = _fill(saved, path)
     chosen = pick_device(device)
@@ -106,7 +105,7 @@ def load(
     to_device(network, chosen)
     return Translator(
         network,
-        method,
+        saved.method,
         shape,
         device=chosen,
         precision=_fastest(saved.header, chosen) if precision == "auto" else precision,
