@@ -22,18 +22,18 @@ torch.set_num_threads(1)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # the task on which each method is tested
+NOISE = ("gan", "nsgan", "dcgan", "lsgan", "wgan", "wgan_gp", "dragan", "hinge", "ragan", "sngan", "egan", "egan_gp")
 TASKS = {
     "quick": "derain",
     "cyclegan": "unpaired",
     "cut": "unpaired",
     "fastcut": "unpaired",
-    "nsgan": "toy",
     "context_encoder": "inpaint",
-    "wgan_gp": "toy",
-    "egan": "toy",
+    **dict.fromkeys(NOISE, "toy"),
+    "sagan": "images",
 }
 # the smallest crop of methods whose networks need more than 64 px
-CROPS = {"pan_release": 256}
+CROPS = {"pan_release": 256, "sagan": 32}
 METHODS = sorted(config_files("methods"))
 
 

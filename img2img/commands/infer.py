@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from img2img.images import Picture
     from img2img.inference import Job, Summary, Translator
 
+# flags of weights that start from noise
+FROM_NOISE = ("grid", "seed", "npy", "between", "steps", "along")
 EXAMPLES = """\
   img2img infer --weights derain --input photos --output dry         shipped weights
   img2img infer --weights runs/derain --input photos --output dry
@@ -32,6 +34,8 @@ EXAMPLES = """\
   img2img infer --weights runs/horses --direction BtoA --input zebras --output horses
   img2img infer --weights runs/horses --input horses --output zebras --cycle
   img2img infer --weights runs/gan --samples 16 --output made
+  img2img infer --weights runs/gan --samples 64 --grid 8x8 --seed 3 --output made
+  img2img infer --weights runs/gan --between 3 17 --steps 9 --along spherical --output made
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
 Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done as asked, 130 interrupted."""
 
@@ -81,7 +85,13 @@ def arguments() -> Parser:
         help="results are the mean over N views of each picture: 2 mirrored, 4 upside down too, 8 turned too",
     )
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    command.add_argument("--samples", type=count, default=1, help="results a picture (dropout), or pictures from noise")
+    command.add_argument(
+        "--samples",
+        type=count,
+        metavar="N",
+        help="results a picture (dropout; default 1), or results from noise (default: as many as the grid has)",
+    )
+    from_noise_arguments(command)
     command.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
     command.add_argument("--compare", action="store_true", help="also write before and after side by side, to compare/")
     command.add_argument(
@@ -89,6 +99,23 @@ def arguments() -> Parser:
     )
     command.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     return command
+
+
+def from_noise_arguments(command: Parser) -> None:
+    """What only weights that start from noise take."""
+    noise = command.add_argument_group("from noise")
+    noise.add_argument("--grid", metavar="RxC", help="rows x columns of grid.png (default 4x4)")
+    noise.add_argument(
+        "--seed", type=int, metavar="N", help="z of each sample is a function of it (default: the run's)"
+    )
+    noise.add_argument("--npy", action="store_true", help="also write samples.npy (always, after training on an array)")
+    noise.add_argument("--between", type=int, nargs=2, metavar=("I", "J"), help="a strip from sample I to sample J")
+    noise.add_argument("--steps", type=int, metavar="N", help="pictures of the strip, both ends included (default 9)")
+    noise.add_argument(
+        "--along",
+        choices=("linear", "spherical"),
+        help="the strip's way (default: spherical for normal z, else linear)",
+    )
 
 
 def run(words: Sequence[str]) -> int:
@@ -114,6 +141,9 @@ def run(words: Sequence[str]) -> int:
     )
     if translator.flow.from_noise:
         return _from_noise(translator, given, world)
+    for flag in FROM_NOISE:
+        if getattr(given, flag):
+            raise UserError(f"--{flag}: these weights translate pictures; it is for those that start from noise")
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
     back = None
@@ -149,7 +179,7 @@ def _from_pictures(translator: Translator, back: Translator | None, given: Names
     folder = given.output.parent if to_file else given.output
     check_folder(folder, "--output")
     jobs = inference.list_jobs(
-        translator, given.input, given.output, given.masks, given.suffix, given.samples, given.match
+        translator, given.input, given.output, given.masks, given.suffix, given.samples or 1, given.match
     )
     compared = comparisons(jobs, given.input, given.masks, folder) if given.compare or back else {}
     share = jobs[world.rank :: world.size]
@@ -263,20 +293,12 @@ def compare_what_is_there(
 
 
 def _from_noise(translator: Translator, given: Namespace, world: World) -> int:
-    from img2img.images import READABLE
-    from img2img.inference import write_samples
+    from img2img.commands.sampling import refuse_pictures, write_all
 
-    for flag in ("input", "masks", "match", "format", "direction"):
-        if getattr(given, flag) is not None:
-            raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
-    if given.compare or given.cycle:
-        flag = "--cycle" if given.cycle else "--compare"
-        raise UserError(f"{flag}: these weights make pictures from noise; there is nothing before them")
-    check_folder(given.output, "--output")
-    if given.output.suffix.lower() in READABLE and not given.output.exists():
-        raise UserError(f"--output {given.output}: names a file; results from noise go to a folder")
-    written = write_samples(translator, given.output, given.samples, given.overwrite, rank=world.rank, world=world.size)
-    parts = world.all_gather(written)
+    refuse_pictures(given)
+    if given.seed is not None:
+        translator.seed = given.seed
+    parts = world.all_gather(write_all(translator, given, world.rank, world.size))
     world.close()
     if world.is_main:
         done, skipped = (sum(counts) for counts in zip(*parts, strict=True))

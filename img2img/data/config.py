@@ -180,7 +180,7 @@ INHERITED_NOT: dict[str, Any] = {"mix": [], "scenes": None, "validation": 0.0}
 class DataConfig:
     """Which pictures are learnt from, and how a training sample is made of them."""
 
-    path: Annotated[str | None, Field(description="folder or .npz; null: what is built in")] = None
+    path: Annotated[str | None, Field(description="folder, or a file of arrays; null: what is built in")] = None
     layout: Annotated[Layout, Field(description="auto says what it chose and refuses when in doubt")] = "auto"
     synthesis: Annotated[
         Literal["none", "rain", "hole", "edges", "colorize", "superres", "denoise", "deblur", "dehaze", "jpeg"],
@@ -231,6 +231,15 @@ class DataConfig:
     blur: Annotated[Blur, Field(description="how synthesis deblur is made")] = Field(default_factory=Blur)
     haze: Annotated[Haze, Field(description="how synthesis dehaze is made")] = Field(default_factory=Haze)
     jpeg: Annotated[Jpeg, Field(description="how synthesis jpeg is made")] = Field(default_factory=Jpeg)
+    rows: Annotated[
+        Literal["square", "vector"], Field(description="rows of an array become squares of values, or stay vectors")
+    ] = "square"
+    side: Annotated[
+        int | None, Field(ge=1, le=65_536, description="side of the squares, padded; null: the least that holds a row")
+    ] = None
+    scale: Annotated[
+        Literal["array", "column"], Field(description="what is scaled to [-1, 1] by its least and largest value")
+    ] = "array"
     mixture: Annotated[
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"

@@ -3,7 +3,7 @@
 from img2img.inference.folder import translate, translate_folder
 from img2img.inference.jobs import Job, ending, goes_to_a_file, keep_apart, list_jobs, output_names
 from img2img.inference.load import header_for, load, load_way_back, translator_of, weights_header
-from img2img.inference.noise import write_samples
+from img2img.inference.noise import Interpolation, check_way, write_array, write_between, write_grid, write_samples
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.summary import Summary, reason, summed
 from img2img.inference.translator import Translator
@@ -11,11 +11,13 @@ from img2img.weights.file import weights_path
 from img2img.weights.header import Shape
 
 __all__ = [
+    "Interpolation",
     "Job",
     "Shape",
     "Summary",
     "Translator",
     "as_results_are_made",
+    "check_way",
     "ending",
     "goes_to_a_file",
     "header_for",
@@ -31,5 +33,8 @@ __all__ = [
     "translator_of",
     "weights_header",
     "weights_path",
+    "write_array",
+    "write_between",
+    "write_grid",
     "write_samples",
 ]

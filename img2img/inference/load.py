@@ -13,6 +13,7 @@ from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
 from img2img.config import build
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
@@ -112,16 +113,15 @@ def load(
         raise unknown("precision", precision, PRECISIONS)
     path = weights_path(str(weights))
     saved = load_generators(path)
-    method = saved.method
     name, shape = _way(saved, path, direction)
     fill = _fill(saved, path)
     chosen = pick_device(device)
     network = saved.networks[name]
     to_device(network, chosen)
-    network = _ensemble(network, ensemble, method)
+    network = _ensemble(network, ensemble, saved.method)
     return Translator(
         network,
-        method,
+        saved.method,
         shape,
         device=chosen,
         precision=_fastest(saved.header, chosen) if precision == "auto" else precision,
@@ -131,6 +131,7 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
+        array=saved.header.array,
     )
 
 
@@ -220,6 +221,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    array: ArrayRecipe | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -230,6 +232,7 @@ def header_for(
         shape=shape,
         source_statistics=statistics,
         grey_targets=grey_targets,
+        array=array,
         seed=seed,
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))

@@ -13,31 +13,29 @@ from torch import Tensor, nn
 
 from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
 from img2img.compute.precision import Precision
-from img2img.compute.random import NamedRandom
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 from img2img.images import Picture, Pixels, from_array, from_pil, to_pil, to_pixels, to_tensor
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
-from img2img.inference.generator import WithinFlow, check_reach, finite, result_of
+from img2img.inference.generator import WithinFlow, check_reach, finite
+from img2img.inference.sampling import RESULTS, FromNoise
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
 from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
-from img2img.types import Batch, Flow
+from img2img.types import Flow
 from img2img.weights.header import Shape
-
-# the forward whose random numbers results are made with
-RESULTS = "results"
 
 _Take = Callable[[slice, slice, slice], Tensor]
 _Put = Callable[[slice, slice, slice, Tensor], None]
 Image_ = TypeVar("Image_", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
 
-class Translator:
+class Translator(FromNoise):
     """A generator that makes results: call it with a picture and it gives the picture translated.
 
     Args:
@@ -48,6 +46,7 @@ class Translator:
             default 1.5 GB, or more where a picture's own pixels need it; on a GPU three quarters of what is free.
         statistics: what the training's sources look like; pictures far from them are noted.
         grey_targets: the training's targets were grey, and results are the mean of the network's channels.
+        array: how samples of an array became what the network sees, where the training had one.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -69,6 +68,7 @@ class Translator:
         fill: Sequence[int] = (),
         statistics: SourceStatistics | None = None,
         grey_targets: bool = False,
+        array: ArrayRecipe | None = None,
     ) -> None:
         self.network = network
         self.method = method
@@ -81,6 +81,7 @@ class Translator:
         self.fill = tuple(fill)
         self.statistics = statistics
         self.grey_targets = grey_targets
+        self.array = array
         self.tiled = 0  # pictures taken in tiles
         self.differing = 0  # those where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
@@ -90,8 +91,8 @@ class Translator:
         self.whole_only = self.inference.norm == "batch" or bool(getattr(network, "whole_only", False))
         if self.whole_only and isinstance(tile, int):
             raise UserError(
-                f"--tile {tile}: these weights see the whole picture (generator.inference.norm: batch, or a hole in its "
-                f"middle) and cannot be used in tiles; leave --tile out"
+                f"--tile {tile}: these weights see the whole picture (generator.inference.norm: batch, or holes in "
+                f"their middle) and cannot be used in tiles; leave --tile out"
             )
         self.budget = Budget(network, device, memory)
 
@@ -368,26 +369,3 @@ class Translator:
                 raise UserError(
                     f"the mask is {hole.pixels.shape[1]}x{hole.pixels.shape[0]}, the picture {width}x{height}"
                 )
-
-    def samples(self, count: int, start: int = 0) -> Tensor:
-        """``count`` results from noise (noise flow): a function of the seed and the number of each sample.
-
-        Raises:
-            UserError: the flow does not start from noise.
-            RunError: the network gave values that are no numbers.
-        """
-        draw = NamedRandom(self.seed, 0, RESULTS, start, start + count, torch.device("cpu"))
-        return self.generate(self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw))
-
-    def generate(self, batch: Batch) -> Tensor:
-        """What the flow makes of ``batch`` as it prepared it, in one forward: float32 on the CPU, not clipped.
-
-        Raises:
-            UserError: the flow does not start from noise.
-            RunError: the network gave values that are no numbers.
-        """
-        if not self.flow.from_noise:
-            raise UserError("these weights translate pictures: give --input")
-        with as_results_are_made(self.network, self.inference), self.precision.autocast():
-            result = result_of(self.flow, self.network, batch.map(lambda values: values.to(self.device)))
-        return finite(result).float().cpu()

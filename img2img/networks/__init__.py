@@ -15,6 +15,7 @@ from img2img.networks.projection import Projection
 from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
 from img2img.networks.restorer import Restorer
+from img2img.networks.sn_resnet import SnResnetD, SnResnetG
 from img2img.networks.unet import UNet
 
 GENERATORS: dict[str, type[Any]] = {
@@ -26,6 +27,7 @@ GENERATORS: dict[str, type[Any]] = {
     "restorer": Restorer,
     "context_encoder": ContextEncoder,
     "dcgan": DcganG,
+    "sn_resnet": SnResnetG,
     "mlp": MlpG,
     "projection": Projection,
 }
@@ -36,5 +38,6 @@ CRITICS: dict[str, type[Any]] = {
     "multiscale": Multiscale,
     "pan": PanCritic,
     "dcgan": DcganD,
+    "sn_resnet": SnResnetD,
     "mlp": MlpD,
 }

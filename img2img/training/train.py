@@ -12,6 +12,7 @@ from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
 from img2img.data.loader import Stream
+from img2img.data.rows import Rows
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
@@ -206,6 +207,7 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
             plan.seed,
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
+            array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,
         ),
         stop=stop,
         budget=budget,

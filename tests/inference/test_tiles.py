@@ -230,7 +230,7 @@ FAMILIES = {
     "unet": [{"width": 4, "downs": 8}, {"width": 4, "downs": 5, "norm": "instance"}],
     "pan": [{"width": 4}, {"width": 4, "form": "8+8"}],
 }  # fmt: skip
-NO_PICTURES = {"dcgan", "mlp", "projection"}
+NO_PICTURES = {"dcgan", "mlp", "projection", "sn_resnet"}
 # a part of a picture means nothing to them: see test_what_sees_pictures_whole_is_never_tiled
 WHOLE_ONLY = {"context_encoder"}
 CASES = [(name, options) for name, choices in FAMILIES.items() for options in choices]

@@ -45,6 +45,57 @@ def test_pix2pixhds_global_generator_at_its_own_36_inputs():
     assert count_parameters(network) == 182_546_755
 
 
+def linear(given, made):
+    return given * made + made
+
+
+def conv(given, made, kernel=4):
+    return given * made * kernel**2 + made
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "z", "size", "count"),
+    [
+        # E-GAN's program at 32 px: projected to 4x4x512, then 256, 128, 3
+        (
+            "dcgan",
+            {"width": 128, "norm": "none"},
+            100,
+            32,
+            linear(100, 512 * 16) + conv(512, 256) + conv(256, 128) + conv(128, 3),
+        ),
+        # its 64 px: 1024, then 1024, 512, 512, 256, and k3 to the picture
+        (
+            "dcgan",
+            {"channels": (1024, 1024, 512, 512, 256), "norm": "none"},
+            100,
+            64,
+            linear(100, 1024 * 16)
+            + conv(1024, 1024)
+            + conv(1024, 512)
+            + conv(512, 512)
+            + conv(512, 256)
+            + conv(256, 3, 3),
+        ),
+        ("dcgan", {"width": 32}, 100, 28, linear(100, 64 * 49) + 128 + conv(64, 32) + 64 + conv(32, 3)),
+        # SNGAN, table 4: three blocks of two k3 and a k1, two norms each
+        (
+            "sn_resnet",
+            {},
+            128,
+            32,
+            linear(128, 4096) + 3 * (2 * conv(256, 256, 3) + conv(256, 256, 1) + 4 * 256) + 512 + conv(256, 3, 3),
+        ),
+        # the 2014 GAN on digits of three channels
+        ("mlp", {}, 100, 28, linear(100, 512) + 2 * linear(512, 512) + linear(512, 3 * 28 * 28)),
+    ],
+)
+def test_generators_from_noise(name, options, z, size, count):
+    with torch.device("meta"):
+        network = GENERATORS[name](**options).build(in_channels=z, out_channels=3, size=size)
+    assert count_parameters(network) == count
+
+
 @pytest.mark.parametrize(
     ("name", "options", "channels", "size", "count"),
     [
@@ -66,6 +117,12 @@ def test_pix2pixhds_global_generator_at_its_own_36_inputs():
         ("pan", {"form": "patch"}, 3, 64, 7_049_865),
         # Context-Encoder's: its last convolution covers a map of 4x4
         ("dcgan", {}, 3, 64, 2_766_529),
+        ("dcgan", {"width": 128}, 3, 32, conv(3, 128) + conv(128, 256) + 512 + conv(256, 512) + 1024 + 512 * 16 + 1),
+        ("dcgan", {"width": 128, "norm": "none", "spectral": True}, 3, 32, 2_638_209 - 512 - 1024),
+        ("sn_resnet", {}, 3, 32, 1_053_825),
+        # queries and keys C/8, values C/2, back to C, the gain
+        ("sn_resnet", {"attention": True}, 3, 32, 1_053_825 + 128 * (16 + 16 + 64) + 64 * 128 + 1),
+        ("mlp", {"norm": "none"}, 3, 28, linear(3 * 28 * 28, 512) + 2 * linear(512, 512) + 512 + 1),
     ],
 )
 def test_critics(name, options, channels, size, count):
