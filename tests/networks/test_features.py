@@ -171,5 +171,5 @@ def test_safetensors_are_read_too(tmp_path):
 def test_unknown_names():
     with pytest.raises(UserError, match=r"did you mean 'vgg1[69]'"):
         frozen_features("vgg15", None, ("relu2_2",))
-    with pytest.raises(UserError, match="unknown layer of stlpips_vgg16 'relu2_3'; did you mean 'relu2_2'"):
+    with pytest.raises(UserError, match="unknown layer of stlpips_vgg16 'relu2_3'; did you mean"):
         frozen_features("stlpips_vgg16", weights_file(), ("relu2_3",))
