@@ -93,7 +93,8 @@ def torchvision_models() -> Any:
 @cache
 def _declare_operators() -> object:
     """Declare what torchvision's wheel, built beside torch for CUDA, misses beside torch for CPUs."""
-    library = torch.library.Library("torchvision", "DEF")
+    open_library: Any = torch.library.Library
+    library = open_library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     # the declarations live as long as the library is kept
@@ -247,7 +248,7 @@ def frozen_features(name: str, file: str | None, wanted: Sequence[str]) -> Froze
     for layer in wanted:
         if layer not in names:
             raise unknown(f"layer of {name}", layer, names)
-    layers = layers[: 1 + max(names[layer] for layer in wanted)]
+    layers = nn.Sequential(*layers[: 1 + max(names[layer] for layer in wanted)].children())
     state = read_state(path, name)
     _fill(layers, source.states(state), path, name)
     used = {layer: names[layer] for layer in wanted}
@@ -288,7 +289,8 @@ def read_state(path: Path, name: str) -> State:
     """
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            tensors: State = load_file(path)
+            return tensors
         if path.suffix == ".h5":
             return _read_h5(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
