@@ -93,9 +93,10 @@ def torchvision_models() -> Any:
 @cache
 def _declare_operators() -> object:
     """Declare what torchvision's wheel, built beside torch for CUDA, misses beside torch for CPUs."""
-    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+    open_library: Any = torch.library.Library
+    library = open_library("torchvision", "DEF")
     for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     # the declarations live as long as the library is kept
     return library
 
@@ -247,7 +248,7 @@ def frozen_features(name: str, file: str | None, wanted: Sequence[str]) -> Froze
     for layer in wanted:
         if layer not in names:
             raise unknown(f"layer of {name}", layer, names)
-    layers = nn.Sequential(*list(layers)[: 1 + max(names[layer] for layer in wanted)])
+    layers = nn.Sequential(*layers[: 1 + max(names[layer] for layer in wanted)].children())
     state = read_state(path, name)
     _fill(layers, source.states(state), path, name)
     used = {layer: names[layer] for layer in wanted}

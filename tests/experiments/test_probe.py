@@ -163,3 +163,12 @@ def test_shipped_tables_are_pans():
     assert published.load("pan_table5_edges2handbags").rows["pix2pix-cGAN"] == (16.50, 0.6307, 0.3978, 0.1723)
     assert "slip" in published.load("pan_table5_aerial2map").certainty
     assert "slip" not in published.load("pan_table5_labels2cityscapes").certainty
+
+
+def test_an_override_of_one_arm_changes_no_other(tmp_path):
+    table, word = load("table3"), "ID-CGAN.generator_losses.perceptual.network=hed_vgg16"
+    methods = {arm: table.settings("derain", arm, str(tmp_path), [word]).method for arm in table.arms}
+    assert methods["ID-CGAN"].generator_losses["perceptual"]["network"] == "hed_vgg16"
+    assert [arm for arm, method in methods.items() if "perceptual" in method.generator_losses] == ["ID-CGAN"]
+    with pytest.raises(UserError, match="is planned for all arms alike"):
+        table.check_overrides(["ID-CGAN.train.steps=5"])
