@@ -88,15 +88,14 @@ def load(
             ``.safetensors`` file, which alone is enough.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where the device has instructions for it and the
-            weights say that it was measured to cost at most 0.05 dB (those that are shipped do), else fp32.
+            weights say that it costs at most 0.05 dB (those that are shipped do), else fp32.
         tile: ``auto`` takes pictures that exceed the memory in tiles as large as fit, ``off`` none; a number takes
             tiles of that side in px.
         memory: what the process may take, in bytes or as ``"800M"``, ``"2G"``; on a GPU: of its memory. By default
             1.5 GB (a GPU: three quarters of what is free), more where a picture's own pixels need it.
         direction: ``AtoB`` or ``BtoA``, as in ``data.direction``; by default as the training had it. The other one
             takes the way back, which CycleGAN's weights hold.
-        ensemble: how many views of a picture results are the mean of, in as many times the time: 2 mirrors it left to
-            right, 4 upside down too, 8 takes rows as columns too.
+        ensemble: results are the mean over so many views: 2 mirrored left to right, 4 upside down too, 8 turned too.
 
     Returns:
         A `Translator`, for images, arrays and tensors; its call says which, in what ranges.
@@ -107,8 +106,6 @@ def load(
     """
     from img2img.compute.distributed import pick_device
 
-    allowed = None if memory is None else parse_amount("--memory", memory)
-    tile = parse_tile(str(tile))
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     path = weights_path(str(weights))
@@ -116,17 +113,15 @@ def load(
     name, shape = _way(saved, path, direction)
     fill = _fill(saved, path)
     chosen = pick_device(device)
-    network = saved.networks[name]
-    to_device(network, chosen)
-    network = _ensemble(network, ensemble, saved.method)
+    to_device(saved.networks[name], chosen)
     return Translator(
-        network,
+        _ensemble(saved.networks[name], ensemble, saved.method),
         saved.method,
         shape,
         device=chosen,
         precision=_fastest(saved.header, chosen) if precision == "auto" else precision,
-        tile=tile,
-        memory=allowed,
+        tile=parse_tile(str(tile)),
+        memory=None if memory is None else parse_amount("--memory", memory),
         seed=saved.header.seed,
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,

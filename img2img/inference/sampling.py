@@ -44,12 +44,16 @@ class FromNoise:
         Raises:
             UserError: the flow does not start from noise.
         """
-        self._check_noise()
-        draw = NamedRandom(self.seed, 0, RESULTS, start, start + count, torch.device("cpu"))
-        z = self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw).source
+        z = self._drawn(count, start).source
         if z is None:
             raise ValueError("the flow draws nothing")
         return z
+
+    def _drawn(self, count: int, start: int) -> Batch:
+        """All that the flow draws for samples ``start`` and following: z, and what it sees beside it."""
+        self._check_noise()
+        draw = NamedRandom(self.seed, 0, RESULTS, start, start + count, torch.device("cpu"))
+        return self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw)
 
     def samples(self, count: int | None = None, start: int = 0, z: Tensor | None = None) -> Tensor:
         """Results from noise: pictures (N, C, H, W) about [-1, 1] or vectors (N, F), float32 on the CPU, not clipped.
@@ -66,7 +70,7 @@ class FromNoise:
         if (count is None) == (z is None):
             raise UserError("samples: give a count or z")
         if z is None:
-            z = self.z(int(count or 0), start)
+            return self.generate(self._drawn(int(count or 0), start))
         latent = getattr(self.network, "latent", None)
         if z.ndim != 2 or latent not in (None, z.shape[1]):
             raise UserError(f"samples: z of shape (N, {latent}) is needed, got {tuple(z.shape)}")

@@ -291,7 +291,11 @@ ERRORS = [
     (_doubled, "{0}/set/A/1.png and 1.bmp have the same name but for the ending: which one is meant?"),
     (_no_picture, "{0}/set/A/1.png: not a picture (or of an unknown kind)"),
     (_empty_file, "{0}/set/2.png: empty file"),
-    (_photos, "{0}/set: data.layout=photos needs a data.synthesis (rain, hole, edges) to make the source of"),
+    (
+        _photos,
+        "{0}/set: data.layout=photos needs a data.synthesis (rain, hole, edges, colorize, superres, denoise, deblur, "
+        "dehaze, jpeg) to make the source of",
+    ),
     (_broken_npz, "--data {0}/set.npz: an .npz with an array 'images' is needed; this is none"),
     (_wrong_npz, "--data {0}/set.npz: every value is 0; there is nothing to learn"),
     (_half, "{0}/set/A/val: its counterpart is missing (A and B must match)"),

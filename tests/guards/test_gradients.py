@@ -56,6 +56,10 @@ def engine_of(method: str, task: str, **extra: object) -> tuple[Engine, Batch]:
     engine.batch = len(batch)
     with torch.no_grad():
         for player in engine.players:
+            for module in player.networks.modules():
+                # a forward must not move what the next one divides by
+                if hasattr(module, "n_power_iterations"):
+                    module.eval()
             for parameter in player.parameters:
                 parameter.add_(torch.randn_like(parameter), alpha=0.01)
     return engine, batch

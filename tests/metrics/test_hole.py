@@ -91,7 +91,7 @@ def test_evaluate_says_that_it_measured_the_hole_in_caption_and_card(tmp_path):
     assert "inside the hole alone" in table
     rows = (tmp_path / "report/per_image.csv").read_text().splitlines()[1:]
     found = [float(row.split(",mae,")[1].split(",")[0]) for row in rows if ",mae," in row]
-    wanted = [np.abs(255.0 - 2 * picture(number)[10:30, 20:44]).mean() for number in range(3)]
+    wanted = [np.abs(255 - 2 * picture(number)[10:30, 20:44].astype(float)).mean() for number in range(3)]
     assert found == pytest.approx(wanted)
 
 

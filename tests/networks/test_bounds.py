@@ -21,7 +21,7 @@ SIZES = [
 
 
 def test_there_are_sizes():
-    assert {"width", "blocks", "stages", "downs", "layers", "scales", "patches", "z", "channels"} == {
+    assert {"width", "blocks", "stages", "downs", "layers", "scales", "patches", "z", "channels", "neck"} == {
         name for _, name in SIZES
     }
 
