@@ -130,27 +130,24 @@ def run(words: Sequence[str]) -> int:
     # one process may have the larger pictures: the others wait for days if need be
     world = join(given.device, timeout_s=7 * 24 * 3600)
     keep_memory_small()
-    translator = inference.load(
-        given.weights,
-        str(world.device),
-        given.precision,
-        parse_tile(given.tile),
-        given.memory,
-        given.direction,
-        given.ensemble,
-    )
+
+    def opened(direction: str | None) -> Translator:
+        tile = parse_tile(given.tile)
+        return inference.load(
+            given.weights, str(world.device), given.precision, tile, given.memory, direction, given.ensemble
+        )
+
+    translator = opened(given.direction)
     if translator.flow.from_noise:
         return _from_noise(translator, given, world)
     for flag in FROM_NOISE:
-        if getattr(given, flag):
+        value = getattr(given, flag)
+        # 0 was given too, and equals False
+        if value is not None and value is not False:
             raise UserError(f"--{flag}: these weights translate pictures; it is for those that start from noise")
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
-    back = None
-    if given.cycle:
-        back = inference.load_way_back(
-            given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory, given.direction
-        )
+    back = opened(inference.other_direction(given.weights, given.direction)) if given.cycle else None
     return _from_pictures(translator, back, given, world)
 
 

@@ -89,7 +89,7 @@ def _way(translator: Translator, given: Namespace, count: int) -> Interpolation 
 
     if given.between is None:
         for flag in ("steps", "along"):
-            if getattr(given, flag):
+            if getattr(given, flag) is not None:
                 raise UserError(f"--{flag}: belongs to --between I J; leave it out")
         return None
     normal = getattr(translator.flow, "distribution", "uniform") == "normal"

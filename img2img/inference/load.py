@@ -139,25 +139,18 @@ def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
     return network if count == 1 else SelfEnsemble(network, cast(Ensemble, count))
 
 
-def load_way_back(
-    weights: str | Path,
-    device: str = "auto",
-    precision: str = "fp32",
-    tile: Tile = "auto",
-    memory: str | int | None = None,
-    direction: str | None = None,
-) -> Translator:
-    """The translator of results of `load` with the same arguments back to what they were made from.
+def other_direction(weights: str | Path, direction: str | None) -> str:
+    """The direction that leads back from results of `load` in ``direction`` to what they were made from.
 
     Raises:
-        UserError: as `load`; weights of one network, which do not go back.
+        UserError: weights of one network, which do not go back; another word than AtoB or BtoA.
     """
     header = read_header(weights_path(str(weights)))
-    turned = direction or header.data.get("direction", DIRECTIONS[0])
-    other = DIRECTIONS[1 - DIRECTIONS.index(turned)] if turned in DIRECTIONS else turned
     if header.method and build(Method, header.method, str(weights)).build_flow().way_back is None:
         raise UserError(f"--cycle: {weights} holds no network for the way back; leave it out")
-    return load(weights, device, precision, tile, memory, other)
+    trained = header.data.get("direction", DIRECTIONS[0])
+    turned = trained if goes_back(header, direction) else next(way for way in DIRECTIONS if way != trained)
+    return str(turned)
 
 
 def _fastest(header: WeightsHeader, device: torch.device) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 from img2img.config import options
 from img2img.errors import UserError
 from img2img.losses.games import at_least_fp32
-from img2img.networks.features import FrozenFeatures, frozen_features
+from img2img.networks.features import FEATURES, FrozenFeatures, frozen_features
 from img2img.types import ForwardView
 
 Network = Annotated[
@@ -28,13 +28,6 @@ File = Annotated[
     Field(description="the network's weights (.pth, .safetensors, .h5); null: torch's cache, or the package's own"),
 ]
 Layers = Annotated[dict[str, Annotated[float, Field(gt=0)]], Field(min_length=1)]
-# of LPIPS: the last activation of each block (Zhang et al. 2018)
-BLOCK_ENDS = {
-    "vgg16": (2, 2, 3, 3, 3),
-    "vgg19": (2, 2, 4, 4, 4),
-    "stlpips_vgg16": (2, 2, 3, 3, 3),
-    "hed_vgg16": (2, 2, 3, 3, 3),
-}
 
 
 @cache
@@ -110,8 +103,9 @@ class Lpips:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The last activation of each block compared."""
-        return tuple(f"relu{block}_{last}" for block, last in enumerate(BLOCK_ENDS[self.network][: self.blocks], 1))
+        """The last activation of each block compared (Zhang et al. 2018)."""
+        lasts = FEATURES[self.network].convolutions[: self.blocks]
+        return tuple(f"relu{block}_{last}" for block, last in enumerate(lasts, 1))
 
     def prepare(self) -> None:
         """Read the weights, so that what is wrong with them is said before anything is trained."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import pickle
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -50,22 +50,20 @@ class BlurPool(nn.Module):
 
 def shift_tolerant_vgg16() -> nn.Sequential:
     """VGG16's convolutions with ST-LPIPS' pooling (Ghildyal and Liu 2022)."""
-    layers: list[nn.Module] = []
-    given = 3
-    for number, block in enumerate(VGG16_CHANNELS):
-        layers += [nn.MaxPool2d(2, stride=1), BlurPool()] if number else []
-        for channels in block:
-            layers += [nn.Conv2d(given, channels, 3, padding=1), nn.ReLU(inplace=True)]
-            given = channels
-    return nn.Sequential(*layers)
+    return vgg16_convolutions(lambda: (nn.MaxPool2d(2, stride=1), BlurPool()))
 
 
 def plain_vgg16() -> nn.Sequential:
     """VGG16's convolutions as published; pooling keeps the last row and column of odd sides, as HED's does."""
+    return vgg16_convolutions(lambda: (nn.MaxPool2d(2, 2, ceil_mode=True),))
+
+
+def vgg16_convolutions(pooling: Callable[[], Iterable[nn.Module]]) -> nn.Sequential:
+    """VGG16's convolutions and activations, ``pooling`` before each block but the first."""
     layers: list[nn.Module] = []
     given = 3
     for number, block in enumerate(VGG16_CHANNELS):
-        layers += [nn.MaxPool2d(2, 2, ceil_mode=True)] if number else []
+        layers += pooling() if number else []
         for channels in block:
             layers += [nn.Conv2d(given, channels, 3, padding=1), nn.ReLU(inplace=True)]
             given = channels
@@ -170,7 +168,7 @@ class Source:
 
     ``layers`` gives convolutions, activations and pooling in order, ``file`` the weights' place and where they come
     from, ``states`` their names within ``layers``, ``heads`` LPIPS weights of channels by layer; ``mean`` and ``std``
-    are what pictures in [0, 1] are normalised by.
+    are what pictures in [0, 1] are normalised by; ``convolutions`` counts those of each block.
     """
 
     layers: Callable[[], nn.Sequential]
@@ -179,11 +177,17 @@ class Source:
     heads: Callable[[State], dict[str, Tensor]] = lambda state: {}
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    convolutions: tuple[int, ...] = tuple(map(len, VGG16_CHANNELS))
 
 
 FEATURES: Mapping[str, Source] = {
     "vgg16": Source(lambda: torchvision_layers("vgg16"), lambda: torchvision_file("vgg16"), torchvision_states),
-    "vgg19": Source(lambda: torchvision_layers("vgg19"), lambda: torchvision_file("vgg19"), torchvision_states),
+    "vgg19": Source(
+        lambda: torchvision_layers("vgg19"),
+        lambda: torchvision_file("vgg19"),
+        torchvision_states,
+        convolutions=(2, 2, 4, 4, 4),
+    ),
     "stlpips_vgg16": Source(shift_tolerant_vgg16, stlpips_file, stlpips_states, stlpips_heads),
     "hed_vgg16": Source(plain_vgg16, hed_file, hed_states, mean=HED_MEAN, std=(HED_SCALE / 255,) * 3),
 }
@@ -260,7 +264,7 @@ def _default_file(name: str, source: Source) -> Path:
     path, origin = source.file()
     if not path.is_file():
         others = "hed_vgg16", "stlpips_vgg16"
-        other = " or ".join(other for other in others if other != name)
+        other = ", or ".join(other for other in others if other != name)
         raise UserError(
             f"weights of the feature network {name} are needed and not there: put {path.name} ({origin}) at {path}, "
             f"or give its path as weights_file, or take another network for the loss "

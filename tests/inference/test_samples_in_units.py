@@ -76,6 +76,7 @@ def test_the_same_z_for_a_number_at_every_count(tmp_path, pictures):
         ("--samples 4 --between 3 4", "--between 3 4: samples are numbered 0 to 3; raise --samples"),
         ("--between 0 1 --steps 1", "--steps 1: both ends are shown"),
         ("--steps 5", "--steps: belongs to --between"),
+        ("--steps 0", "--steps: belongs to --between"),
         ("--grid 4", "--grid 4: rows x columns are needed, such as 4x4"),
     ],
 )

@@ -50,7 +50,7 @@ def test_mistyped_names_and_keys(register):
 @pytest.mark.parametrize(("side", "name"), LOSSES)
 def test_every_loss_is_an_fp32_scalar_and_says_what_it_needs(side, name):
     loss = SIDES[side][name](**options(name))
-    known = {"critic", "features", "target", "mask"}
+    known = {"critic", "features", "target"}
     assert loss.needs
     assert all(need in known or need.startswith("image:") for need in loss.needs)
     generator = torch.Generator().manual_seed(0)
