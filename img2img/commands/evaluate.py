@@ -67,6 +67,13 @@ def _add_pictures(command: Parser) -> None:
         metavar="NAME=RUN",
         help="methods to run first; a name given several times has several seeds; a shipped name stands alone",
     )
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="refuse weights that were trained on pictures they are measured on, or do not say what they were "
+        "trained on (docs/verify.md)",
+    )
     command.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
 
 
@@ -182,7 +189,7 @@ def _check_together(given: Namespace) -> None:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    of_weights = ("data", "part", "load", "crop", "tile", "require_gain")
+    of_weights = ("data", "part", "load", "crop", "tile", "require_gain", "strict")
     other = of_weights if given.results else ("target", "source", "fit", "match")
     for flag in other:
         if getattr(given, flag) not in (None, []):
@@ -209,6 +216,7 @@ def _request(given: Namespace) -> Request:
         fit=given.fit,
         match=_patterns(given.match),
         direction=given.direction if given.results else None,
+        strict=bool(given.strict),
     )
     if given.require_gain is not None and "psnr" not in request.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")

@@ -28,6 +28,7 @@ class Request:
     training validated on. ``fit``: of `FITS`, for results whose size is not their target's; None refuses them.
     ``match``: what files of results are called, ``{}`` being the target's path without ending, by row; under an empty
     name for all rows of results. ``direction`` (AtoB, BtoA) says which half of pairs side by side is the target.
+    ``strict``: weights that have seen pictures they are measured on, or do not say what they have seen, are refused.
 
     Raises:
         UserError: an unknown metric, column or fit, or no metric at all.
@@ -46,6 +47,7 @@ class Request:
     fit: Fit | None = None
     match: Mapping[str, str] = field(default_factory=dict)
     direction: str | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         for names, known, what, flag in (

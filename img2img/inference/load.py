@@ -174,6 +174,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    fingerprint: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -185,6 +186,7 @@ def header_for(
         source_statistics=statistics,
         grey_targets=grey_targets,
         seed=seed,
+        fingerprint=fingerprint or {},
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))
     return checked
