@@ -160,14 +160,14 @@ def run(words: Sequence[str]) -> int:
     report.check_formats(formats)
     request = _request(given)
     tile = parse_tile(given.tile or "auto")
-    named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
+    rows = named(given.weights or given.results, "--weights" if given.weights else "--results")
     world = join(given.device)
     if given.weights:
         evaluation = of_weights(
-            named, given.data, given.part or "test", request, given.output, world, tile, given.direction
+            rows, given.data, given.part or "test", request, given.output, world, tile, given.direction
         )
     else:
-        evaluation = of_folders(given.target, _once(named), given.source, request, given.output, world)
+        evaluation = of_folders(given.target, _once(rows), given.source, request, given.output, world)
     world.close()
     if not world.is_main:
         return 0
@@ -267,7 +267,8 @@ def _side(flag: str, text: str) -> int | None:
     return int(text)
 
 
-def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+def named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+    """(name, place) of each NAME=PLACE; with ``--weights`` a shipped name is its own place."""
     result = []
     for pair in pairs:
         # what is shipped has a name already

@@ -176,7 +176,8 @@ def of_weights(
     # nobody writes before everybody has looked: what another process writes would be taken for what was there
     world.any(False)
     with on_the_way():
-        return _run_and_score(runs, translators, pairs, files, request, scenes, output, world, seen)
+        evaluation = _run_and_score(runs, translators, pairs, files, request, scenes, output, world, seen)
+    return replace(evaluation, data={"part": part, "cut": dict(request.cut), "direction": direction})
 
 
 def _run_and_score(

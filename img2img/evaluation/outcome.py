@@ -25,7 +25,8 @@ class Evaluation:
     how pictures of different size were made to agree. ``warnings`` are those of the table's notes that should be said
     at once. ``when`` says when it was made and how long that took: apart from it, the same pictures give the same
     report. ``keep`` is a folder that lives as long as the pictures are needed. ``seen`` says
-    of each run of weights how many of the pictures it was trained on.
+    of each run of weights how many of the pictures it was trained on, ``data`` which part
+    of a data set they were measured on, its cut and direction.
     """
 
     table: Table
@@ -39,6 +40,7 @@ class Evaluation:
     when: Mapping[str, Any] = field(default_factory=dict)
     keep: Any = None
     seen: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def explanation(self) -> str:
         """The figures under every protocol (of an evaluation with ``Request.explain``)."""
