@@ -104,7 +104,8 @@ class Cache:
 class Item:
     """What one sample is made of: a file, or two (source, target), or pixels in memory; maybe a mask's file.
 
-    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show.
+    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show;
+    ``label`` the class that the data give.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Item:
     mask: Path | None = None
     size: tuple[int, int] | None = None
     scene: str | None = None
+    label: int | None = None
 
     @property
     def known_scene(self) -> object:
@@ -190,7 +192,9 @@ class Pictures:
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
-        return {name: to_training(picture, name) for name, picture in degraded.items()}
+        sample = {name: to_training(picture, name) for name, picture in degraded.items()}
+        label = self.items[index].label
+        return sample if label is None else {**sample, "label": torch.tensor(label)}
 
     def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
         """``cut`` under another layer, turned and recoloured as the configuration asks; each has its own stream."""

@@ -13,6 +13,7 @@ from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
 from img2img.data.loader import Stream
+from img2img.data.rows import Rows
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
@@ -216,6 +217,7 @@ def _trainer(
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
             fingerprint=fingerprint,
+            array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,
         ),
         stop=stop,
         budget=budget,
