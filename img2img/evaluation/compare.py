@@ -135,7 +135,9 @@ def of_folders(
             fitting=fitting,
         )
         undo.pop_all()
-    return replace(evaluation, when=when_and_where(began), keep=keep)
+    # what was cut out of pairs lies in a temporary folder
+    halved = {"halved": True} if any(inside(file, Path(keep.name)) for file in targets.values()) else {}
+    return replace(evaluation, when=when_and_where(began), keep=keep, data=halved, masks=masks)
 
 
 def of_weights(
@@ -231,7 +233,7 @@ def _run_and_score(
         scenes=scenes,
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),
     )
-    return replace(evaluation, when=when_and_where(began), keep=keep, seen=tuple(known.line() for known in seen))
+    return replace(evaluation, when=when_and_where(began), keep=keep, seen=tuple(map(Seen.line, seen)), masks=masks)
 
 
 def _masks(request: Request, target: Path, targets: Files) -> dict[str, Path] | None:

@@ -24,9 +24,9 @@ class Evaluation:
     ``tables`` holds it by protocol label, with the others that were asked for by ``Request.explain``. ``fitting`` says
     how pictures of different size were made to agree. ``warnings`` are those of the table's notes that should be said
     at once. ``when`` says when it was made and how long that took: apart from it, the same pictures give the same
-    report. ``keep`` is a folder that lives as long as the pictures are needed. ``seen`` says
-    of each run of weights how many of the pictures it was trained on, ``data`` which part
-    of a data set they were measured on, its cut and direction.
+    report. ``keep`` is a folder that lives as long as the pictures are needed. ``seen`` says of each run of weights how
+    many of the pictures it was trained on, ``data`` which part of a data set they were measured on, its cut and
+    direction, or that targets were ``halved`` out of pairs. ``masks`` of the holes where these alone were measured.
     """
 
     table: Table
@@ -41,6 +41,7 @@ class Evaluation:
     keep: Any = None
     seen: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
+    masks: Files | None = None
 
     def explanation(self) -> str:
         """The figures under every protocol (of an evaluation with ``Request.explain``)."""

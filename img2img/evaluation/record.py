@@ -18,6 +18,8 @@ from img2img.reports.table import Table
 
 NAME = "report.json"
 FORMAT = "img2img report 1"
+# beside the rows of results, whose names hold no slash
+TARGET, MASK = "/target", "/mask"
 # of a Table, what does not follow from per_image.csv and card.json
 KEPT = ("methods", "metrics", "protocol", "notes", "scenes", "against", "columns", "quoted", "spread")
 
@@ -33,9 +35,8 @@ def record_of(evaluation: Evaluation, output: Path, files: Sequence[str]) -> dic
 
     Pictures below ``output`` stand by their path in it, others by where they lie.
     """
-    rows = {"target": evaluation.targets, **evaluation.results}
-    if evaluation.sources is not None:
-        rows[INPUT] = evaluation.sources
+    sides = {TARGET: evaluation.targets, INPUT: evaluation.sources, MASK: evaluation.masks}
+    rows = {**{side: files for side, files in sides.items() if files is not None}, **evaluation.results}
     fitting = evaluation.fitting
     return {
         "format": FORMAT,

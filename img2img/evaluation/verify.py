@@ -25,6 +25,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 WHEN = ("date", "seconds", "machine")
 # differences of a file that are named
 SHOWN = 5
+SCORE_COLUMNS = frozenset({"method", "image", "metric", "value", "reason"})
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ def read_report(folder: Path) -> Report:
 
 def _scores(path: Path) -> tuple[Score, ...]:
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        rows = csv.DictReader(file)
+        if missing := SCORE_COLUMNS - set(rows.fieldnames or ()):
+            raise ValueError(f"{path.name} lacks the columns {', '.join(sorted(missing))}")
         return tuple(
             Score(
                 row["method"],
@@ -80,7 +84,7 @@ def _scores(path: Path) -> tuple[Score, ...]:
                 row["reason"] or "",
                 row.get("seed") or "",
             )
-            for row in csv.DictReader(file)
+            for row in rows
         )
 
 

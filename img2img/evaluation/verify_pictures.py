@@ -15,7 +15,7 @@ from img2img.errors import UserError
 from img2img.evaluation.card import data_hash
 from img2img.evaluation.entries import INPUT, Entry
 from img2img.evaluation.fit import fit_to_targets
-from img2img.evaluation.record import apart, sha256, values_of
+from img2img.evaluation.record import MASK, TARGET, apart, sha256, values_of
 from img2img.evaluation.runs import BACK, open_pairs
 from img2img.evaluation.scoring import score
 from img2img.evaluation.verify import SHOWN, Finding, Report
@@ -38,7 +38,7 @@ def verify_pictures(report: Report, data: str | None) -> Iterator[Finding]:
         for stem, known in files.items():
             path = folder / known["file"]
             if not path.is_file():
-                lost.append(f"{row}/{stem}")
+                lost.append(f"{row.strip('/')}/{stem}")
                 if not Path(known["file"]).is_absolute():
                     yield Finding(False, f"{known['file']}: is missing")
                 continue
@@ -65,17 +65,23 @@ def _files(report: Report, row: str) -> dict[str, Path]:
     return {stem: report.folder / known["file"] for stem, known in report.record["pictures"][row].items()}
 
 
+def _results(report: Report) -> list[str]:
+    """The rows that methods made."""
+    return [row for row in report.record["pictures"] if row not in (TARGET, MASK, INPUT)]
+
+
 def _measured_again(report: Report) -> Iterator[Finding]:
     """Values and the data's hash out of the pictures."""
     table, folder = report.table, report.folder
-    targets = _files(report, "target")
-    rows = [INPUT] if INPUT in report.record["pictures"] else []
-    rows += [row for row in report.record["pictures"] if row not in ("target", INPUT)]
+    pictures = report.record["pictures"]
+    targets = _files(report, TARGET)
+    masks = _files(report, MASK) if MASK in pictures else None
+    rows = [INPUT] * (INPUT in pictures) + _results(report)
     entries = [Entry(row, _files(report, row)) for row in rows]
     try:
         protocol = read_protocol(str(report.card.get("protocol")))
         fitting = fit_to_targets(report.record.get("fit"), targets, entries, {row: row for row in rows})
-        scored = score(targets, entries, [(protocol, table.metrics)], World(), fitting, shown=False)
+        scored = score(targets, entries, [(protocol, table.metrics)], World(), fitting, masks=masks, shown=False)
     except UserError as error:
         yield Finding(False, f"the pictures cannot be measured: {error}")
         return
@@ -108,6 +114,9 @@ def _digits(largest: float) -> str:
 def _data(report: Report, data: str) -> Iterator[Finding]:
     """The targets of a data set against the hash of the card."""
     about = report.record["data"]
+    if about.get("halved"):
+        yield Finding(None, f"--data {data}: targets were cut out of pairs side by side, which is not done again")
+        return
     try:
         digests = _of_weights(report, data) if about else _of_folder(data)
     except UserError as error:
@@ -143,7 +152,7 @@ def verify_weights(report: Report, weights: Sequence[tuple[str, str]], device: s
     Raises:
         UserError: weights of no row of the report, or that cannot be loaded.
     """
-    rows = [row for row in report.record["pictures"] if row not in ("target", INPUT)]
+    rows = _results(report)
     for row, given in weights:
         if row not in rows:
             raise UserError(f"--weights {row}={given}: no row of the report (its rows: {listed(rows)})")

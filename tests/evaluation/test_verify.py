@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from small_run import evaluate, make_folders, make_pairs, pixels, save, train
 
@@ -90,8 +91,8 @@ def test_a_report_on_folders_holds_and_says_what_cannot_be_checked(root, tmp_pat
 @pytest.mark.parametrize(
     ("name", "pattern", "text", "found"),
     [
-        ("table.md", r"\| (\d)(\d\.\d)", r"| 9\2", r"table.md, line \d+: 9.* is written, .* follows"),
-        ("table.tex", r"& (\d)(\d\.\d)", r"& 9\2", r"table.tex, line \d+: "),
+        ("table.md", r"(<u>|\*\*)\d(\d\.\d)", r"\g<1>9\2", r"table.md, line \d+: 9.* is written, .* follows"),
+        ("table.tex", r"& (\\\w+\{)\d(\d\.\d)", r"& \g<1>9\2", r"table.tex, line \d+: 9.* is written, .* follows"),
         ("table.csv", r"psnr,\d", "psnr,9", r"table.csv, line 2: 9.* is written, .* follows"),
         ("table.csv", r"(last,ssim,.*),measured", r"\g<1>1,measured", r"table.csv, line \d"),
         ("table.json", r'"p_holm": ', '"p_holm": 1', r"table.json, line \d+: "),
@@ -158,7 +159,7 @@ def test_a_protocol_that_is_changed_everywhere_is_found_by_the_pictures(report, 
 
 
 def test_other_weights_and_other_data_are_found(root, report, tmp_path, capsys):
-    assert train(root / "pairs", tmp_path / "other", "train.seed=5") == 0
+    assert train(root / "pairs", tmp_path / "other", "train.seed=5", "optimizers.generator.lr=0.02") == 0
     status, said = verify(capsys, report, "--weights", f"mine={tmp_path / 'other'}")
     assert status == 1
     assert "are not the file that made mine" in said
@@ -180,3 +181,29 @@ def test_what_is_no_report_is_one_line(root, report, capsys):
     (report / "per_image.csv").write_text("method\n")
     assert main(["verify", str(report)]) == 2
     assert "do not make a table" in capsys.readouterr().err
+
+
+def test_figures_of_the_hole_are_measured_again_with_their_masks(tmp_path, capsys):
+    folders = make_folders(tmp_path)
+    hole = np.zeros(pixels(folders / "targets/0.png").shape[:2], np.uint8)
+    hole[4:20, 6:20] = 255
+    for number in range(3):
+        save(folders / f"holes/{number}.png", hole)
+    # rows may have any name, that of a side too
+    rows = ["--results", f"target={folders / 'dark'}", "--target", folders / "targets"]
+    assert evaluate(*rows, "--region", "hole", "--masks", folders / "holes", "--output", tmp_path / "out") == 0
+    status, said = verify(capsys, tmp_path / "out")
+    assert (status, "6 values follow from the pictures, to every digit" in said) == (0, True), said
+    hole[4:20, 6:12] = 0
+    save(folders / "holes/1.png", hole)
+    sealed(tmp_path / "out")
+    status, said = verify(capsys, tmp_path / "out")
+    assert (status, "per_image.csv: target, 1, psnr: " in said) == (1, True), said
+
+
+def test_targets_out_of_pairs_are_open_and_not_called_others(root, tmp_path, capsys):
+    rows = ["--results", f"mine={root / 'report/mine'}", "--target", root / "pairs", "--direction", "BtoA"]
+    assert evaluate(*rows, "--output", tmp_path / "out") == 0
+    status, said = verify(capsys, tmp_path / "out", "--data", root / "pairs")
+    assert (status, "DIFFERS" in said) == (0, False), said
+    assert "targets were cut out of pairs side by side" in said
