@@ -80,7 +80,7 @@ def _table_file(form: str) -> str:
 
 def _remove_earlier(output: Path) -> None:
     """Remove what an earlier report left here and this one may not write: it would be taken for this one's."""
-    for name in (*map(_table_file, FORMATS), *(f"plot_{metric}.png" for metric in METRICS), "explain.txt"):
+    for name in (*map(_table_file, FORMATS), *(f"plot_{metric}.png" for metric in METRICS), "explain.txt", record.NAME):
         (output / name).unlink(missing_ok=True)
 
 
