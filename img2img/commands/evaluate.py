@@ -69,6 +69,13 @@ def _add_pictures(command: Parser) -> None:
         metavar="NAME=RUN",
         help="methods to run first; a name given several times has several seeds; a shipped name stands alone",
     )
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="refuse weights that were trained on pictures they are measured on, or do not say what they were "
+        "trained on (docs/verify.md)",
+    )
     command.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
 
 
@@ -166,14 +173,14 @@ def run(words: Sequence[str]) -> int:
     report.check_formats(formats)
     request = _request(given)
     tile = parse_tile(given.tile or "auto")
-    named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
+    rows = named(given.weights or given.results, "--weights" if given.weights else "--results")
     world = join(given.device)
     if given.weights:
         evaluation = of_weights(
-            named, given.data, given.part or "test", request, given.output, world, tile, given.direction
+            rows, given.data, given.part or "test", request, given.output, world, tile, given.direction
         )
     else:
-        evaluation = of_folders(given.target, _once(named), given.source, request, given.output, world)
+        evaluation = of_folders(given.target, _once(rows), given.source, request, given.output, world)
     world.close()
     if not world.is_main:
         return 0
@@ -195,7 +202,7 @@ def _check_together(given: Namespace) -> None:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    of_weights = ("data", "part", "load", "crop", "tile", "require_gain")
+    of_weights = ("data", "part", "load", "crop", "tile", "require_gain", "strict")
     other = of_weights if given.results else ("target", "source", "fit", "match", "masks")
     for flag in other:
         if getattr(given, flag) not in (None, []):
@@ -224,6 +231,7 @@ def _request(given: Namespace) -> Request:
         fit=given.fit,
         match=_patterns(given.match),
         direction=given.direction if given.results else None,
+        strict=bool(given.strict),
     )
     if given.require_gain is not None and "psnr" not in request.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
@@ -274,7 +282,8 @@ def _side(flag: str, text: str) -> int | None:
     return int(text)
 
 
-def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+def named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+    """(name, place) of each NAME=PLACE; with ``--weights`` a shipped name is its own place."""
     result = []
     for pair in pairs:
         # what is shipped has a name already

@@ -31,6 +31,7 @@ from img2img.evaluation.runs import (
     write_pairs,
 )
 from img2img.evaluation.scoring import score
+from img2img.evaluation.seen import Seen, check_strictly, seen_pictures
 from img2img.files import check_folder, inside
 from img2img.files import stem as stem_of
 from img2img.images import find
@@ -134,7 +135,9 @@ def of_folders(
             fitting=fitting,
         )
         undo.pop_all()
-    return replace(evaluation, when=when_and_where(began), keep=keep)
+    # what was cut out of pairs lies in a temporary folder
+    halved = {"halved": True} if any(inside(file, Path(keep.name)) for file in targets.values()) else {}
+    return replace(evaluation, when=when_and_where(began), keep=keep, data=halved, masks=masks)
 
 
 def of_weights(
@@ -157,7 +160,8 @@ def of_weights(
 
     Raises:
         UserError: weights or data that do not fit, runs of one method that differ in more than their seed, an
-            ``output`` that cannot be; nothing was written.
+            ``output`` that cannot be, weights that have seen test pictures under ``request.strict``; nothing was
+            written.
         RunError: something failed on the way.
     """
     runs = read_runs(weights)
@@ -175,10 +179,14 @@ def of_weights(
     scenes = _scenes(request, {stem: [name, Path(name).name] for stem, name in names.items()})
     scenes = scenes or {stem: pairs.scenes[name] for stem, name in names.items() if name in pairs.scenes}
     files = [written[Path(name)] for name in pairs.samples.names]
+    seen = seen_pictures(runs, pairs.samples, [str(name.with_suffix("")) for name in files])
+    if request.strict:
+        check_strictly(seen)
     # nobody writes before everybody has looked: what another process writes would be taken for what was there
     world.any(False)
     with on_the_way():
-        return _run_and_score(runs, translators, pairs, files, request, scenes, output, world)
+        evaluation = _run_and_score(runs, translators, pairs, files, request, scenes, output, world, seen)
+    return replace(evaluation, data={"part": part, "cut": dict(request.cut), "direction": direction})
 
 
 def _run_and_score(
@@ -190,6 +198,7 @@ def _run_and_score(
     scenes: Mapping[str, str],
     output: Path | None,
     world: World,
+    seen: Sequence[Seen],
 ) -> Evaluation:
     keep = tempfile.TemporaryDirectory(prefix="img2img-") if output is None else None
     folder = output or Path(world.broadcast(keep.name if keep else ""))
@@ -214,14 +223,17 @@ def _run_and_score(
         entries,
         scored,
         request,
-        origins={run.folder: about_weights(run.weights, run.header) for run in runs},
+        origins={
+            run.folder: {**about_weights(run.weights, run.header), "seen_in_training": known.card()}
+            for run, known in zip(runs, seen, strict=True)
+        },
         notes=[*([pairs.cut] if pairs.cut else []), *([f"sources are {pairs.made}"] if pairs.made else []), *chosen],
         made=pairs.made,
-        warnings=[pairs.deep] if pairs.deep else [],
+        warnings=[*([pairs.deep] if pairs.deep else []), *(known.line() for known in seen if known.pictures)],
         scenes=scenes,
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),
     )
-    return replace(evaluation, when=when_and_where(began), keep=keep)
+    return replace(evaluation, when=when_and_where(began), keep=keep, seen=tuple(map(Seen.line, seen)), masks=masks)
 
 
 def _masks(request: Request, target: Path, targets: Files) -> dict[str, Path] | None:

@@ -28,6 +28,7 @@ class Request:
     training validated on. ``fit``: of `FITS`, for results whose size is not their target's; None refuses them.
     ``match``: what files of results are called, ``{}`` being the target's path without ending, by row; under an empty
     name for all rows of results. ``direction`` (AtoB, BtoA) says which half of pairs side by side is the target.
+    ``strict``: weights that have seen pictures they are measured on, or do not say what they have seen, are refused.
     ``masks``: a folder of the holes of results, where the protocol is of the hole alone (``region=hole``).
 
     Raises:
@@ -47,6 +48,7 @@ class Request:
     fit: Fit | None = None
     match: Mapping[str, str] = field(default_factory=dict)
     direction: str | None = None
+    strict: bool = False
     masks: Path | None = None
 
     def __post_init__(self) -> None:

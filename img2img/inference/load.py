@@ -209,6 +209,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    fingerprint: Mapping[str, Any] | None = None,
     array: ArrayRecipe | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
@@ -222,6 +223,7 @@ def header_for(
         grey_targets=grey_targets,
         array=array,
         seed=seed,
+        fingerprint=fingerprint or {},
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))
     return checked

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision, kernels
@@ -30,6 +31,7 @@ from img2img.training.loop import Progress, Trainer
 from img2img.training.report import RunReport
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
+from img2img.training.seen import seen, seen_before
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
@@ -176,7 +178,14 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
 
 
-def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
+def _trainer(
+    settings: Settings,
+    parts: Parts,
+    resolved: Resolved,
+    run: Run | None,
+    stop: Stop,
+    fingerprint: Mapping[str, Any],
+) -> Trainer:
     """The trainer of these parts, at step 0, in the precision and with the steps that were resolved."""
     method, plan, engine = settings.method, settings.train, parts.engine
     engine.precision = Precision(resolved.precision, engine.world.device)
@@ -207,6 +216,7 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
             plan.seed,
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
+            fingerprint=fingerprint,
             array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,
         ),
         stop=stop,
@@ -221,7 +231,7 @@ def _restored(settings: Settings, parts: Parts, run: Run, earlier: EarlierStart,
     if not state:
         return None
     resolved = earlier.resolved.for_steps(settings.train.steps, steps_done(state))
-    trainer = _trainer(settings, parts, resolved, run, stop)
+    trainer = _trainer(settings, parts, resolved, run, stop, seen_before(run, settings.train.begin, parts.data.train))
     restore(trainer, run, state)
     return trainer
 
@@ -255,6 +265,7 @@ def _begin(
     """The trainer at step 0, and its run directory made; what an ``earlier`` start has resolved is kept."""
     plan, data, engine = settings.train, parts.data, parts.engine
     world = engine.world
+    fingerprint: Mapping[str, Any] = {}
     if run and world.is_main:
         _lay_out(run, engine, data.train, plan.seed)
     if earlier:
@@ -265,9 +276,10 @@ def _begin(
         with on_the_way(), stop.watching():
             resolved = resolve(plan, engine, parts.source, len(data.train), rehearse)
     if run and world.is_main:
-        run.write_json(run.manifest, data.manifest)
+        fingerprint = seen(data.train, plan.begin)
+        run.write_json(run.manifest, {**data.manifest, "fingerprint": fingerprint})
         run.write_json(run.environment, environment(world, plan.seed, command, vars(resolved)))
-    return _trainer(settings, parts, resolved, run, stop)
+    return _trainer(settings, parts, resolved, run, stop, fingerprint)
 
 
 def _lay_out(run: Run, engine: Engine, samples: Samples, seed: int) -> None:

@@ -44,6 +44,8 @@ class WeightsHeader:
         metrics: the validation's figures nearest before, by metric.
         chosen_by: the metric that chose the best weights, None where none did.
         chosen_on: what identifies the pictures that they were chosen on.
+        fingerprint: the pictures that were trained on, as `img2img.data.fingerprint.Fingerprint` has them; empty where
+            they are not known.
         release: of shipped weights, what their YAML says of them (data, figures, licence, ...), and a checksum of the
             tensors.
         unknown: keys of the file that this version has no meaning for, as they stand there.
@@ -63,6 +65,7 @@ class WeightsHeader:
     metrics: Mapping[str, float] = field(default_factory=dict)
     chosen_by: str | None = None
     chosen_on: Sequence[str] = ()
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
     release: Mapping[str, Any] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -121,10 +124,11 @@ KINDS: dict[str, tuple[type, ...]] = {
     "metrics": (Mapping,),
     "chosen_by": (str, NULL),
     "chosen_on": (list, tuple),
+    "fingerprint": (Mapping,),
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "array", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "array", "fingerprint", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

@@ -162,7 +162,7 @@ def test_tables_and_plots_of_an_earlier_evaluation_do_not_stay(root, tmp_path):
     assert evaluate(*words, "--output", out, "--metrics", "psnr", "--format", "json") == 0
     assert {file.name for file in out.iterdir()} == {
         "table.json", "per_image.csv", "card.json", "comparison.png", "plot_psnr.png", "report.html",
-        "plot_of_mine.png",
+        "plot_of_mine.png", "report.json",
     }  # fmt: skip
 
 
