@@ -74,7 +74,7 @@ def _add_pictures(command: Parser) -> None:
         action="store_true",
         default=None,
         help="refuse weights that were trained on pictures they are measured on, or do not say what they were "
-        "trained on (docs/verify.md)",
+        "trained on (docs/metrics.md)",
     )
     command.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
 
