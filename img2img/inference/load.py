@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
+from img2img.data.labels import LabelMaps
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
@@ -38,6 +39,7 @@ def translator_of(
     seed: int = 0,
     *,
     grey_targets: bool = False,
+    labels: LabelMaps | None = None,
 ) -> Translator:
     """The translator of networks in memory (validation)."""
     name = method.build_flow().networks[0]
@@ -53,6 +55,7 @@ def translator_of(
         tile=tile,
         seed=seed,
         grey_targets=grey_targets,
+        labels=labels,
     )
 
 
@@ -115,7 +118,16 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
+        labels=_labels(saved.header, direction),
     )
+
+
+def _labels(header: WeightsHeader, direction: str | None) -> LabelMaps | None:
+    """The label maps of the way that is taken, back with their side turned."""
+    labels = header.labels
+    if labels is None or not goes_back(header, direction):
+        return labels
+    return replace(labels, side="source" if labels.side == "target" else "target")
 
 
 def _fastest(header: WeightsHeader, device: torch.device) -> str:
@@ -174,6 +186,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    labels: LabelMaps | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -184,6 +197,7 @@ def header_for(
         shape=shape,
         source_statistics=statistics,
         grey_targets=grey_targets,
+        labels=labels,
         seed=seed,
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from img2img.errors import UserError, unknown
 from img2img.metrics.registry import METRICS
+from img2img.metrics.segmentation import classes_in, confusion
 
 Pixels = np.ndarray[Any, Any]
 Colour = Literal["rgb", "gray", "y", "y_uint8", "y_full"]
@@ -50,7 +51,8 @@ class Protocol:
     ``ssim_auto`` replaces SSIM by its downsampling form. ``crop`` leaves out that many pixels at each side; ``resize``
     (width, height) first makes both pictures that size (Pillow's bicubic, antialiased, rounded to 8 bits). ``depth`` is
     the bits a sample must have: 8, or 16 (divided by 257, so that the scale stays 0 to 255). ``source`` says where the
-    protocol comes from, ``open`` what is not known of it.
+    protocol comes from, ``open`` what is not known of it. ``palette`` has the colours of classes, where the
+    pictures are label maps; measures of classes are undefined without it.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Protocol:
     depth: Literal[8, 16] = 8
     source: str = ""
     open: str = ""
+    palette: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.crop < 0:
@@ -276,10 +279,24 @@ def measure(
     return {name: _value(protocol, name, *planes) for name in protocol.names(metrics)}
 
 
+def with_palette(protocol: Protocol, palette: tuple[tuple[int, int, int], ...]) -> Protocol:
+    """The protocol for label maps whose classes have these colours; as it is where there are none."""
+    return replace(protocol, palette=palette) if palette else protocol
+
+
+def _counts(protocol: Protocol, result: Tensor, target: Tensor) -> Tensor:
+    if not protocol.palette:
+        raise UserError("classes are unknown: neither weights nor a palette of the targets tell their colours")
+    of_classes = (classes_in(planes, protocol.palette) for planes in (result, target))
+    return confusion(*of_classes, len(protocol.palette))
+
+
 def _value(protocol: Protocol, name: str, result: Tensor, target: Tensor) -> Value:
     if name == "psnr" and protocol.psnr == "channels":
         result, target = result.transpose(0, 1), target.transpose(0, 1)
     try:
+        if METRICS[name].of_classes:
+            return Value(float(METRICS[name].measure(_counts(protocol, result, target))))
         value = float(METRICS[name].measure(result, target, data_range=RANGE).mean())
     except UserError as error:
         return Value(math.nan, str(error))

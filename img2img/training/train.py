@@ -11,7 +11,9 @@ from img2img.compute.distributed import World
 from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
+from img2img.data.labels import LabelMaps
 from img2img.data.loader import Stream
+from img2img.data.samples import labels_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
@@ -133,6 +135,7 @@ class Parts:
     chosen_on: tuple[str, ...]
     statistics: SourceStatistics | None
     grey_targets: bool
+    labels: LabelMaps | None
 
 
 def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Parts:
@@ -144,7 +147,11 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     check_batches(engine, method, plan, data.train)
     if plan.compile:
         compile_networks(engine)
+    labels = labels_of(data.train)
     statistics, grey_targets = measure_training(data.train, plan.seed)
+    if labels is not None:
+        # a class is no level
+        statistics, grey_targets = (None if labels.side == "source" else statistics), False
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
@@ -161,6 +168,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             world=world,
             run=run,
             grey_targets=grey_targets,
+            labels=labels,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
@@ -172,7 +180,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
         world=world.size,
         device=world.device,
     )
-    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
+    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets, labels)
 
 
 def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
@@ -206,6 +214,7 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
             plan.seed,
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
+            labels=parts.labels,
         ),
         stop=stop,
         budget=budget,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from img2img.config import Tree, build, options, plain
+from img2img.data.labels import LabelMaps
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 
@@ -36,6 +37,7 @@ class WeightsHeader:
         shape: what the networks were built for.
         source_statistics: what the training's sources look like; None where that is unknown.
         grey_targets: whether all targets were grey, so that results are.
+        labels: which side is a label map, and its classes' colours; None where neither is.
         seed: of the run; dropout and noise at inference are functions of it.
         which: ``best`` or ``last``; None where no training wrote the file, and so with ``step``.
         step: steps of the run after which these were the weights.
@@ -54,6 +56,7 @@ class WeightsHeader:
     shape: Shape | None = None
     source_statistics: SourceStatistics | None = None
     grey_targets: bool = False
+    labels: LabelMaps | None = None
     seed: int = 0
     which: str | None = None
     step: int | None = None
@@ -88,6 +91,8 @@ class WeightsHeader:
             known["source_statistics"] = build(
                 SourceStatistics, known["source_statistics"], f"{where}: source_statistics"
             )
+        if known.get("labels") is not None:
+            known["labels"] = build(LabelMaps, known["labels"], f"{where}: labels")
         return cls(**known, unknown={key: value for key, value in tree.items() if key not in KINDS})
 
     def to_json(self) -> Tree:
@@ -109,6 +114,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "shape": (Mapping, NULL),
     "source_statistics": (Mapping, NULL),
     "grey_targets": (bool,),
+    "labels": (Mapping, NULL),
     "seed": (int,),
     "which": (str, NULL),
     "step": (int, NULL),
@@ -118,7 +124,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "labels", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 
