@@ -44,8 +44,8 @@ def _with_labels(pictures: Pictures, layout: Layout, where: str, labels: LabelMa
     if layout.name == "side_by_side" and labels is None:
         if config.label_side == "auto" or config.palette is None:
             raise UserError(
-                f"{where}: of pairs side by side say data.label_side=source or target, and data.palette=FILE, a palette "
-                f"PNG of the classes' colours"
+                f"{where}: of pairs side by side say data.label_side=source or target, and data.palette=FILE, a "
+                f"palette PNG of the classes' colours"
             )
         return replace(pictures, labels=named_labels(config))
     sources = [item.source for item in pictures.items if item.source is not None]

@@ -13,6 +13,7 @@ from img2img.compute.distributed import World
 from img2img.data.split import scene_table
 from img2img.errors import UserError, on_the_way
 from img2img.evaluation.card import about_weights, chosen_on, when_and_where
+from img2img.evaluation.classes import over_the_set, palette_of_targets
 from img2img.evaluation.cost import cost_columns
 from img2img.evaluation.entries import INPUT, Entry, entries_of, same_folders
 from img2img.evaluation.fit import Fit, fit_to_targets
@@ -35,6 +36,7 @@ from img2img.files import stem as stem_of
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
+from img2img.metrics.protocols import with_palette
 from img2img.reports.table import Table
 
 
@@ -117,6 +119,8 @@ def of_folders(
         if output is not None:
             _check_report(output, (target, *rows.values()))
         scenes = _scenes(request, {stem: [stem + file.suffix, file.name] for stem, file in targets.items()})
+        palette = palette_of_targets(targets, request)
+        request = replace(request, protocol=with_palette(request.protocol, palette))
         began = time.time()
         scored = score(targets, entries, request.asked, world, fitting, shown=shown)
         evaluation = evaluation_of(
@@ -125,7 +129,7 @@ def of_folders(
             scored,
             request,
             origins={row: str(folder) for row, folder in rows.items()},
-            notes=aside,
+            notes=[*aside, *([] if fitting else over_the_set(targets, entries, request))],
             warnings=same_folders(folders, request.match),
             scenes=scenes,
             fitting=fitting,
@@ -161,6 +165,9 @@ def of_weights(
     request.check_rows([INPUT, *(run.method for run in runs)])
     pairs = open_pairs(runs[0].header, data, part, request.cut, direction)
     translators = load_runs(runs, pairs.samples, world, tile, direction)
+    labels = translators[0].labels
+    if labels is not None and labels.side == "target":
+        request = replace(request, protocol=with_palette(request.protocol, labels.palette))
     written = output_names([Path(name) for name in pairs.samples.names], Path(), ".png")
     if output is not None:
         check_output(output, runs, data, written.values())
@@ -207,7 +214,12 @@ def _run_and_score(
         scored,
         request,
         origins={run.folder: about_weights(run.weights, run.header) for run in runs},
-        notes=[*([pairs.cut] if pairs.cut else []), *([f"sources are {pairs.made}"] if pairs.made else []), *chosen],
+        notes=[
+            *([pairs.cut] if pairs.cut else []),
+            *([f"sources are {pairs.made}"] if pairs.made else []),
+            *chosen,
+            *over_the_set(targets, [entry for entry in entries if entry.method != INPUT], request),
+        ],
         made=pairs.made,
         warnings=[pairs.deep] if pairs.deep else [],
         scenes=scenes,

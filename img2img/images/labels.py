@@ -19,7 +19,7 @@ ONE_CHANNEL = ("L", "I", "I;16", "I;16B", "I;16L", "1")
 
 
 def voc_palette(count: int) -> Palette:
-    """Colours of Pascal VOC's ``VOClabelcolormap``: the bits of a class's number, dealt out over red, green and blue."""
+    """Colours of Pascal VOC's ``VOClabelcolormap``: the bits of a class's number, dealt out over the three channels."""
     colours = []
     for number in range(count):
         levels = [0, 0, 0]
@@ -78,8 +78,8 @@ def _check_range(numbers: Pixels, count: int, where: str = "") -> None:
     outside = numbers[(numbers < 0) | (numbers >= count)]
     if outside.size:
         raise UserError(
-            f"{where}has the class {int(outside[0])}, and data.labels={count} knows 0 to {count - 1}; raise data.labels, "
-            f"or give these pixels ({outside.size} of {numbers.size}) another class"
+            f"{where}has the class {int(outside[0])}, and data.labels={count} knows 0 to {count - 1}; raise it, or "
+            f"give these pixels ({outside.size} of {numbers.size}) another class"
         )
 
 

@@ -1,4 +1,4 @@
-"""What label maps need of inference: their reading, their way into networks and out of them, and the files they take."""
+"""What label maps need of inference: their reading, their way into networks and out of them, and their files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Measures of label maps out of counts of classes: pixel accuracy, mean class accuracy, mean intersection over union.
 
-Definitions are those of Long et al. 2015 (FCN, section 5), which pix2pix (Isola et al. 2017, section 4.4) takes too. Over
-a set they are taken of the sum of its pictures' counts; the mean of the pictures' values is another number.
+Definitions are those of Long et al. 2015 (FCN, section 5), which pix2pix (Isola et al. 2017, section 4.4) takes too.
+Over a set they are taken of the sum of its pictures' counts; the mean of the pictures' values is another number.
 """
 
 from __future__ import annotations

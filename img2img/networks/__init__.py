@@ -12,6 +12,7 @@ from img2img.networks.patchgan import PatchGAN, PixelGAN
 from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
 from img2img.networks.restorer import Restorer
+from img2img.networks.spade import SpadeOptions
 from img2img.networks.unet import UNet
 
 GENERATORS: dict[str, type[Any]] = {
@@ -21,6 +22,7 @@ GENERATORS: dict[str, type[Any]] = {
     "resnet": Resnet,
     "residual": Residual,
     "restorer": Restorer,
+    "spade": SpadeOptions,
     "dcgan": DcganG,
     "mlp": MlpG,
 }
