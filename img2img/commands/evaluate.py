@@ -74,7 +74,8 @@ def _add_measures(command: Parser) -> None:
     command.add_argument(
         "--metrics",
         default="psnr,ssim",
-        help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae; of label maps: pixel_accuracy, class_accuracy, mean_iou",
+        help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae; of label maps: pixel_accuracy, "
+        "class_accuracy, mean_iou",
     )
     command.add_argument(
         "--protocol",

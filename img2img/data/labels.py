@@ -127,7 +127,8 @@ def _side(sides: Mapping[Side, Sequence[Path]], where: str) -> Side:
         else "neither side is a label map by its form (a palette, or one channel, not JPEG)"
     )
     raise UserError(
-        f"{where}: {what}: {files}; say data.label_side=source or target, and data.palette=FILE where classes are colours"
+        f"{where}: {what}: {files}; say data.label_side=source or target, and where classes "
+        f"are colours data.palette=FILE"
     )
 
 

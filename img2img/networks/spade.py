@@ -1,6 +1,6 @@
 """SPADE's generator for label maps (Park et al. 2019; facts from the authors' program).
 
-The label map is never the input of a deep stack: the first layer sees it at 1/32 of the size (or a z), and every block's
+The label map is never the input of a deep stack: the first layer sees it at 1/32 of the size, and every block's
 normalisation is modulated by it at that block's size.
 """
 

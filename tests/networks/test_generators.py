@@ -23,6 +23,7 @@ PICTURES = {
     "resnet batch": {"name": "resnet", "width": 4, "blocks": 2, "norm": "batch"},
     "residual": {"name": "residual", "width": 4},
     "restorer": {"name": "restorer", "width": 4, "blocks": (1, 1)},
+    "spade": {"name": "spade", "width": 2, "hidden": 4},
     "restorer stages": {"name": "restorer", "width": 4, "blocks": (1, 2, 1), "factor": 1, "stages": 2},
 }
 
@@ -93,7 +94,7 @@ def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
 
 
 @pytest.mark.parametrize(
-    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "restorer", "restorer stages"]
+    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "restorer", "restorer stages", "spade"]
 )
 def test_networks_that_look_at_the_whole_picture_say_so(name):
     options = dict(PICTURES[name])
