@@ -33,8 +33,8 @@ def weights(side, network, source):
     return Translator(network, method, shape, device=torch.device("cpu"), labels=labels)
 
 
-def label_file(path, classes=CLASSES):
-    image = Image.fromarray(classes.astype(np.uint8), "P")
+def label_file(path):
+    image = Image.fromarray(CLASSES.astype(np.uint8), "P")
     image.putpalette([level for colour in COLOURS for level in colour])
     path.parent.mkdir(exist_ok=True)
     image.save(path)
@@ -81,7 +81,7 @@ def test_label_maps_are_never_written_as_jpeg(tmp_path):
 def test_sources_of_other_classes_are_refused_before_anything_is_written(tmp_path, form, said):
     label_file(tmp_path / "in/a.png")
     if form == "class":
-        label_file(tmp_path / "in/b.png", np.full((6, 8), 7))
+        Image.fromarray(np.full((6, 8), 7, np.uint8)).save(tmp_path / "in/b.png")
     else:
         Image.new("RGB", (8, 6)).save(tmp_path / "in/b.jpg")
     with pytest.raises(UserError, match=said):
