@@ -81,7 +81,7 @@ class Cache:
     def __init__(self, megabytes: int) -> None:
         self.limit = megabytes * 2**20
         self.bytes = 0
-        self.pictures: OrderedDict[tuple[Path, Reader], Pixels] = OrderedDict()
+        self.pictures: OrderedDict[Path | tuple[Path, Reader], Pixels] = OrderedDict()
         self.lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
@@ -93,16 +93,17 @@ class Cache:
         Raises:
             UserError: the picture cannot be read.
         """
+        key = path if reader is rgb8_of else (path, reader)
         with self.lock:
-            if (path, reader) in self.pictures:
-                self.pictures.move_to_end((path, reader))
-                return self.pictures[path, reader]
+            if key in self.pictures:
+                self.pictures.move_to_end(key)
+                return self.pictures[key]
         pixels = reader(path)
         worker = get_worker_info()
         limit = self.limit // (worker.num_workers if worker else 1)
         with self.lock:
-            if pixels.nbytes <= limit and (path, reader) not in self.pictures:
-                self.pictures[path, reader] = pixels
+            if pixels.nbytes <= limit and key not in self.pictures:
+                self.pictures[key] = pixels
                 self.bytes += pixels.nbytes
                 while self.bytes > limit:
                     _, old = self.pictures.popitem(last=False)

@@ -67,4 +67,6 @@ def shaped_as(source: Pixels, result: Picture) -> Pixels:
     alpha = result.alpha
     if channels in (2, 4) and alpha is None:
         alpha = np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
-    return joined(replace(result, pixels=pixels, alpha=alpha)).reshape(source.shape)
+    array = joined(replace(result, pixels=pixels, alpha=alpha))
+    # of a label map in one channel the result has three
+    return array.reshape(source.shape) if array.size == source.size else array

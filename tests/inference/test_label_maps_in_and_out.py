@@ -87,3 +87,10 @@ def test_sources_of_other_classes_are_refused_before_anything_is_written(tmp_pat
     with pytest.raises(UserError, match=said):
         run(weights("source", Coloured(), 4), tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_array_of_classes_gives_colours():
+    made = weights("source", Coloured(), 4)
+    expected = np.array(COLOURS)[CLASSES] + 20
+    assert np.array_equal(made(CLASSES.astype(np.uint8)), expected)
+    assert np.array_equal(made(np.array(COLOURS, np.uint8)[CLASSES]), expected)

@@ -21,7 +21,7 @@ SIZES = [
 
 
 def test_there_are_sizes():
-    assert {"width", "blocks", "stages", "downs", "layers", "z"} == {name for _, name in SIZES}
+    assert {"width", "blocks", "stages", "downs", "layers", "z", "hidden"} == {name for _, name in SIZES}
 
 
 @pytest.mark.parametrize(("cls", "name"), SIZES)
