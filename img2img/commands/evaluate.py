@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ EXAMPLES = """\
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
   img2img evaluate --target clean --results ours=dry --fit crop
+  img2img evaluate --target photos --results ours=filled --region hole --masks holes
   img2img evaluate --target pairs --source pairs --results ours=dry --direction BtoA
   img2img evaluate --target clean --results theirs=results/NAME --match 'test_latest/images/{}_fake_B'
 With --weights the results are written first and the written files are what is scored. --output also gets every
@@ -88,6 +90,17 @@ def _add_measures(command: Parser) -> None:
         choices=("crop", "center", "resize"),
         help="results of other size than their target: crop cuts the target to their size from the top left, center to "
         "its centre, resize resizes them to the target's (bicubic); default: sizes must be the same",
+    )
+    command.add_argument(
+        "--region",
+        choices=("picture", "hole"),
+        help="in-painting: hole measures psnr, mae and ssim inside the holes alone (default: whole pictures)",
+    )
+    command.add_argument(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="with --region hole and --results: masks, white = hole, called NAME or NAME_mask of each target",
     )
     command.add_argument("--explain", action="store_true", help="also print the same results under every protocol")
     command.add_argument(
@@ -186,7 +199,7 @@ def _check_together(given: Namespace) -> None:
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
     of_weights = ("data", "part", "load", "crop", "tile", "require_gain")
-    other = of_weights if given.results else ("target", "source", "fit", "match")
+    other = of_weights if given.results else ("target", "source", "fit", "match", "masks")
     for flag in other:
         if getattr(given, flag) not in (None, []):
             kind = "--results" if given.results else "--weights"
@@ -198,9 +211,11 @@ def _request(given: Namespace) -> Request:
     from img2img.metrics import read_protocol
     from img2img.reports import published
 
+    protocol = read_protocol(given.protocol)
     request = Request(
         metrics=tuple(_listed(given.metrics)),
-        protocol=read_protocol(given.protocol),
+        protocol=protocol if given.region is None else replace(protocol, region=given.region),
+        masks=given.masks,
         explain=given.explain,
         against=given.against,
         spread=given.spread,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from img2img.data import builtin
+from img2img.data.array_sets import is_array_set, open_arrays
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
+from img2img.data.drawn import check_drawn
 from img2img.data.labels import LabelMaps
 from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
@@ -27,6 +28,8 @@ from img2img.files import listed
 from img2img.images.folder import dead_links
 
 Pixels = np.ndarray[Any, Any]
+# samples of which a generator learns each by heart
+FEW = 500
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def open_set(config: DataConfig, seed: int) -> Data:
         data = replace(data, notes=(*data.notes, _said_labels(data.train, config)))
     if config.exchange.share:
         _check_exchange(data.train, config)
+    check_drawn(data.train, config)
     return data
 
 
@@ -97,10 +101,8 @@ def _opened(config: DataConfig, seed: int) -> Data:
     path = Path(config.path)
     if not path.exists():
         raise UserError(f"--data {path}: no such folder")
-    if config.layout == "arrays" or path.suffix == ".npz":
+    if is_array_set(path, config):
         return _arrays(path, config, seed)
-    if not path.is_dir():
-        raise UserError(f"--data {path}: is a file; a folder of pictures is needed (or an .npz of images)")
     layout = read_layout(path, config)
     data = _unpaired(path, layout, config, seed) if layout.name == "unpaired" else _parts(path, layout, config, seed)
     return replace(data, notes=(*data.notes, *_remarks(path, layout, config)))
@@ -291,48 +293,16 @@ def _unpaired(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data
 
 
 def _arrays(path: Path, config: DataConfig, seed: int) -> Data:
-    """Pictures out of one file of arrays, some of them held out at random."""
-    images = _read_images(path)
-    height, width = images.shape[1:3]
-    side = min(height, width)
-    if config.load is not None and side < config.load and not config.enlarge:
-        raise UserError(
-            f"--data {path}: its images are {width}x{height} px, and data.load={config.load} would enlarge them; "
-            f"data.load={side} data.crop={min(side, config.crop or side)} takes them as they are, data.enlarge=true "
-            f"enlarges them"
-        )
-    items = tuple(
-        Item(f"image {index}", pixels=np.repeat(image, 3, 2) if image.shape[2] == 1 else image, size=(width, height))
-        for index, image in enumerate(images)
+    """Samples out of files of arrays, some of them held out at random."""
+    samples, files, begin = open_arrays(path, config)
+    everything = list(range(len(samples)))
+    kept, held = (
+        split(everything, config.validation, seed) if round(config.validation * len(samples)) else (everything, [])
     )
-    digest = hashlib.sha256(images.tobytes()).hexdigest()
-    files = {"files": [{"name": path.name, "bytes": path.stat().st_size, "sha256": digest}], "hash": digest}
-    pictures = Pictures(items, config, decode_photo, Cache(0))
-    count = round(config.validation * len(items))
-    kept, held = split(list(range(len(items))), config.validation, seed) if count else (list(range(len(items))), [])
-    note = f"data {path}: {len(items)} images, {len(held)} held out for validation (at random, not by scene)"
-    return Data(
-        pictures.select(kept),
-        pictures.select(held) if held else None,
-        files,
-        (note, *_smaller_than_crop(pictures)),
-    )
-
-
-def _read_images(path: Path) -> Pixels:
-    """(N, H, W, 1 or 3) uint8 of an .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            images: Pixels = file["images"]
-    except (OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"--data {path}: an .npz with an array 'images' (N, H, W, 3) uint8 is needed; this is none, or damaged"
-        ) from error
-    if images.ndim == 3:
-        images = images[:, :, :, None]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
-        raise UserError(f"--data {path}: 'images' is {images.dtype} {images.shape}, (N, H, W, 3) uint8 is needed")
-    return images
+    note = f"{begin}, {len(held)} held out for validation (at random, not by scene)"
+    small = _smaller_than_crop(samples) if isinstance(samples, Pictures) else ()
+    few = (f"data {path}: {len(samples)} samples are few: watch for copies of them",) if len(samples) < FEW else ()
+    return Data(samples.select(kept), samples.select(held) if held else None, files, (note, *small, *few))
 
 
 def _mixture(config: DataConfig) -> Data:

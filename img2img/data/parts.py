@@ -12,6 +12,7 @@ from img2img.data.layouts import Layout, PartFolders
 from img2img.data.masks import with_masks
 from img2img.data.matching import checked_pairs, halves
 from img2img.data.samples import Cache, Item, Pictures, decode_halves, decode_photo, decode_two
+from img2img.data.synthesis import SYNTHESES
 from img2img.errors import UserError
 from img2img.images import find, size
 
@@ -81,7 +82,7 @@ def _side_by_side(part: PartFolders, config: DataConfig, cache: Cache) -> Pictur
 def _photos(part: PartFolders, config: DataConfig, cache: Cache) -> Pictures:
     if config.synthesis == "none":
         raise UserError(
-            f"{part[0]}: data.layout=photos needs a data.synthesis (rain, hole, edges) to make the source of"
+            f"{part[0]}: data.layout=photos needs a data.synthesis ({', '.join(SYNTHESES)}) to make the source of"
         )
     return open_images(part[0], config, cache)
 

@@ -87,7 +87,15 @@ class Cache:
     def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
         return Cache, (self.limit // 2**20,)
 
-    def read(self, path: Path, reader: Reader = rgb8_of) -> Pixels:
+    def read(self, path: Path) -> Pixels:
+        """(H, W, 3) uint8, not to be written to.
+
+        Raises:
+            UserError: the picture cannot be read.
+        """
+        return self.read_as(path, rgb8_of)
+
+    def read_as(self, path: Path, reader: Reader) -> Pixels:
         """(H, W, 3) uint8 as ``reader`` reads it, not to be written to.
 
         Raises:
@@ -115,7 +123,8 @@ class Cache:
 class Item:
     """What one sample is made of: a file, or two (source, target), or pixels in memory; maybe a mask's file.
 
-    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show.
+    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show;
+    ``label`` the class that the data give.
     """
 
     name: str
@@ -125,6 +134,7 @@ class Item:
     mask: Path | None = None
     size: tuple[int, int] | None = None
     scene: str | None = None
+    label: int | None = None
 
     @property
     def known_scene(self) -> object:
@@ -200,7 +210,7 @@ class Pictures:
         """The label map in the colours of its classes."""
         file = item.source if labels.side == "source" else item.target
         if self.decoder is decode_two and file is not None:
-            return {**pictures, labels.side: self.cache.read(file, labels.read_colours)}
+            return {**pictures, labels.side: self.cache.read_as(file, labels.read_colours)}
         return {**pictures, labels.side: labels.snapped(pictures[labels.side])}
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
@@ -209,10 +219,11 @@ class Pictures:
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
-        tensors = {name: to_training(picture, name) for name, picture in degraded.items()}
+        sample = {name: to_training(picture, name) for name, picture in degraded.items()}
         if self.labels is not None and self.labels.side == "source":
-            tensors["source"] = self.labels.one_hot(degraded["source"])
-        return tensors
+            sample["source"] = self.labels.one_hot(degraded["source"])
+        label = self.items[index].label
+        return sample if label is None else {**sample, "label": torch.tensor(label)}
 
     @property
     def _label_side(self) -> str | None:

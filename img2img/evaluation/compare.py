@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from img2img.compute.distributed import World
+from img2img.data.masks import masks_of
 from img2img.data.split import scene_table
 from img2img.errors import UserError, on_the_way
 from img2img.evaluation.card import about_weights, chosen_on, when_and_where
 from img2img.evaluation.classes import over_the_set, palette_of_targets
 from img2img.evaluation.cost import cost_columns
-from img2img.evaluation.entries import INPUT, Entry, entries_of, same_folders
+from img2img.evaluation.entries import INPUT, Entry, Files, entries_of, same_folders
 from img2img.evaluation.fit import Fit, fit_to_targets
 from img2img.evaluation.halves import cut_halves
 from img2img.evaluation.outcome import Evaluation, evaluation_of
@@ -33,6 +34,7 @@ from img2img.evaluation.runs import (
 from img2img.evaluation.scoring import score
 from img2img.files import check_folder, inside
 from img2img.files import stem as stem_of
+from img2img.images import find
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
@@ -122,7 +124,8 @@ def of_folders(
         palette = palette_of_targets(targets, request)
         request = replace(request, protocol=with_palette(request.protocol, palette))
         began = time.time()
-        scored = score(targets, entries, request.asked, world, fitting, shown=shown)
+        masks = _masks(request, target, targets)
+        scored = score(targets, entries, request.asked, world, fitting, masks=masks, shown=shown)
         evaluation = evaluation_of(
             targets,
             entries,
@@ -168,6 +171,10 @@ def of_weights(
     labels = translators[0].labels
     if labels is not None and labels.side == "target":
         request = replace(request, protocol=with_palette(request.protocol, labels.palette))
+    if request.protocol.region == "hole" and "mask" not in pairs.samples.whole(0):
+        raise UserError(
+            "--region hole: these weights were not trained to fill holes (data.synthesis=hole); leave it out"
+        )
     written = output_names([Path(name) for name in pairs.samples.names], Path(), ".png")
     if output is not None:
         check_output(output, runs, data, written.values())
@@ -205,7 +212,8 @@ def _run_and_score(
 
     targets = files("target")
     entries = [Entry(INPUT, files("source")), *(Entry(run.method, files(run.folder), run.seed) for run in runs)]
-    scored = score(targets, entries, request.asked, world)
+    masks = files("mask") if request.protocol.region == "hole" else None
+    scored = score(targets, entries, request.asked, world, masks=masks)
     chosen = [note for run in runs if (note := chosen_on(run.folder, run.header, digests))]
     methods = [run.method for run in runs]
     evaluation = evaluation_of(
@@ -226,6 +234,20 @@ def _run_and_score(
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),
     )
     return replace(evaluation, when=when_and_where(began), keep=keep)
+
+
+def _masks(request: Request, target: Path, targets: Files) -> dict[str, Path] | None:
+    """The mask of each target out of ``request.masks``; None where whole pictures are measured."""
+    if request.protocol.region != "hole":
+        return None
+    if request.masks is None:
+        raise UserError("--region hole: --masks is needed, a folder of masks (white = hole) called NAME or NAME_mask")
+    found = masks_of(request.masks, find(request.masks), list(targets), "--masks", beside=False)
+    missing = [stem for stem in targets if stem not in found]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise UserError(f"--masks {request.masks}: no mask for {targets[missing[0]]}{more} (called NAME or NAME_mask)")
+    return {stem: found[stem] for stem in targets}
 
 
 def _check_report(output: Path, folders: Sequence[Path]) -> None:

@@ -56,6 +56,7 @@ def translate(
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
     direction: str | None = None,
+    ensemble: int = 1,
 ) -> Summary:
     """Translate a folder of pictures (or one), as ``img2img infer`` does; sub-folders and names stay as they are.
 
@@ -71,7 +72,7 @@ def translate(
         match: what masks are called, ``{}`` being the picture's path without ending, such as ``{}_hole``.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
-        tile, precision, device, memory, direction: as for `load`.
+        tile, precision, device, memory, direction, ensemble: as for `load`.
         batch: many small pictures of one size go faster when so many are taken together.
         max_pixels: larger pictures are refused before they are decoded.
 
@@ -87,7 +88,7 @@ def translate(
         if value < 1:
             raise UserError(f"--{name} {value}: at least 1")
     suffix = ending(format)
-    translator = load(weights, device, precision, parse_tile(str(tile)), memory, direction)
+    translator = load(weights, device, precision, parse_tile(str(tile)), memory, direction, ensemble)
     given, target = Path(input), Path(output)
     jobs = list_jobs(translator, given, target, None if masks is None else Path(masks), suffix, samples, match)
     keep_format = suffix is None and not goes_to_a_file(given, target, suffix)

@@ -6,16 +6,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
+from img2img.config import build
 from img2img.data.labels import LabelMaps
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.inference.budget import parse_amount
+from img2img.inference.ensemble import SIZES, Ensemble, SelfEnsemble
 from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
 from img2img.networks.layout import to_device
@@ -40,12 +43,22 @@ def translator_of(
     *,
     grey_targets: bool = False,
     labels: LabelMaps | None = None,
+    back: bool = False,
 ) -> Translator:
-    """The translator of networks in memory (validation)."""
-    name = method.build_flow().networks[0]
+    """The translator of networks in memory (validation).
+
+    With ``back`` that of the way back, which the flow must have.
+    """
+    flow = method.build_flow()
+    name = flow.networks[0]
+    if back:
+        if flow.way_back is None:
+            raise LookupError("this flow has no way back")
+        name, shape, grey_targets = flow.way_back, replace(shape, source=shape.target, target=shape.source), False
     _, inference = method.generator_spec()
     # training has the memory it has: validation must not stop where --memory would ask for more
-    tile: Tile = "off" if inference.norm == "batch" else "auto"
+    whole_only = inference.norm == "batch" or getattr(networks[name], "whole_only", False)
+    tile: Tile = "off" if whole_only else "auto"
     return Translator(
         networks[name],
         method,
@@ -66,6 +79,7 @@ def load(
     tile: Tile = "auto",
     memory: str | int | None = None,
     direction: str | None = None,
+    ensemble: int = 1,
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
@@ -77,13 +91,14 @@ def load(
             ``.safetensors`` file, which alone is enough.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where the device has instructions for it and the
-            weights say that it was measured to cost at most 0.05 dB (those that are shipped do), else fp32.
+            weights say that it costs at most 0.05 dB (those that are shipped do), else fp32.
         tile: ``auto`` takes pictures that exceed the memory in tiles as large as fit, ``off`` none; a number takes
             tiles of that side in px.
         memory: what the process may take, in bytes or as ``"800M"``, ``"2G"``; on a GPU: of its memory. By default
             1.5 GB (a GPU: three quarters of what is free), more where a picture's own pixels need it.
         direction: ``AtoB`` or ``BtoA``, as in ``data.direction``; by default as the training had it. The other one
             takes the way back, which CycleGAN's weights hold.
+        ensemble: results are the mean over so many views: 2 mirrored left to right, 4 upside down too, 8 turned too.
 
     Returns:
         A `Translator`, for images, arrays and tensors; its call says which, in what ranges.
@@ -94,31 +109,28 @@ def load(
     """
     from img2img.compute.distributed import pick_device
 
-    allowed = None if memory is None else parse_amount("--memory", memory)
-    tile = parse_tile(str(tile))
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     path = weights_path(str(weights))
     saved = load_generators(path)
-    method = saved.method
     name, shape = _way(saved, path, direction)
     fill = _fill(saved, path)
     chosen = pick_device(device)
-    network = saved.networks[name]
-    to_device(network, chosen)
+    to_device(saved.networks[name], chosen)
     return Translator(
-        network,
-        method,
+        _ensemble(saved.networks[name], ensemble, saved.method),
+        saved.method,
         shape,
         device=chosen,
         precision=_fastest(saved.header, chosen) if precision == "auto" else precision,
-        tile=tile,
-        memory=allowed,
+        tile=parse_tile(str(tile)),
+        memory=None if memory is None else parse_amount("--memory", memory),
         seed=saved.header.seed,
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
         labels=_labels(saved.header, direction),
+        array=saved.header.array,
     )
 
 
@@ -128,6 +140,36 @@ def _labels(header: WeightsHeader, direction: str | None) -> LabelMaps | None:
     if labels is None or not goes_back(header, direction):
         return labels
     return replace(labels, side="source" if labels.side == "target" else "target")
+
+
+def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
+    """A network, or the mean of what it gives for ``count`` views of a picture."""
+    if count not in SIZES:
+        raise UserError(f"--ensemble {count}: 1 (none), 2, 4 or 8 views of a picture")
+    if count > 1 and method.build_flow().from_noise:
+        raise UserError(f"--ensemble {count}: these weights make pictures from noise, of which there are no views")
+    return network if count == 1 else SelfEnsemble(network, cast(Ensemble, count))
+
+
+def load_way_back(
+    weights: str | Path,
+    device: str = "auto",
+    precision: str = "fp32",
+    tile: Tile = "auto",
+    memory: str | int | None = None,
+    direction: str | None = None,
+) -> Translator:
+    """The translator of results of `load` with the same arguments back to what they were made from.
+
+    Raises:
+        UserError: as `load`; weights of one network, which do not go back.
+    """
+    header = read_header(weights_path(str(weights)))
+    turned = direction or header.data.get("direction", DIRECTIONS[0])
+    other = DIRECTIONS[1 - DIRECTIONS.index(turned)] if turned in DIRECTIONS else turned
+    if header.method and build(Method, header.method, str(weights)).build_flow().way_back is None:
+        raise UserError(f"--cycle: {weights} holds no network for the way back; leave it out")
+    return load(weights, device, precision, tile, memory, other)
 
 
 def _fastest(header: WeightsHeader, device: torch.device) -> str:
@@ -187,6 +229,7 @@ def header_for(
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
     labels: LabelMaps | None = None,
+    array: ArrayRecipe | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -198,6 +241,7 @@ def header_for(
         source_statistics=statistics,
         grey_targets=grey_targets,
         labels=labels,
+        array=array,
         seed=seed,
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))

@@ -13,39 +13,31 @@ from torch import Tensor, nn
 
 from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
 from img2img.compute.precision import Precision
-from img2img.compute.random import NamedRandom
 from img2img.data.labels import LabelMaps
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
-from img2img.images import (
-    Picture,
-    Pixels,
-    from_array,
-    from_pil,
-    to_pil,
-)
+from img2img.images import Picture, Pixels, from_array, from_pil, to_pil
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_alike, check_values, shaped_as
-from img2img.inference.generator import WithinFlow, finite, result_of
+from img2img.inference.generator import WithinFlow, check_reach, finite
 from img2img.inference.labels import as_label_result, depth_of_results, from_network, to_network
+from img2img.inference.sampling import RESULTS, FromNoise
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
 from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
-from img2img.types import Batch, Flow
+from img2img.types import Flow
 from img2img.weights.header import Shape
-
-# the forward whose random numbers results are made with
-RESULTS = "results"
 
 _Take = Callable[[slice, slice, slice], Tensor]
 _Put = Callable[[slice, slice, slice, Tensor], None]
 Image_ = TypeVar("Image_", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
 
-class Translator:
+class Translator(FromNoise):
     """A generator that makes results: call it with a picture and it gives the picture translated.
 
     Args:
@@ -57,6 +49,7 @@ class Translator:
         statistics: what the training's sources look like; pictures far from them are noted.
         grey_targets: the training's targets were grey, and results are the mean of the network's channels.
         labels: which side is a label map: such sources go in one-hot, such results take the nearest class's colour.
+        array: how samples of an array became what the network sees, where the training had one.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -79,6 +72,7 @@ class Translator:
         statistics: SourceStatistics | None = None,
         grey_targets: bool = False,
         labels: LabelMaps | None = None,
+        array: ArrayRecipe | None = None,
     ) -> None:
         self.network = network
         self.method = method
@@ -92,16 +86,18 @@ class Translator:
         self.statistics = statistics
         self.grey_targets = grey_targets
         self.labels = labels
+        self.array = array
         self.tiled = 0  # pictures taken in tiles
-        self.differing = 0  # those of them where the network looks at the whole picture
+        self.differing = 0  # those where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
         self._per_pixel: dict[int, float] = {}
         self.ceiling = Ceiling()
         _, self.inference = method.generator_spec()
-        if self.inference.norm == "batch" and isinstance(tile, int):
+        self.whole_only = self.inference.norm == "batch" or bool(getattr(network, "whole_only", False))
+        if self.whole_only and isinstance(tile, int):
             raise UserError(
-                f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch) and "
-                f"cannot be used in tiles; leave --tile out"
+                f"--tile {tile}: these weights see the whole picture (generator.inference.norm: batch, or holes in "
+                f"their middle) and cannot be used in tiles; leave --tile out"
             )
         self.budget = Budget(network, device, memory)
 
@@ -162,6 +158,7 @@ class Translator:
             UserError: the mask is missing or not wanted; these weights make pictures from noise.
         """
         self._check_mask(mask is not None)
+        check_reach(self.flow, *(() if mask is None else (mask,)))
         results: Tensor | None = None
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
@@ -215,7 +212,7 @@ class Translator:
                     self._forward(network, shape[0], tiling, together, take, put, sample)
                     break
                 except (RuntimeError, MemoryError) as error:
-                    divisible = self.tile == "auto" and self.inference.norm != "batch"
+                    divisible = self.tile == "auto" and not self.whole_only
                     if not divisible or halvings == HALVINGS or not is_out_of_memory(error):
                         raise
                     smallest = lay_out(network, *shape[2:], limit=1).pixels
@@ -265,11 +262,10 @@ class Translator:
         # by what one picture takes: its neighbours must not show in how it is cut
         limit = self._limit(network, channels, height, width, held)
         most = None if limit is None else self.ceiling.of(limit)
-        whole_only = self.inference.norm == "batch"
-        tiling = lay_out(network, height, width, tile="off" if whole_only else self.tile, limit=most)
+        tiling = lay_out(network, height, width, tile="off" if self.whole_only else self.tile, limit=most)
         if limit is not None and tiling.pixels > limit:
             used = tiling.pixels * self._bytes_per_pixel(network, channels)
-            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=whole_only)
+            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=self.whole_only)
         together = 1 if self.alone or tiling.tiles > 1 else count
         if limit is not None and together > 1:
             others = int((count - 1) * self.budget.beside(held) / self._per_pixel.get(channels, 1.0))
@@ -325,6 +321,7 @@ class Translator:
         self._check_mask(bool(given))
         check_alike(pictures, given)
         holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
+        check_reach(self.flow, *(torch.from_numpy(hole) for hole in holes))
         pictures = [on_ground(picture, self.statistics) for picture in pictures]
         notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
         depth = depth_of_results(pictures[0].pixels, self.labels)
@@ -365,26 +362,3 @@ class Translator:
     def _unlike(self, picture: Picture) -> tuple[str, ...]:
         """Notes on a picture that is far from what was trained on, where that is known."""
         return () if self.statistics is None else unlike(picture, self.statistics)
-
-    def samples(self, count: int, start: int = 0) -> Tensor:
-        """``count`` results from noise (noise flow): a function of the seed and the number of each sample.
-
-        Raises:
-            UserError: the flow does not start from noise.
-            RunError: the network gave values that are no numbers.
-        """
-        draw = NamedRandom(self.seed, 0, RESULTS, start, start + count, torch.device("cpu"))
-        return self.generate(self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw))
-
-    def generate(self, batch: Batch) -> Tensor:
-        """What the flow makes of ``batch`` as it prepared it, in one forward: float32 on the CPU, not clipped.
-
-        Raises:
-            UserError: the flow does not start from noise.
-            RunError: the network gave values that are no numbers.
-        """
-        if not self.flow.from_noise:
-            raise UserError("these weights translate pictures: give --input")
-        with as_results_are_made(self.network, self.inference), self.precision.autocast():
-            result = result_of(self.flow, self.network, batch.map(lambda values: values.to(self.device)))
-        return finite(result).float().cpu()

@@ -13,6 +13,7 @@ from img2img.config import plain
 from img2img.data import Data, Samples, open_data
 from img2img.data.labels import LabelMaps
 from img2img.data.loader import Stream
+from img2img.data.rows import Rows
 from img2img.data.samples import labels_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
@@ -215,6 +216,7 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
             labels=parts.labels,
+            array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,
         ),
         stop=stop,
         budget=budget,

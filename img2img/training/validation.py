@@ -42,6 +42,10 @@ class Validation:
     protocol: str = ""
 
 
+SHEET = ("source", "result", "target")
+# where the flow has a way back: each side, what is made of it, and that translated back
+BOTH_WAYS = ("source", "result", "and back", "target", "result of the target", "and back")
+
 # the networks results are made with, and the step
 Validate = Callable[[nn.ModuleDict, int], Validation]
 
@@ -89,6 +93,7 @@ class Validator:
         if translator.flow.from_noise:
             self._save_noise_sheet(translator, step)
             return Validation()
+        back = self._translator(networks, back=True) if translator.flow.way_back else None
         rows: list[Row] = []
         spreads: list[tuple[float, float]] = []
         sheet: list[list[Pixels]] = []
@@ -97,7 +102,7 @@ class Validator:
             rows += measured
             spreads.append((_spread(pictures[1]), _spread(pictures[2])))
             if index < self.plan.samples:
-                sheet.append(pictures)
+                sheet.append(_both_ways(translator, back, pictures) if back else pictures)
         self._save_sheet(sheet, step)
         self._tell_collapse(spreads, step)
         return self._summed(rows)
@@ -115,7 +120,7 @@ class Validator:
             seconds = clock() - began
         return seconds / done * len(mine)
 
-    def _translator(self, networks: nn.ModuleDict) -> Translator:
+    def _translator(self, networks: nn.ModuleDict, back: bool = False) -> Translator:
         return translator_of(
             networks,
             self.method,
@@ -125,6 +130,7 @@ class Validator:
             self.plan.seed,
             grey_targets=self.grey_targets,
             labels=self.labels,
+            back=back,
         )
 
     def _mine(self) -> range:
@@ -137,7 +143,7 @@ class Validator:
         result = translator.pixels(pair["source"], pair.get("mask"))
         rows: list[Row] = []
         if self.metrics:
-            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device)
+            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device, pair.get("mask"))
             rows = [(self.samples.names[index], metric, *value) for metric, value in values.items()]
         return [pair["source"], result, pair["target"]], rows
 
@@ -162,12 +168,14 @@ class Validator:
             say(f"step {step}: {line}{where}")
 
     def _save_sheet(self, rows: list[list[Pixels]], step: int) -> None:
-        """The same pictures at every step, all processes' under each other: source, result, target."""
+        """The same pictures at every step, all processes' under each other, as `SHEET` or `BOTH_WAYS` names them."""
         if self.run is None:
             return
         everyones = [row for part in self.world.all_gather(rows) for row in part]
         if self.world.is_main and everyones:
-            save_png(self.run.sample_sheet(step), grid(everyones, ["source", "result", "target"]))
+            save_png(
+                self.run.sample_sheet(step), grid(everyones, SHEET if len(everyones[0]) == len(SHEET) else BOTH_WAYS)
+            )
 
     def _save_noise_sheet(self, translator: Translator, step: int) -> None:
         """What the generator makes of fixed noise beside (or over) real samples; a collapse is said."""
@@ -181,6 +189,13 @@ class Validator:
         if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
             say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
         save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+
+def _both_ways(there: Translator, back: Translator, pictures: Sequence[Pixels]) -> list[Pixels]:
+    """Source, result and target with what the columns of `BOTH_WAYS` ask for besides."""
+    source, result, target = pictures
+    made = back.pixels(target)
+    return [source, result, back.pixels(result), target, made, there.pixels(made)]
 
 
 def _spread(pixels: Pixels) -> float:

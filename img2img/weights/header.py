@@ -10,6 +10,7 @@ from pydantic import Field
 
 from img2img.config import Tree, build, options, plain
 from img2img.data.labels import LabelMaps
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 
@@ -38,6 +39,7 @@ class WeightsHeader:
         source_statistics: what the training's sources look like; None where that is unknown.
         grey_targets: whether all targets were grey, so that results are.
         labels: which side is a label map, and its classes' colours; None where neither is.
+        array: how samples of an array became what the network sees; None where the data were pictures.
         seed: of the run; dropout and noise at inference are functions of it.
         which: ``best`` or ``last``; None where no training wrote the file, and so with ``step``.
         step: steps of the run after which these were the weights.
@@ -57,6 +59,7 @@ class WeightsHeader:
     source_statistics: SourceStatistics | None = None
     grey_targets: bool = False
     labels: LabelMaps | None = None
+    array: ArrayRecipe | None = None
     seed: int = 0
     which: str | None = None
     step: int | None = None
@@ -93,6 +96,8 @@ class WeightsHeader:
             )
         if known.get("labels") is not None:
             known["labels"] = build(LabelMaps, known["labels"], f"{where}: labels")
+        if known.get("array") is not None:
+            known["array"] = build(ArrayRecipe, known["array"], f"{where}: array")
         return cls(**known, unknown={key: value for key, value in tree.items() if key not in KINDS})
 
     def to_json(self) -> Tree:
@@ -115,6 +120,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "source_statistics": (Mapping, NULL),
     "grey_targets": (bool,),
     "labels": (Mapping, NULL),
+    "array": (Mapping, NULL),
     "seed": (int,),
     "which": (str, NULL),
     "step": (int, NULL),
@@ -124,7 +130,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "labels", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "labels", "array", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 
