@@ -24,12 +24,15 @@ SAME_DETAIL = 0.75
 def check_drawn(train: Samples, config: DataConfig) -> None:
     """The side that ``data.drawn`` names has label maps, by the medians over some pairs.
 
-    Label maps have more flat areas than their photos, and little of their detail.
+    Label maps have more flat areas than their photos, and little of their detail. Classes (``data.labels``) that the
+    files of that side hold are proof enough.
 
     Raises:
         UserError: both sides look like photos, or the other side has the label maps.
     """
     if config.drawn == "none" or not isinstance(train, Pictures) or train.decoder is decode_photo:
+        return
+    if train.labels is not None and train.labels.side == config.drawn:
         return
     other = "source" if config.drawn == "target" else "target"
     flatter, alike = [], []

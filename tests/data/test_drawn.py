@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_run import save
 
 from conftest import picture
@@ -62,6 +63,22 @@ def test_exchanged_sides_are_refused_with_the_cure(tmp_path, task, cure):
     with pytest.raises(UserError, match=rf"looks like them; data\.direction={cure}"):
         opened(tmp_path, task, left, right)
     assert "side_by_side" in opened(tmp_path, task, left, right, **{"data.direction": cure})
+
+
+def test_classes_in_the_files_are_proof_enough(tmp_path):
+    """Labels of one pixel each are not flat, but palette PNGs of the classes."""
+    for number in range(3):
+        classes = np.random.default_rng(number).integers(0, 4, (64, 64)).astype(np.uint8)
+        labels = Image.fromarray(classes, "P")
+        labels.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200])
+        for name in ("photo", "label"):
+            (tmp_path / "train" / name).mkdir(parents=True, exist_ok=True)
+        labels.save(tmp_path / f"train/label/{number}.png")
+        save(tmp_path / f"train/photo/{number}.png", grainy(picture(number, 64, 64), number))
+    sides = ["data.source=photo", "data.target=label", "data.load=64", "data.crop=64"]
+    with pytest.raises(UserError, match="both sides look like photos"):
+        open_set(resolve("photo2labels", None, str(tmp_path), None, sides).data, 0)
+    open_set(resolve("photo2labels", None, str(tmp_path), None, [*sides, "data.labels=4"]).data, 0)
 
 
 def test_flat_blocks_are_counted_by_hand():
