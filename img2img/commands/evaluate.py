@@ -81,7 +81,10 @@ def _add_pictures(command: Parser) -> None:
 
 def _add_measures(command: Parser) -> None:
     command.add_argument(
-        "--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae"
+        "--metrics",
+        default="psnr,ssim",
+        help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae; of label maps: pixel_accuracy, "
+        "class_accuracy, mean_iou",
     )
     command.add_argument(
         "--protocol",

@@ -186,7 +186,7 @@ class DataConfig:
         Literal["none", "rain", "hole", "edges", "colorize", "superres", "denoise", "deblur", "dehaze", "jpeg"],
         Field(description="how a source is made of a clean photo"),
     ] = "none"
-    labels: Annotated[
+    drawn: Annotated[
         Literal["none", "source", "target"],
         Field(description="side of the pairs that has label maps or drawings; sets in which it has photos are refused"),
     ] = "none"
@@ -244,6 +244,17 @@ class DataConfig:
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"
     samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
+    labels: Annotated[
+        int, Field(ge=0, le=1024, description="classes of the side that is a label map; 0: neither side is one")
+    ] = 0
+    label_side: Annotated[
+        Literal["auto", "source", "target"],
+        Field(description="which side the label map is; auto: the one whose files have palettes or one channel"),
+    ] = "auto"
+    palette: Annotated[
+        str | None,
+        Field(description="palette PNG whose colours name the classes; other colours become the nearest one"),
+    ] = None
     mix: Annotated[
         tuple[dict[str, Any], ...],
         Field(
@@ -286,6 +297,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.mix:
             self._check_mix()
+        self._check_labels()
         if self.load is not None and self.crop is not None and self.load < self.crop:
             raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
         if self.turn and self.crop is None:
@@ -296,6 +308,19 @@ class DataConfig:
             raise ValueError("data.hole.masks says where holes are cut: data.synthesis=hole is needed (--task inpaint)")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")
+
+    def _check_labels(self) -> None:
+        if self.labels == 0 and (self.palette is not None or self.label_side != "auto"):
+            raise ValueError("data.palette and data.label_side speak of label maps: set data.labels to their classes")
+        if self.labels == 1:
+            raise ValueError("data.labels=1: one class says nothing; give the number of all classes")
+        for key, given in (
+            ("mix", bool(self.mix)),
+            ("synthesis", self.synthesis != "none"),
+            ("exchange.share", bool(self.exchange.share)),
+        ):
+            if self.labels and given:
+                raise ValueError(f"data.labels asks for pairs of photo and label map; leave data.{key} out")
 
     def _check_mix(self) -> None:
         if self.crop is None:

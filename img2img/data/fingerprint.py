@@ -25,7 +25,7 @@ from img2img.errors import UserError
 
 KIND = "dct64"
 LOW = 8
-# of 64 bits: true repeats of Rain800 differ by 2 at the most, copies of JPEG quality 10 by 8; docs/metrics.md has it all
+# of 64 bits: true repeats of Rain800 differ by 2 at the most, copies of JPEG quality 10 by 8; see docs/metrics.md
 NEAR = 8
 # pictures of larger sets that are hashed: 107 kB of a header
 MOST = 10_000

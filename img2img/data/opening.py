@@ -14,7 +14,8 @@ from img2img.data import builtin
 from img2img.data.array_sets import is_array_set, open_arrays
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
-from img2img.data.labels import check_labels
+from img2img.data.drawn import check_drawn
+from img2img.data.labels import LabelMaps
 from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
 from img2img.data.matching import match
@@ -54,10 +55,27 @@ def open_set(config: DataConfig, seed: int) -> Data:
             options that the set has no use for.
     """
     data = _opened(config, seed)
+    if config.labels:
+        data = replace(data, notes=(*data.notes, _said_labels(data.train, config)))
     if config.exchange.share:
         _check_exchange(data.train, config)
-    check_labels(data.train, config)
+    check_drawn(data.train, config)
     return data
+
+
+def _said_labels(train: Samples, config: DataConfig) -> str:
+    """A line on which side is the label map.
+
+    Raises:
+        UserError: the set has no pairs.
+    """
+    labels = train.labels if isinstance(train, Pictures) else None
+    if labels is None:
+        raise UserError(
+            f"data.labels={config.labels}: {config.path or 'the built-in data'} has no pairs of photo and label map"
+        )
+    form = "one-hot" if labels.side == "source" else "in the classes' colours"
+    return f"data: the {labels.side} is the label map, {len(labels.palette)} classes, {form}"
 
 
 def _check_exchange(train: Samples, config: DataConfig) -> None:
@@ -90,10 +108,10 @@ def _opened(config: DataConfig, seed: int) -> Data:
     return replace(data, notes=(*data.notes, *_remarks(path, layout, config)))
 
 
-def open_test(config: DataConfig, path: str | None) -> Samples:
+def open_test(config: DataConfig, path: str | None, labels: LabelMaps | None = None) -> Samples:
     """All pairs of a folder to test on: its test part if it has one, else its val part, else everything in it.
 
-    Without a path, the built-in validation photographs.
+    Without a path, the built-in validation photographs. ``labels`` are the classes that weights know of label maps.
 
     Raises:
         UserError: as `open_set`.
@@ -116,7 +134,7 @@ def open_test(config: DataConfig, path: str | None) -> Samples:
             raise UserError(f"--data {folder}: no testA and testB in it")
         return validation
     chosen = next(layout.parts[name] for name in ("test", "val", "train", WHOLE) if name in layout.parts)
-    return open_part(chosen, layout, config, Cache(config.cache_mb))
+    return open_part(chosen, layout, config, Cache(config.cache_mb), labels)
 
 
 def made_source(samples: Samples) -> str:
@@ -160,7 +178,7 @@ def _parts(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data:
         begin = begin.replace(f"; {len(train)} ", f", {made_source(train)}; {len(train)} ")
     if "val" not in folders:
         return _split_off(path, train, config, seed, begin)
-    validation = open_part(folders["val"], layout, config, cache)
+    validation = open_part(folders["val"], layout, config, cache, train.labels)
     note = f"{begin} for training, {len(validation)} in {folders['val'][0].relative_to(path)} for validation"
     return Data(train, validation, manifest(path, files_of(train, validation)), (note, *_smaller_than_crop(train)))
 

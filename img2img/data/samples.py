@@ -19,6 +19,7 @@ from img2img.data.augment import centre_cut, random_cut, resized
 from img2img.data.config import DataConfig, Jitter
 from img2img.data.exchange import exchanged
 from img2img.data.jitter import recoloured, turned
+from img2img.data.labels import LabelMaps
 from img2img.data.synthesis import SYNTHESES, filled
 from img2img.errors import UserError
 from img2img.images import as_rgb8, digest, read
@@ -62,6 +63,15 @@ class Samples(Protocol):
         ...
 
 
+def rgb8_of(path: Path) -> Pixels:
+    """The picture in a file, (H, W, 3) uint8."""
+    return as_rgb8(read(path))
+
+
+# how a file becomes (H, W, 3) uint8
+Reader = Callable[[Path], Pixels]
+
+
 class Cache:
     """Decoded pictures in memory, the longest unused dropped first, up to ``megabytes``; for use by several threads.
 
@@ -71,7 +81,7 @@ class Cache:
     def __init__(self, megabytes: int) -> None:
         self.limit = megabytes * 2**20
         self.bytes = 0
-        self.pictures: OrderedDict[Path, Pixels] = OrderedDict()
+        self.pictures: OrderedDict[Path | tuple[Path, Reader], Pixels] = OrderedDict()
         self.lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
@@ -83,16 +93,25 @@ class Cache:
         Raises:
             UserError: the picture cannot be read.
         """
+        return self.read_as(path, rgb8_of)
+
+    def read_as(self, path: Path, reader: Reader) -> Pixels:
+        """(H, W, 3) uint8 as ``reader`` reads it, not to be written to.
+
+        Raises:
+            UserError: the picture cannot be read.
+        """
+        key = path if reader is rgb8_of else (path, reader)
         with self.lock:
-            if path in self.pictures:
-                self.pictures.move_to_end(path)
-                return self.pictures[path]
-        pixels = as_rgb8(read(path))
+            if key in self.pictures:
+                self.pictures.move_to_end(key)
+                return self.pictures[key]
+        pixels = reader(path)
         worker = get_worker_info()
         limit = self.limit // (worker.num_workers if worker else 1)
         with self.lock:
-            if pixels.nbytes <= limit and path not in self.pictures:
-                self.pictures[path] = pixels
+            if pixels.nbytes <= limit and key not in self.pictures:
+                self.pictures[key] = pixels
                 self.bytes += pixels.nbytes
                 while self.bytes > limit:
                     _, old = self.pictures.popitem(last=False)
@@ -162,6 +181,7 @@ class Pictures:
     config: DataConfig
     decoder: Decoder
     cache: Cache = field(compare=False)
+    labels: LabelMaps | None = None
 
     @property
     def names(self) -> Sequence[str]:
@@ -184,17 +204,30 @@ class Pictures:
         if "left" in pictures:
             source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
             pictures = {"source": pictures[source], "target": pictures[target]}
-        return pictures
+        return pictures if self.labels is None else self._with_labels(pictures, self.labels, self.items[index])
+
+    def _with_labels(self, pictures: dict[str, Pixels], labels: LabelMaps, item: Item) -> dict[str, Pixels]:
+        """The label map in the colours of its classes."""
+        file = item.source if labels.side == "source" else item.target
+        if self.decoder is decode_two and file is not None:
+            return {**pictures, labels.side: self.cache.read_as(file, labels.read_colours)}
+        return {**pictures, labels.side: labels.snapped(pictures[labels.side])}
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         config = self.config
-        pictures = resized(self._decode_with_mask(index), config.load)
+        pictures = resized(self._decode_with_mask(index), config.load, self._label_side)
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
         sample = {name: to_training(picture, name) for name, picture in degraded.items()}
+        if self.labels is not None and self.labels.side == "source":
+            sample["source"] = self.labels.one_hot(degraded["source"])
         label = self.items[index].label
         return sample if label is None else {**sample, "label": torch.tensor(label)}
+
+    @property
+    def _label_side(self) -> str | None:
+        return None if self.labels is None else self.labels.side
 
     def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
         """``cut`` under another layer, turned and recoloured as the configuration asks; each has its own stream."""
@@ -204,7 +237,8 @@ class Pictures:
         if self.config.turn:
             cut = turned(cut, self.config.turn, generator(seed, "turn", epoch, index))
         if self.config.jitter != Jitter():
-            cut = recoloured(cut, self.config.jitter, generator(seed, "colour", epoch, index))
+            colours = {name: picture for name, picture in cut.items() if name != self._label_side}
+            cut = {**cut, **recoloured(colours, self.config.jitter, generator(seed, "colour", epoch, index))}
         return cut
 
     def _other_scene(self, index: int, rng: np.random.Generator) -> dict[str, Pixels] | None:
@@ -216,7 +250,7 @@ class Pictures:
         return None
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        pictures = resized(self._decode_with_mask(index), self.config.whole_load)
+        pictures = resized(self._decode_with_mask(index), self.config.whole_load, self._label_side)
         cut = centre_cut(pictures, self.config.validation_crop)
         return self._degraded(cut, pictures, generator(0, "fixed synthesis", self.items[index].name))
 
@@ -345,6 +379,11 @@ class Mixture:
 
     def digest(self, index: int) -> str:
         raise UserError("points of a toy distribution are no pictures")
+
+
+def labels_of(samples: Samples) -> LabelMaps | None:
+    """The label maps among pictures; None where neither side is one."""
+    return samples.labels if isinstance(samples, Pictures) else None
 
 
 def to_training(picture: Pixels, name: str) -> Tensor:

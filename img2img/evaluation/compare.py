@@ -14,6 +14,7 @@ from img2img.data.masks import masks_of
 from img2img.data.split import scene_table
 from img2img.errors import UserError, on_the_way
 from img2img.evaluation.card import about_weights, chosen_on, when_and_where
+from img2img.evaluation.classes import over_the_set, palette_of_targets
 from img2img.evaluation.cost import cost_columns
 from img2img.evaluation.entries import INPUT, Entry, Files, entries_of, same_folders
 from img2img.evaluation.fit import Fit, fit_to_targets
@@ -38,6 +39,7 @@ from img2img.images import find
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
+from img2img.metrics.protocols import with_palette
 from img2img.reports.table import Table
 
 
@@ -120,6 +122,8 @@ def of_folders(
         if output is not None:
             _check_report(output, (target, *rows.values()))
         scenes = _scenes(request, {stem: [stem + file.suffix, file.name] for stem, file in targets.items()})
+        palette = palette_of_targets(targets, request)
+        request = replace(request, protocol=with_palette(request.protocol, palette))
         began = time.time()
         masks = _masks(request, target, targets)
         scored = score(targets, entries, request.asked, world, fitting, masks=masks, shown=shown)
@@ -129,7 +133,7 @@ def of_folders(
             scored,
             request,
             origins={row: str(folder) for row, folder in rows.items()},
-            notes=aside,
+            notes=[*aside, *([] if fitting else over_the_set(targets, entries, request))],
             warnings=same_folders(folders, request.match),
             scenes=scenes,
             fitting=fitting,
@@ -168,6 +172,9 @@ def of_weights(
     request.check_rows([INPUT, *(run.method for run in runs)])
     pairs = open_pairs(runs[0].header, data, part, request.cut, direction)
     translators = load_runs(runs, pairs.samples, world, tile, direction)
+    labels = translators[0].labels
+    if labels is not None and labels.side == "target":
+        request = replace(request, protocol=with_palette(request.protocol, labels.palette))
     if request.protocol.region == "hole" and "mask" not in pairs.samples.whole(0):
         raise UserError(
             "--region hole: these weights were not trained to fill holes (data.synthesis=hole); leave it out"
@@ -227,7 +234,12 @@ def _run_and_score(
             run.folder: {**about_weights(run.weights, run.header), "seen_in_training": known.card()}
             for run, known in zip(runs, seen, strict=True)
         },
-        notes=[*([pairs.cut] if pairs.cut else []), *([f"sources are {pairs.made}"] if pairs.made else []), *chosen],
+        notes=[
+            *([pairs.cut] if pairs.cut else []),
+            *([f"sources are {pairs.made}"] if pairs.made else []),
+            *chosen,
+            *over_the_set(targets, [entry for entry in entries if entry.method != INPUT], request),
+        ],
         made=pairs.made,
         warnings=[*([pairs.deep] if pairs.deep else []), *(known.line() for known in seen if known.pictures)],
         scenes=scenes,

@@ -23,6 +23,7 @@ from img2img.images import (
 )
 from img2img.inference.budget import codec_bytes
 from img2img.inference.jobs import Job, ending, goes_to_a_file, list_jobs
+from img2img.inference.labels import read_source
 from img2img.inference.load import load
 from img2img.inference.summary import Summary, reason
 from img2img.inference.tiles import Tile, parse_tile
@@ -224,7 +225,7 @@ class _Folder:
     def read(self, job: Job, width: int, height: int, codec: int) -> _Loaded | _Written:
         try:
             self.translator.budget.admit(width, height, codec)
-            picture = read(job.source, self.max_pixels)
+            picture = read_source(job.source, self.max_pixels, self.translator.labels)
             mask = read(job.mask, self.max_pixels) if job.mask else None
             return _Loaded(job, picture, mask, codec * width * height)
         except FAILURES as error:

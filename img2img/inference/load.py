@@ -13,6 +13,7 @@ from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
 from img2img.config import build
+from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
@@ -41,6 +42,7 @@ def translator_of(
     seed: int = 0,
     *,
     grey_targets: bool = False,
+    labels: LabelMaps | None = None,
     back: bool = False,
 ) -> Translator:
     """The translator of networks in memory (validation).
@@ -66,6 +68,7 @@ def translator_of(
         tile=tile,
         seed=seed,
         grey_targets=grey_targets,
+        labels=labels,
     )
 
 
@@ -126,8 +129,17 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
+        labels=_labels(saved.header, direction),
         array=saved.header.array,
     )
+
+
+def _labels(header: WeightsHeader, direction: str | None) -> LabelMaps | None:
+    """The label maps of the way that is taken, back with their side turned."""
+    labels = header.labels
+    if labels is None or not goes_back(header, direction):
+        return labels
+    return replace(labels, side="source" if labels.side == "target" else "target")
 
 
 def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
@@ -210,6 +222,7 @@ def header_for(
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
     fingerprint: Mapping[str, Any] | None = None,
+    labels: LabelMaps | None = None,
     array: ArrayRecipe | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
@@ -221,6 +234,7 @@ def header_for(
         shape=shape,
         source_statistics=statistics,
         grey_targets=grey_targets,
+        labels=labels,
         array=array,
         seed=seed,
         fingerprint=fingerprint or {},

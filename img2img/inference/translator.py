@@ -13,14 +13,16 @@ from torch import Tensor, nn
 
 from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
 from img2img.compute.precision import Precision
+from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
-from img2img.images import Picture, Pixels, from_array, from_pil, to_pil, to_pixels, to_tensor
+from img2img.images import Picture, Pixels, from_array, from_pil, to_pil
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
-from img2img.inference.callers import check_values, shaped_as
+from img2img.inference.callers import check_alike, check_values, shaped_as
 from img2img.inference.generator import WithinFlow, check_reach, finite
+from img2img.inference.labels import as_label_result, depth_of_results, from_network, to_network
 from img2img.inference.sampling import RESULTS, FromNoise
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
@@ -46,6 +48,7 @@ class Translator(FromNoise):
             default 1.5 GB, or more where a picture's own pixels need it; on a GPU three quarters of what is free.
         statistics: what the training's sources look like; pictures far from them are noted.
         grey_targets: the training's targets were grey, and results are the mean of the network's channels.
+        labels: which side is a label map: such sources go in one-hot, such results take the nearest class's colour.
         array: how samples of an array became what the network sees, where the training had one.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
@@ -68,6 +71,7 @@ class Translator(FromNoise):
         fill: Sequence[int] = (),
         statistics: SourceStatistics | None = None,
         grey_targets: bool = False,
+        labels: LabelMaps | None = None,
         array: ArrayRecipe | None = None,
     ) -> None:
         self.network = network
@@ -81,6 +85,7 @@ class Translator(FromNoise):
         self.fill = tuple(fill)
         self.statistics = statistics
         self.grey_targets = grey_targets
+        self.labels = labels
         self.array = array
         self.tiled = 0  # pictures taken in tiles
         self.differing = 0  # those where the network looks at the whole picture
@@ -288,7 +293,7 @@ class Translator(FromNoise):
         if mask is not None and not self.needs_mask:
             mask = None
         hole = None if mask is None else torch.from_numpy((mask.reshape(1, 1, *mask.shape[:2]) > 0).astype(np.float32))
-        return to_pixels(self.tensor(to_tensor(source), hole), np.dtype(np.uint8))
+        return from_network(self.tensor(to_network(source, self.labels), hole), np.dtype(np.uint8), self.labels)
 
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated: same size, depth, alpha and metadata; grey is given to the network as R = G = B.
@@ -313,19 +318,21 @@ class Translator(FromNoise):
             RunError: the network gave values that are no numbers.
         """
         given = [mask for mask in masks or () if mask is not None]
-        self._check_pictures(pictures, given)
+        self._check_mask(bool(given))
+        check_alike(pictures, given)
         holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
         check_reach(self.flow, *(torch.from_numpy(hole) for hole in holes))
         pictures = [on_ground(picture, self.statistics) for picture in pictures]
         notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
-        depth = pictures[0].pixels.dtype
+        depth = depth_of_results(pictures[0].pixels, self.labels)
         height, width, channels = pictures[0].pixels.shape
-        grey = channels == 1 and self.shape.source == 3
+        one_hot = self.labels is not None and self.labels.side == "source"
+        grey = channels == 1 and self.shape.source == 3 and not one_hot
         to_grey = grey or self.grey_targets
         results: list[Pixels] = []
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
-            source = torch.cat([to_tensor(picture.pixels[rows, columns]) for picture in pictures[part]])
+            source = torch.cat([to_network(picture.pixels[rows, columns], self.labels) for picture in pictures[part]])
             source = source.expand(-1, 3, -1, -1) if grey else source
             if not holes:
                 return source
@@ -338,34 +345,20 @@ class Translator(FromNoise):
             while len(results) < len(pictures):
                 results.append(np.empty((height, width, result.shape[1]), depth))
             for row in range(len(result)):
-                results[part.start + row][rows, columns] = to_pixels(result[row : row + 1], depth)
+                results[part.start + row][rows, columns] = from_network(result[row : row + 1], depth, self.labels)
 
-        seen = (3 if grey else channels) + bool(holes)
+        seen = (self.shape.source if grey or one_hot else channels) + bool(holes)
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
         return [
-            replace(
-                picture,
-                pixels=pixels,
+            as_label_result(
                 # a profile of colours says nothing of grey
-                icc=picture.icc if pixels.shape[2] == channels else None,
-                notes=(*picture.notes, *more),
+                replace(p, pixels=made, icc=p.icc if made.shape[2] == channels else None, notes=(*p.notes, *more)),
+                self.labels,
             )
-            for picture, pixels, more in zip(pictures, results, notes, strict=True)
+            for p, made, more in zip(pictures, results, notes, strict=True)
         ]
 
     def _unlike(self, picture: Picture) -> tuple[str, ...]:
         """Notes on a picture that is far from what was trained on, where that is known."""
         return () if self.statistics is None else unlike(picture, self.statistics)
-
-    def _check_pictures(self, pictures: Sequence[Picture], holes: Sequence[Picture]) -> None:
-        self._check_mask(bool(holes))
-        first = pictures[0].pixels
-        if any(picture.pixels.shape != first.shape or picture.pixels.dtype != first.dtype for picture in pictures):
-            raise UserError("pictures that are translated together must have one shape and depth")
-        height, width, _ = first.shape
-        for hole in holes:
-            if hole.pixels.shape[:2] != (height, width):
-                raise UserError(
-                    f"the mask is {hole.pixels.shape[1]}x{hole.pixels.shape[0]}, the picture {width}x{height}"
-                )

@@ -19,6 +19,7 @@ from torch import Tensor
 from img2img.errors import UserError, unknown
 from img2img.metrics.hole import OF_HOLE
 from img2img.metrics.registry import METRICS
+from img2img.metrics.segmentation import classes_in, confusion
 
 Pixels = np.ndarray[Any, Any]
 Colour = Literal["rgb", "gray", "y", "y_uint8", "y_full"]
@@ -52,7 +53,8 @@ class Protocol:
     (width, height) first makes both pictures that size (Pillow's bicubic, antialiased, rounded to 8 bits). ``depth`` is
     the bits a sample must have: 8, or 16 (divided by 257, so that the scale stays 0 to 255). ``region`` is
     ``hole`` where in-painting is measured inside its holes alone. ``source`` says where the protocol comes from,
-    ``open`` what is not known of it.
+    ``open`` what is not known of it. ``palette`` has the colours of classes, where the pictures are label maps;
+    measures of classes are undefined without it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Protocol:
     region: Literal["picture", "hole"] = "picture"
     source: str = ""
     open: str = ""
+    palette: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.crop < 0:
@@ -309,6 +312,18 @@ def measure(
     return {name: _value(protocol, name, ours, theirs, inside) for name in protocol.names(metrics)}
 
 
+def with_palette(protocol: Protocol, palette: tuple[tuple[int, int, int], ...]) -> Protocol:
+    """The protocol for label maps whose classes have these colours; as it is where there are none."""
+    return replace(protocol, palette=palette) if palette else protocol
+
+
+def _counts(protocol: Protocol, result: Tensor, target: Tensor) -> Tensor:
+    if not protocol.palette:
+        raise UserError("classes are unknown: neither weights nor a palette of the targets tell their colours")
+    ours, theirs = (classes_in(planes, protocol.palette) for planes in (result, target))
+    return confusion(ours, theirs, len(protocol.palette))
+
+
 def _hole(protocol: Protocol, hole: Pixels | None, target: Pixels) -> Tensor:
     """(H', W') bool, cropped as the protocol's planes are."""
     if hole is None:
@@ -328,7 +343,9 @@ def _value(protocol: Protocol, name: str, result: Tensor, target: Tensor, hole: 
     if name == "psnr" and protocol.psnr == "channels":
         result, target = result.transpose(0, 1), target.transpose(0, 1)
     try:
-        if hole is None:
+        if METRICS[name].of_classes:
+            values = METRICS[name].measure(_counts(protocol, result, target))
+        elif hole is None:
             values = METRICS[name].measure(result, target, data_range=RANGE)
         else:
             values = OF_HOLE[name](result, target, hole, data_range=RANGE)

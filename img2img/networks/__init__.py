@@ -16,6 +16,7 @@ from img2img.networks.residual import Residual
 from img2img.networks.resnet import Resnet
 from img2img.networks.restorer import Restorer
 from img2img.networks.sn_resnet import SnResnetD, SnResnetG
+from img2img.networks.spade import SpadeOptions
 from img2img.networks.unet import UNet
 
 GENERATORS: dict[str, type[Any]] = {
@@ -26,6 +27,7 @@ GENERATORS: dict[str, type[Any]] = {
     "residual": Residual,
     "restorer": Restorer,
     "context_encoder": ContextEncoder,
+    "spade": SpadeOptions,
     "dcgan": DcganG,
     "sn_resnet": SnResnetG,
     "mlp": MlpG,

@@ -12,8 +12,10 @@ from img2img.compute.distributed import World
 from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
+from img2img.data.labels import LabelMaps
 from img2img.data.loader import Stream
 from img2img.data.rows import Rows
+from img2img.data.samples import labels_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
@@ -136,6 +138,7 @@ class Parts:
     chosen_on: tuple[str, ...]
     statistics: SourceStatistics | None
     grey_targets: bool
+    labels: LabelMaps | None
 
 
 def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Parts:
@@ -147,7 +150,11 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     check_batches(engine, method, plan, data.train)
     if plan.compile:
         compile_networks(engine)
+    labels = labels_of(data.train)
     statistics, grey_targets = measure_training(data.train, plan.seed)
+    if labels is not None:
+        # a class is no level
+        statistics, grey_targets = (None if labels.side == "source" else statistics), False
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
@@ -164,6 +171,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             world=world,
             run=run,
             grey_targets=grey_targets,
+            labels=labels,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
@@ -175,7 +183,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
         world=world.size,
         device=world.device,
     )
-    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
+    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets, labels)
 
 
 def _trainer(
@@ -217,6 +225,7 @@ def _trainer(
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
             fingerprint=fingerprint,
+            labels=parts.labels,
             array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,
         ),
         stop=stop,

@@ -13,8 +13,11 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
+from img2img.data.labels import LabelMaps
+from img2img.data.samples import labels_of
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
+from img2img.metrics.protocols import with_palette
 from img2img.progress import say
 from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
@@ -54,6 +57,7 @@ class Validator:
         metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
         run: where sample sheets go, or None for no sheets.
         grey_targets: results are made grey.
+        labels: which side is a label map.
     """
 
     def __init__(
@@ -68,9 +72,11 @@ class Validator:
         world: World,
         run: Run | None,
         grey_targets: bool = False,
+        labels: LabelMaps | None = None,
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
-        self.metrics, self.protocol = tuple(metrics), protocol
+        self.metrics, self.protocol = tuple(metrics), with_palette(protocol, labels.palette if labels else ())
+        self.labels = labels
         self.world, self.run = world, run
         self.grey_targets = grey_targets
         self.count = min(len(samples), plan.validation_images)
@@ -123,6 +129,7 @@ class Validator:
             "fp32",
             self.plan.seed,
             grey_targets=self.grey_targets,
+            labels=self.labels,
             back=back,
         )
 
@@ -209,9 +216,18 @@ def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
         if not pictures:
             return None
         labels = list(pictures)
-        rows.append([_for_eyes(value) for value in pictures.values()])
+        rows.append([_for_eyes(_in_colours(samples, name, value)) for name, value in pictures.items()])
     names = {"source": "source (what goes in)", "target": "target (what should come out)"}
     return grid(rows, [names.get(label, label) for label in labels])
+
+
+def _in_colours(samples: Samples, name: str, values: torch.Tensor) -> torch.Tensor:
+    """A one-hot label map (classes, H, W) as the colours of its classes (3, H, W) in [-1, 1]; others as they are."""
+    labels = labels_of(samples)
+    if labels is None or labels.side != name or name != "source":
+        return values
+    colours = torch.tensor(labels.palette, dtype=torch.float32) / 127.5 - 1
+    return colours[values.argmax(0)].permute(2, 0, 1)
 
 
 def _for_eyes(values: torch.Tensor) -> Pixels:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from img2img.config import Tree, build, options, plain
+from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
@@ -37,6 +38,7 @@ class WeightsHeader:
         shape: what the networks were built for.
         source_statistics: what the training's sources look like; None where that is unknown.
         grey_targets: whether all targets were grey, so that results are.
+        labels: which side is a label map, and its classes' colours; None where neither is.
         array: how samples of an array became what the network sees; None where the data were pictures.
         seed: of the run; dropout and noise at inference are functions of it.
         which: ``best`` or ``last``; None where no training wrote the file, and so with ``step``.
@@ -58,6 +60,7 @@ class WeightsHeader:
     shape: Shape | None = None
     source_statistics: SourceStatistics | None = None
     grey_targets: bool = False
+    labels: LabelMaps | None = None
     array: ArrayRecipe | None = None
     seed: int = 0
     which: str | None = None
@@ -94,6 +97,8 @@ class WeightsHeader:
             known["source_statistics"] = build(
                 SourceStatistics, known["source_statistics"], f"{where}: source_statistics"
             )
+        if known.get("labels") is not None:
+            known["labels"] = build(LabelMaps, known["labels"], f"{where}: labels")
         if known.get("array") is not None:
             known["array"] = build(ArrayRecipe, known["array"], f"{where}: array")
         return cls(**known, unknown={key: value for key, value in tree.items() if key not in KINDS})
@@ -117,6 +122,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "shape": (Mapping, NULL),
     "source_statistics": (Mapping, NULL),
     "grey_targets": (bool,),
+    "labels": (Mapping, NULL),
     "array": (Mapping, NULL),
     "seed": (int,),
     "which": (str, NULL),
@@ -128,7 +134,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "array", "fingerprint", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "labels", "array", "fingerprint", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

@@ -39,14 +39,14 @@ def ready_pairs(task, folder):
     data = resolve(task).data
     if data.synthesis != "none" or data.layout != "auto":
         return {}
-    if data.labels == "none":
+    if data.drawn == "none":
         return {"data.path": two_folders(folder / "pairs", range(6))}
     for number in range(6):
         photo = picture(number, 96, 96)
         label = photo // 128 * 255
         label[:, :48] = 64
         names = (data.source, data.target) if data.source else ("A", "B")
-        sides = (label, photo) if (data.labels == "source") == (data.direction == "AtoB") else (photo, label)
+        sides = (label, photo) if (data.drawn == "source") == (data.direction == "AtoB") else (photo, label)
         for name, pixels in zip(names, sides, strict=True):
             save(folder / "pairs" / name / f"{number}.png", pixels)
     return {"data.path": folder / "pairs"}

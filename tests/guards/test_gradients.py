@@ -62,6 +62,10 @@ def engine_of(method: str, task: str, **extra: object) -> tuple[Engine, Batch]:
                     module.eval()
             for parameter in player.parameters:
                 parameter.add_(torch.randn_like(parameter), alpha=0.01)
+            for module in player.networks.modules():
+                # a spectral norm's vectors turn at each forward: two of the same weights would differ
+                if hasattr(module, "n_power_iterations"):
+                    module.n_power_iterations = 0
     return engine, batch
 
 

@@ -224,6 +224,7 @@ def test_neighbours_are_blended_linearly():
 FAMILIES = {
     "residual": [{"width": 8}, {"width": 4, "blocks": 1}],
     "restorer": [{"width": 8, "blocks": (1, 1)}, {"width": 8, "blocks": (1, 1), "gate": False}],
+    "spade": [{"width": 2, "hidden": 4}],
     "idcgan": [{"width": 8}, {"width": 8, "skip": "before"}],
     "resnet": [{"width": 2, "blocks": 1, "norm": "batch"}, {"width": 2, "blocks": 1, "norm": "none"},
                {"width": 2, "blocks": 1}],

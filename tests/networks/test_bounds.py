@@ -21,9 +21,9 @@ SIZES = [
 
 
 def test_there_are_sizes():
-    assert {"width", "blocks", "stages", "downs", "layers", "scales", "patches", "z", "channels", "neck"} == {
-        name for _, name in SIZES
-    }
+    assert {
+        *("width", "blocks", "stages", "downs", "layers", "scales", "patches", "z", "channels", "neck", "hidden"),
+    } == {name for _, name in SIZES}
 
 
 @pytest.mark.parametrize(("cls", "name"), SIZES)

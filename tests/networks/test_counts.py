@@ -29,6 +29,7 @@ from img2img.networks.base import count_parameters
         ("residual", {}, 128, 176_700),
         # by hand: 6 blocks of 48, 6 of 72, 6 of 108 -> 112 channels, their gates, and what joins them
         ("restorer", {}, 128, 2_331_328),
+        ("spade", {}, 256, 92_059_587),
         ("restorer", {"stages": 4}, 128, 2_331_328 + 3 * 4 * 48 * 9),
     ],
 )

@@ -26,6 +26,7 @@ PICTURES = {
     "pan neck": {"name": "pan", "width": 4, "form": "neck", "neck": 160},
     "context_encoder": {"name": "context_encoder", "width": 4, "neck": 160},
     "restorer": {"name": "restorer", "width": 4, "blocks": (1, 1)},
+    "spade": {"name": "spade", "width": 2, "hidden": 4},
     "restorer stages": {"name": "restorer", "width": 4, "blocks": (1, 2, 1), "factor": 1, "stages": 2},
 }
 NECKS = {"pan neck", "context_encoder"}
@@ -103,7 +104,8 @@ def test_radius_is_how_far_an_output_pixel_looks(name, options, side):
 
 
 @pytest.mark.parametrize(
-    "name", ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "resnet global", "restorer", "restorer stages"]
+    "name",
+    ["unet", "unet instance", "pan 6+6", "pan 8+8", "resnet", "resnet global", "restorer", "restorer stages", "spade"],
 )
 def test_networks_that_look_at_the_whole_picture_say_so(name):
     options = dict(PICTURES[name])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_run import save
 
 from conftest import picture
-from img2img.data.labels import flat_share, same_detail
+from img2img.data.drawn import flat_share, same_detail
 from img2img.data.opening import open_set
 from img2img.errors import UserError
 from img2img.recipes.settings import resolve
@@ -49,9 +50,9 @@ def test_label_maps_are_taken(tmp_path, task, ending):
 @pytest.mark.parametrize("right", [grainy, another], ids=["the same photo", "another"])
 @pytest.mark.parametrize("task", ["photo2labels", "labels2photo"])
 def test_two_photos_are_refused_with_the_cure(tmp_path, task, right):
-    with pytest.raises(UserError, match=r"both sides look like photos; --task paired .* data\.labels=none"):
+    with pytest.raises(UserError, match=r"both sides look like photos; --task paired .* data\.drawn=none"):
         opened(tmp_path, task, grainy, right)
-    assert "side_by_side" in opened(tmp_path, task, grainy, right, **{"data.labels": "none"})
+    assert "side_by_side" in opened(tmp_path, task, grainy, right, **{"data.drawn": "none"})
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,22 @@ def test_exchanged_sides_are_refused_with_the_cure(tmp_path, task, cure):
     with pytest.raises(UserError, match=rf"looks like them; data\.direction={cure}"):
         opened(tmp_path, task, left, right)
     assert "side_by_side" in opened(tmp_path, task, left, right, **{"data.direction": cure})
+
+
+def test_classes_in_the_files_are_proof_enough(tmp_path):
+    """Labels of one pixel each are not flat, but palette PNGs of the classes."""
+    for number in range(3):
+        classes = np.random.default_rng(number).integers(0, 4, (64, 64)).astype(np.uint8)
+        labels = Image.fromarray(classes, "P")
+        labels.putpalette([0, 0, 0, 200, 0, 0, 0, 200, 0, 0, 0, 200])
+        for name in ("photo", "label"):
+            (tmp_path / "train" / name).mkdir(parents=True, exist_ok=True)
+        labels.save(tmp_path / f"train/label/{number}.png")
+        save(tmp_path / f"train/photo/{number}.png", grainy(picture(number, 64, 64), number))
+    sides = ["data.source=photo", "data.target=label", "data.load=64", "data.crop=64"]
+    with pytest.raises(UserError, match="both sides look like photos"):
+        open_set(resolve("photo2labels", None, str(tmp_path), None, sides).data, 0)
+    open_set(resolve("photo2labels", None, str(tmp_path), None, [*sides, "data.labels=4"]).data, 0)
 
 
 def test_flat_blocks_are_counted_by_hand():
