@@ -12,6 +12,7 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.array_sets import is_array_set, open_arrays
+from img2img.data.classes import find_classes, with_classes
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
 from img2img.data.labels import check_labels
@@ -57,6 +58,10 @@ def open_set(config: DataConfig, seed: int) -> Data:
     if config.exchange.share:
         _check_exchange(data.train, config)
     check_labels(data.train, config)
+    if config.classes:
+        classes = find_classes((data.train, data.validation), config.path or "what is built in")
+        parts = (with_classes(part, classes) for part in (data.train, data.validation))
+        data = replace(data, **dict(zip(("train", "validation"), parts, strict=True)))
     return data
 
 

@@ -156,12 +156,13 @@ def decode_photo(item: Item, cache: Cache) -> dict[str, Pixels]:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pairs, photos with a synthesis, or pictures alone, out of files or memory."""
+    """Pairs, photos with a synthesis, or pictures alone, out of files or memory; ``classes`` as in `labelled`."""
 
     items: tuple[Item, ...]
     config: DataConfig
     decoder: Decoder
     cache: Cache = field(compare=False)
+    classes: tuple[int, ...] = ()
 
     @property
     def names(self) -> Sequence[str]:
@@ -193,8 +194,7 @@ class Pictures:
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
         sample = {name: to_training(picture, name) for name, picture in degraded.items()}
-        label = self.items[index].label
-        return sample if label is None else {**sample, "label": torch.tensor(label)}
+        return labelled(sample, self.items[index].label, self.classes)
 
     def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
         """``cut`` under another layer, turned and recoloured as the configuration asks; each has its own stream."""
@@ -345,6 +345,14 @@ class Mixture:
 
     def digest(self, index: int) -> str:
         raise UserError("points of a toy distribution are no pictures")
+
+
+def labelled(sample: dict[str, Tensor], label: int | None, classes: Sequence[int]) -> dict[str, Tensor]:
+    """``sample`` with its label, if it has one, and its row of 0 and one 1 where there are ``classes`` (their labels)."""
+    if label is None:
+        return sample
+    of_class = {"classes": torch.tensor([float(label == of) for of in classes])} if classes else {}
+    return {**sample, "label": torch.tensor(label), **of_class}
 
 
 def to_training(picture: Pixels, name: str) -> Tensor:
