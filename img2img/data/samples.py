@@ -348,7 +348,7 @@ class Mixture:
 
 
 def labelled(sample: dict[str, Tensor], label: int | None, classes: Sequence[int]) -> dict[str, Tensor]:
-    """``sample`` with its label, if it has one, and its row of 0 and one 1 where there are ``classes`` (their labels)."""
+    """``sample`` with its label, if it has one; its row of 0 and one 1, too, where there are ``classes`` (labels)."""
     if label is None:
         return sample
     of_class = {"classes": torch.tensor([float(label == of) for of in classes])} if classes else {}

@@ -56,7 +56,7 @@ def test_a_projection_critic_adds_the_product_with_its_class(name, normalised):
         expected = unconditional + torch.dot(network.projection.embed.weight[:, label], h[number])
         torch.testing.assert_close(verdict.logits[0][number], expected, rtol=1e-4, atol=1e-5)
     if normalised:
-        assert torch.linalg.matrix_norm(network.projection.embed.weight, 2).item() == pytest.approx(1, abs=1e-3)
+        assert torch.linalg.matrix_norm(network.projection.embed.weight, 2).item() == pytest.approx(1, abs=0.05)
 
 
 def test_class_norm_by_hand():
