@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from img2img.data.rows import Rows
 from img2img.data.samples import Pictures, Samples
@@ -12,7 +11,6 @@ from img2img.errors import UserError
 
 # as many as a header may name; labels of more kinds are measurements
 MOST = 1000
-Part = TypeVar("Part", bound=Samples | None)
 
 
 def labels_of(samples: Samples | None) -> Sequence[int | None]:
@@ -41,8 +39,6 @@ def find_classes(parts: Sequence[Samples | None], where: str) -> tuple[int, ...]
     return classes
 
 
-def with_classes(part: Part, classes: tuple[int, ...]) -> Part:
+def with_classes(part: Samples, classes: tuple[int, ...]) -> Samples:
     """The same samples, each told as one of ``classes``."""
-    if isinstance(part, Rows | Pictures):
-        return replace(part, classes=classes)
-    return part
+    return replace(part, classes=classes) if isinstance(part, Rows | Pictures) else part

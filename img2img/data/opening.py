@@ -60,8 +60,9 @@ def open_set(config: DataConfig, seed: int) -> Data:
     check_labels(data.train, config)
     if config.classes:
         classes = find_classes((data.train, data.validation), config.path or "what is built in")
-        parts = (with_classes(part, classes) for part in (data.train, data.validation))
-        data = replace(data, **dict(zip(("train", "validation"), parts, strict=True)))
+        held = data.validation
+        validation = None if held is None else with_classes(held, classes)
+        data = replace(data, train=with_classes(data.train, classes), validation=validation)
     return data
 
 

@@ -85,8 +85,8 @@ def write_class_grid(translator: Translator, path: Path, columns: int, overwrite
 
     def save() -> None:
         zs = translator.z(columns)
-        rows = [translator.samples(z=zs, label=label) for label in translator.shape.classes]
-        write(path, Picture(_mosaic(translator, torch.cat(rows).split(1), columns)))
+        made = [translator.samples(z=z[None], label=label) for label in translator.shape.classes for z in zs]
+        write(path, Picture(_mosaic(translator, made, columns)))
 
     return _unless_there(path, overwrite, save)
 

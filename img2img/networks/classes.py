@@ -37,7 +37,8 @@ class ClassProjection(nn.Module):
 
     def forward(self, features: Tensor, classes: Tensor) -> Tensor:
         """(N, F) and (N, K) to (N, 1)."""
-        return (self.embed(classes) * features).sum(1, keepdim=True)
+        product: Tensor = self.embed(classes) * features
+        return product.sum(1, keepdim=True)
 
 
 def projection(classes: int, features: int, normalised: bool) -> ClassProjection | None:
