@@ -43,7 +43,6 @@ EVOLVED = {
 SPECIAL = [
     ("egan", {"parents": 4}),
     ("egan", {"parents": 4, "survival": "pareto"}),
-    ("pan", EVOLVED),
     ("pan", {"train.precision": "fp16"}),
     ("l1", {"ema_half_life_images": 16}),
 ]
