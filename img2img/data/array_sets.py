@@ -52,6 +52,10 @@ def open_arrays(path: Path, config: DataConfig) -> Opened:
     ]
     samples: Pictures | Rows
     if values.ndim == 4 and values.dtype == np.uint8 and values.shape[3] in (1, 3):
+        if values.min() == values.max():
+            raise UserError(
+                f"--data {path}: every level is {values.flat[0]}; there is nothing to learn from such images"
+            )
         samples, what = _pictures(path, values, arrays.labels, config), "images"
     else:
         samples, what = _rows(path, values, arrays, config)
@@ -100,10 +104,14 @@ def _rows(path: Path, values: Values, arrays: Arrays, config: DataConfig) -> tup
     where = f"--data {path}"
     if values.ndim > 4 or (values.ndim == 4 and values.shape[3] not in (1, 3)):
         raise UserError(
-            f"{where}: holds samples of {'x'.join(map(str, values.shape[1:]))}; rows (F), or images (H, W, 1 or 3)"
+            f"{where}: holds samples of {'x'.join(map(str, values.shape[1:]))}; rows (F), or images (H, W, 1 or 3) are "
+            f"taken"
         )
     if values.ndim > 2 and values.shape[1] != values.shape[2]:
-        raise UserError(f"{where}: its images are {values.shape[2]}x{values.shape[1]}; numbers are taken as squares")
+        raise UserError(
+            f"{where}: its images are {values.shape[2]}x{values.shape[1]}; numbers are taken as squares; "
+            f"cut or pad them"
+        )
     recipe = recipe_of(
         values,
         arrays.columns,

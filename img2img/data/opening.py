@@ -12,6 +12,7 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.array_sets import is_array_set, open_arrays
+from img2img.data.classes import find_classes, with_classes
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
 from img2img.data.drawn import check_drawn
@@ -60,6 +61,11 @@ def open_set(config: DataConfig, seed: int) -> Data:
     if config.exchange.share:
         _check_exchange(data.train, config)
     check_drawn(data.train, config)
+    if config.classes:
+        classes = find_classes((data.train, data.validation), config.path or "what is built in")
+        held = data.validation
+        validation = None if held is None else with_classes(held, classes)
+        data = replace(data, train=with_classes(data.train, classes), validation=validation)
     return data
 
 

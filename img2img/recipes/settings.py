@@ -45,6 +45,11 @@ class Settings:
         if self.train.patience is not None and self.task.selection == "none":
             raise UserError("train.patience waits for a better selection metric, but this task has selection: none")
         self._check_hole()
+        if self.data.classes and not self.method.build_flow().from_noise:
+            raise UserError(
+                f"data.classes=true: flow {name_of(self.method.flow)!r} makes pictures of pictures and tells no "
+                f"network their class; leave it out, or take a method of flow noise (--task images)"
+            )
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
 

@@ -26,7 +26,14 @@ from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
 from img2img.training.begin import as_begun, begin
 from img2img.training.build import build_engine, compile_networks, shape_of
-from img2img.training.checks import cautions, check_batches, check_partners, check_place, check_space
+from img2img.training.checks import (
+    cautions,
+    check_batches,
+    check_enough,
+    check_partners,
+    check_place,
+    check_space,
+)
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
 from img2img.training.loop import Progress, Trainer
@@ -145,6 +152,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     """Everything that the method, the plan and the data say, checked against each other."""
     method, plan, task = settings.method, settings.train, settings.task
     check_partners(method.build_flow(), data.train, settings.data.layout)
+    check_enough(method.build_flow(), data.train)
     shape = shape_of(data.train, plan.seed)
     engine = build_engine(method, plan, shape, world, Precision("fp32", world.device))
     check_batches(engine, method, plan, data.train)
