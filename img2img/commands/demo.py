@@ -59,15 +59,15 @@ def run(words: Sequence[str]) -> int:
     given = arguments().parse_args(list(words))
     if given.export is not None and given.server:
         raise UserError("--export writes a page without a server, --server needs one: give one of them")
-    from img2img.demo import DemoServer, Limits, Uploads, prepare, serve, site, write_site
+    from img2img.demo import DemoServer, Limits, Uploads, page_files, prepare, serve, write_site
 
     models = prepare(given.weights, in_browser=not given.server)
     if given.export is not None:
-        count = write_site(site(models, server=False), given.export)
+        count = write_site(page_files(models, server=False), given.export)
         say(f"{given.export}: {count} files; any web server can hand them out, browsers open none of them as file://")
         return 0
     limits = Limits()
-    files = site(models, server=True, upload_pixels=limits.pixels)
+    files = page_files(models, server=True, upload_pixels=limits.pixels)
     server = DemoServer(given.host, given.port, files, Uploads(models, limits))
     say(f"open {server.address} in a browser; Ctrl-C ends the demo")
     if not server.loopback:

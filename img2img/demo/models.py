@@ -20,6 +20,7 @@ from img2img.export.graph import PictureGraph, refuse
 from img2img.export.model import Session, describe, to_onnx
 from img2img.files import atomic_write_bytes
 from img2img.inference import Translator, load, weights_header, weights_path
+from img2img.inference.generator import WithinFlow
 from img2img.inference.tiles import blend_of
 from img2img.progress import say
 from img2img.zoo import entry_of, names
@@ -61,18 +62,18 @@ def prepare(weights: Sequence[str], *, in_browser: bool = True) -> tuple[DemoMod
     for given in chosen:
         translator = load(given, device="cpu", tile="off")
         _check_photos(given, translator)
-        margin, blend = blend_of(translator.network.radius)  # type: ignore[arg-type]
-        facts = {
-            "multiple": int(translator.network.multiple),  # type: ignore[arg-type]
-            "minimum": int(translator.network.minimum),  # type: ignore[arg-type]
-            "margin": margin,
-            "blend": blend,
-            "whole": translator.whole_only,
-        }
         name = _address(given, [model.name for model in models])
         onnx = _exported(given, translator) if in_browser else None
-        models.append(DemoModel(name, given, _text(given), facts, onnx))
+        models.append(DemoModel(name, given, _text(given), _cutting(translator), onnx))
     return tuple(models)
+
+
+def _cutting(translator: Translator) -> dict[str, Any]:
+    """How a picture is cut for these weights."""
+    network = WithinFlow(translator.flow, translator.network, translator.fill, masked=False)
+    margin, blend = blend_of(network.radius)
+    sides = {"multiple": network.multiple, "minimum": network.minimum}
+    return {**sides, "margin": margin, "blend": blend, "whole": translator.whole_only}
 
 
 def _check_extra() -> None:

@@ -46,7 +46,7 @@ class Resource:
         return gzip.decompress(self.data) if self.zipped else self.data
 
 
-def site(models: Sequence[DemoModel], *, server: bool, upload_pixels: int = 0) -> dict[str, Resource]:
+def page_files(models: Sequence[DemoModel], *, server: bool, upload_pixels: int = 0) -> dict[str, Resource]:
     """All files of the page by their path below the root; ``index.html`` is the page.
 
     Args:

@@ -22,11 +22,12 @@ DESCRIPTORS = Path("/proc/self/fd")
 
 @dataclass(frozen=True)
 class Limits:
-    """What an upload may be: bytes of its file, pixels, seconds to arrive in, seconds to be translated in."""
+    """What an upload may be: bytes of its file, pixels, and seconds: to arrive in, to wait for its turn, to be translated in."""
 
     upload_bytes: int = 64 * 2**20
     pixels: int = 50_000_000
     upload_s: float = 60.0
+    turn_s: float = 5.0
     translate_s: float = 600.0
 
 
@@ -64,7 +65,7 @@ class Uploads:
             UserError: not a picture that can be read, or more pixels than allowed.
             RunError: it took longer than allowed, or the network gave values that are no numbers.
         """
-        if not self.turn.acquire(blocking=False):
+        if not self.turn.acquire(timeout=self.limits.turn_s):
             raise Busy("another picture is being translated: try again when it is done")
         try:
             with _named(file) as path:
