@@ -122,9 +122,11 @@ def _exported(given: str, translator: Translator) -> bytes:
     if path.is_file():
         return path.read_bytes()
     say(f"{given}: exported for the browser; the next start finds it in {path.parent}")
-    model = to_onnx(PictureGraph(translator), translator.shape.source, OPSET)
-    refuse_drift(drift(Session(model), translator), given)
-    describe(model, weights_header(given), {"precision": "fp32"})
+    # the page clamps: grey is the mean of channels as they are, and tiles are blended before
+    model = to_onnx(PictureGraph(translator, clamped=False), translator.shape.source, OPSET)
+    session = Session(model)
+    refuse_drift(drift(lambda image, mask: session(image, mask).clamp(0, 1), translator), given)
+    describe(model, weights_header(given), {"precision": "fp32", "clamped": False})
     data: bytes = model.SerializeToString()
     try:
         atomic_write_bytes(path, data)
@@ -135,7 +137,7 @@ def _exported(given: str, translator: Translator) -> bytes:
 
 def _digest(given: str) -> str:
     """Of all that an exported file depends on."""
-    told = f"{__version__} {torch.__version__} {OPSET}".encode()
+    told = f"{__version__} {torch.__version__} {OPSET} unclamped".encode()
     return hashlib.sha256(told + weights_path(given).read_bytes()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, urlsplit
 
 from img2img.demo.site import Resource
-from img2img.demo.uploads import Busy, Gone, Limits, Uploads, upload_file
+from img2img.demo.uploads import BusyError, GoneError, Limits, Uploads, upload_file
 from img2img.errors import RunError, UserError
 from img2img.progress import say
 
@@ -42,7 +42,7 @@ SILENCE_S, LINGER_S = 20.0, 2.0
 CHUNK = 1 << 16
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is answered by a status and one line."""
 
     def __init__(self, status: int, line: str) -> None:
@@ -133,7 +133,7 @@ class DemoServer(ThreadingHTTPServer):
             self.slots.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """One line about what nobody has foreseen, for whoever started the server; the browser's leaving is no matter."""
+        """One line about what nobody has foreseen, for whoever started the server; that a browser left is no matter."""
         error = sys.exception()
         if not isinstance(error, OSError):
             say(f"a request failed: {type(error).__name__}: {error}")
@@ -153,7 +153,7 @@ class Handler(BaseHTTPRequestHandler):
         """A file of the page."""
         self._answered(self._file)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         """An upload."""
@@ -163,23 +163,23 @@ class Handler(BaseHTTPRequestHandler):
         try:
             self._check_origin()
             answer()
-        except Refused as refusal:
+        except RefusedError as refusal:
             self._refuse(refusal)
-        except (Gone, OSError):
+        except (GoneError, OSError):
             self.close_connection = True
         except Exception as error:
             say(f"a request failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-            self._refuse(Refused(500, "this failed here; the terminal that the demo runs in says why"))
+            self._refuse(RefusedError(500, "this failed here; the terminal that the demo runs in says why"))
 
     def _check_origin(self) -> None:
         """Refuse requests under other names, and those that pages of others have made."""
         hosts = self.headers.get_all("Host") or []
         if len(hosts) != 1 or not self.server.knows(hosts[0]):
-            raise Refused(421, f"ask for {self.server.address}")
+            raise RefusedError(421, f"ask for {self.server.address}")
         origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site", "none")
         foreign = site not in ("none", "same-origin") and not (self.command == "GET" and self._opens_the_page())
         if foreign or (origin is not None and origin != f"http://{hosts[0]}"):
-            raise Refused(403, "requests of other pages are not answered")
+            raise RefusedError(403, "requests of other pages are not answered")
 
     def _opens_the_page(self) -> bool:
         """Whether somebody follows a link to the page from elsewhere, which anybody may."""
@@ -188,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
     def _file(self) -> None:
         resource = self.server.files.get(urlsplit(self.path).path)
         if resource is None:
-            raise Refused(404, "there is nothing here")
+            raise RefusedError(404, "there is nothing here")
         headers, data = {"Content-Type": resource.kind}, resource.data
         if resource.zipped:
             headers["Vary"] = "Accept-Encoding"
@@ -201,20 +201,20 @@ class Handler(BaseHTTPRequestHandler):
     def _upload(self) -> None:
         uploads, asked = self.server.uploads, urlsplit(self.path)
         if uploads is None or asked.path != UPLOAD:
-            raise Refused(404, "nothing can be sent here")
+            raise RefusedError(404, "nothing can be sent here")
         name = parse_qs(asked.query).get("model", [""])[0]
         if name not in uploads.models:
-            raise Refused(404, f"there is no such model here; there are {', '.join(uploads.models)}")
+            raise RefusedError(404, f"there is no such model here; there are {', '.join(uploads.models)}")
         with upload_file() as file:
             self._receive(file, uploads.limits)
             try:
                 data, notes = uploads.translate(name, file, self._waiting)
-            except Busy as error:
-                raise Refused(503, str(error)) from error
-            except Gone:
+            except BusyError as error:
+                raise RefusedError(503, str(error)) from error
+            except GoneError:
                 raise
             except UserError as error:
-                raise Refused(500 if isinstance(error, RunError) else 422, str(error)) from error
+                raise RefusedError(500 if isinstance(error, RunError) else 422, str(error)) from error
         said = quote(json.dumps(notes))
         self._send(200, {"Content-Type": "image/png", "X-Notes": said}, data)
 
@@ -222,19 +222,19 @@ class Handler(BaseHTTPRequestHandler):
         """The body, into ``file``."""
         lengths = self.headers.get_all("Content-Length") or []
         if "Transfer-Encoding" in self.headers or len(lengths) != 1 or not lengths[0].isdecimal():
-            raise Refused(411, "an upload must say how long it is")
+            raise RefusedError(411, "an upload must say how long it is")
         left = self.unread = int(lengths[0])
         if left > limits.upload_bytes:
-            raise Refused(413, f"files of more than {limits.upload_bytes / 2**20:g} MB are not taken")
+            raise RefusedError(413, f"files of more than {limits.upload_bytes / 2**20:g} MB are not taken")
         until = time.monotonic() + limits.upload_s
         while left:
             part = self.rfile.read1(min(left, CHUNK))  # type: ignore[attr-defined]
             if not part:
-                raise Gone("the upload ended early")
+                raise GoneError("the upload ended early")
             file.write(part)
             left = self.unread = left - len(part)
             if time.monotonic() > until:
-                raise Refused(408, f"the upload took longer than {limits.upload_s:.0f} s")
+                raise RefusedError(408, f"the upload took longer than {limits.upload_s:.0f} s")
 
     unread = 0
 
@@ -245,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
             return not readable or self.connection.recv(1, socket.MSG_PEEK) != b""
         return False
 
-    def _refuse(self, refusal: Refused) -> None:
+    def _refuse(self, refusal: RefusedError) -> None:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         if refusal.status == 503:
             headers["Retry-After"] = "5"
@@ -275,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         # a line that could not be read leaves the request without a command
         self.command = getattr(self, "command", None) or "GET"
-        self._refuse(Refused(code, self.responses.get(code, ("refused",))[0]))
+        self._refuse(RefusedError(code, self.responses.get(code, ("refused",))[0]))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are nobody's business."""

@@ -22,7 +22,7 @@ DESCRIPTORS = Path("/proc/self/fd")
 
 @dataclass(frozen=True)
 class Limits:
-    """What an upload may be: bytes of its file, pixels, and seconds: to arrive in, to wait for its turn, to be translated in."""
+    """What an upload may have: bytes, pixels, and seconds to arrive in, to wait for its turn, to be translated in."""
 
     upload_bytes: int = 64 * 2**20
     pixels: int = 50_000_000
@@ -31,11 +31,11 @@ class Limits:
     translate_s: float = 600.0
 
 
-class Busy(UserError):
+class BusyError(UserError):
     """Another upload is being translated."""
 
 
-class Gone(UserError):
+class GoneError(UserError):
     """Whoever uploaded does not wait for the result any more."""
 
 
@@ -60,13 +60,13 @@ class Uploads:
         ``waiting`` tells between tiles whether anybody still wants the result.
 
         Raises:
-            Busy: another one is being translated.
-            Gone: nobody waits for the result.
+            BusyError: another one is being translated.
+            GoneError: nobody waits for the result.
             UserError: not a picture that can be read, or more pixels than allowed.
             RunError: it took longer than allowed, or the network gave values that are no numbers.
         """
         if not self.turn.acquire(timeout=self.limits.turn_s):
-            raise Busy("another picture is being translated: try again when it is done")
+            raise BusyError("another picture is being translated: try again when it is done")
         try:
             with _named(file) as path:
                 try:
@@ -91,7 +91,7 @@ class Uploads:
 
         def on_tile(done: int, total: int) -> None:
             if not waiting():
-                raise Gone("nobody waits for this picture any more")
+                raise GoneError("nobody waits for this picture any more")
             if done < total and time.monotonic() > until:
                 raise RunError(
                     f"{done} of {total} tiles took the {self.limits.translate_s:.0f} s that are allowed: "

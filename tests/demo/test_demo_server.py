@@ -12,7 +12,7 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -82,6 +82,11 @@ def png(height: int = 24, width: int = 36, mode: str = "RGB", **more: object) ->
     return file.getvalue()
 
 
+def head_of_upload(server: DemoServer, length: int) -> bytes:
+    host = f"localhost:{server.server_port}"
+    return f"POST /translate?model=mine HTTP/1.0\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n".encode()
+
+
 def bomb(width: int, height: int) -> bytes:
     """A PNG of a few hundred bytes that says it is enormous."""
 
@@ -126,7 +131,7 @@ def test_every_answer_carries_the_rules_for_the_page(server):
 
 def test_the_page_has_nothing_inline(server):
     page = ask(server)[2].decode()
-    assert "<script type=\"module\" src=\"page.js\"></script>" in page
+    assert '<script type="module" src="page.js"></script>' in page
     assert page.count("<script") == 1
     assert "style=" not in page
     assert " on" + "click" not in page
@@ -261,24 +266,22 @@ def test_an_upload_that_drips_is_ended(weights, monkeypatch):
     monkeypatch.setattr(server_module, "LINGER_S", 0.1)
     limits = Limits(upload_s=0.3)
     with running(weights, limits) as server:
-        head = f"POST /translate?model=mine HTTP/1.0\r\nHost: localhost:{server.server_port}\r\nContent-Length: 999\r\n\r\n"
+        head = head_of_upload(server, 999)
         with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as link:
-            link.sendall(head.encode())
+            link.sendall(head)
             for _ in range(5):
                 link.sendall(b"x")
                 time.sleep(0.1)
             assert b" 408 " in link.recv(1000)
 
 
-def descriptors() -> list[str]:
-    """Files that this process holds open in the folder for temporary ones."""
+def held_open(folder: Path) -> list[str]:
+    """Files of a folder, also those without a name, that this process holds open."""
     found = []
     for link in Path("/proc/self/fd").iterdir():
-        try:
+        with suppress(OSError):
             found.append(os.readlink(link))
-        except OSError:
-            continue
-    return [name for name in found if "/tmp" in name and "deleted" in name]
+    return [name for name in found if name.startswith(str(folder))]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="files without a name are Linux's")
@@ -289,13 +292,14 @@ def test_nothing_of_an_upload_is_left(server, tmp_path, monkeypatch):
 
     def looked_at(*words: object):
         during.extend(tmp_path.iterdir())
+        assert len(held_open(tmp_path)) == 1
         return whole(*words)
 
     monkeypatch.setattr(server.uploads, "translate", looked_at)
     assert ask(server, "POST", "/translate?model=mine", png())[0] == 200
     assert ask(server, "POST", "/translate?model=mine", b"no picture")[0] == 422
     # killed at any moment nothing would be left: the file has no name even while it is translated
-    assert (during, list(tmp_path.iterdir()), descriptors()) == ([], [], [])
+    assert (during, list(tmp_path.iterdir()), held_open(tmp_path)) == ([], [], [])
 
 
 def test_a_request_that_is_given_up_makes_room(weights, monkeypatch):
@@ -319,9 +323,9 @@ def test_a_request_that_is_given_up_makes_room(weights, monkeypatch):
 
         monkeypatch.setattr(server.uploads, "_watched", slowly)
         data = png(400, 400)
-        head = f"POST /translate?model=mine HTTP/1.0\r\nHost: localhost:{server.server_port}\r\nContent-Length: {len(data)}\r\n\r\n"
+        head = head_of_upload(server, len(data))
         link = socket.create_connection(("127.0.0.1", server.server_port))
-        link.sendall(head.encode() + data)
+        link.sendall(head + data)
         assert begun.wait(30)
         link.close()
         monkeypatch.setattr(server.uploads, "_watched", watched)
@@ -369,4 +373,4 @@ def test_weights_that_no_photo_goes_through(tmp_path):
     with pytest.raises(UserError, match="from noise"):
         prepare([str(weights_file(tmp_path / "z.safetensors", "gan", "toy"))], in_browser=False)
     with pytest.raises(UserError, match="fill holes"):
-        prepare([str(weights_file(tmp_path / "h.safetensors", "context_encoder"))], in_browser=False)
+        prepare([str(weights_file(tmp_path / "h.safetensors", "l1", "inpaint"))], in_browser=False)

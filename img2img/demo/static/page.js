@@ -8,7 +8,7 @@ const megapixels = (count) => `${(count / 1e6).toFixed(count < 9.95e6 ? 1 : 0)} 
 let site = null;
 let photo = null;  // {file, head, url, width, height}; width is 0 where the browser cannot read it
 let worker = null;
-let stop = null;  // ends what runs
+let stop = null;  // ends what runs, if anything does
 let saved = null;  // address of the result
 
 const model = () => site.models.find((one) => one.name === document.querySelector("#models :checked")?.value);
@@ -46,7 +46,10 @@ async function start() {
   if (!chosen.browser) return onServer(chosen, "");
   const {must, why} = objection(chosen);
   if (why && site.server) return onServer(chosen, why);
-  if (must) return notice(`This photo cannot be translated here: ${why}. A smaller one, as JPEG or PNG, can.`, true);
+  if (must) {
+    finished();
+    return notice(`This photo cannot be translated here: ${why}. A smaller one, as JPEG or PNG, can.`, true);
+  }
   inBrowser(chosen, why && `${why[0].toUpperCase()}${why.slice(1)}.`);
 }
 
@@ -120,14 +123,26 @@ function finished() {
   step("");
 }
 
+/** Sets `stop` for something that only has to be forgotten; tells whether that has happened. */
+function forgettable() {
+  let forgotten = false;
+  stop = () => {
+    forgotten = true;
+    finished();
+  };
+  return () => forgotten;
+}
+
 async function show(blob, facts, note) {
-  finished();
+  const forgotten = forgettable();
   if (saved) URL.revokeObjectURL(saved);
   saved = URL.createObjectURL(blob);
-  notice(note);
   $("before").src = photo.url;
   $("after").src = saved;
-  await $("after").decode().catch(() => notice("The result is too large to be shown; it can be saved.", false));
+  const [, shown] = await Promise.allSettled([$("before").decode(), $("after").decode()]);
+  if (forgotten()) return;
+  finished();
+  notice(shown.status === "fulfilled" ? note : "The result is too large to be shown; it can be saved.");
   const {naturalWidth: width, naturalHeight: height} = $("after");
   $("stage").classList.toggle("alone", !photo.width);
   $("save").href = saved;
@@ -141,12 +156,17 @@ async function take(file) {
   if (!file || !site) return;
   stop?.();
   if (photo) URL.revokeObjectURL(photo.url);
+  photo = null;
   $("result").hidden = true;
+  $("drop").classList.add("small");
+  notice("");
+  step("Reading the photo");
+  const forgotten = forgettable();
   const url = URL.createObjectURL(file), image = new Image();
   image.src = url;
-  const read = await image.decode().then(() => true, () => false);
-  photo = {file, url, head: await inspect(file), width: read ? image.naturalWidth : 0, height: read ? image.naturalHeight : 0};
-  $("drop").classList.add("small");
+  const [read, head] = await Promise.all([image.decode().then(() => true, () => false), inspect(file)]);
+  if (forgotten()) return URL.revokeObjectURL(url);
+  photo = {file, url, head, width: read ? image.naturalWidth : 0, height: read ? image.naturalHeight : 0};
   start();
 }
 
