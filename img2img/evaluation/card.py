@@ -40,11 +40,12 @@ def card_of(
         "pairs": len(digests),
         "data_hash": total.hexdigest(),
         "results": dict(results),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Python's and those of the packages that figures depend on."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -15,8 +15,8 @@ from img2img.metrics.sets.distances import checked, median_distance, squared_blo
 Estimator = Literal["unbiased", "biased"]
 # a number, in the units of the samples, or a multiple of the median distance between real samples
 Bandwidth = float | str
-SCALES: tuple[Bandwidth, ...] = ("median*0.05", "median*0.25", "median")
-MEDIAN = re.compile(r"median(?:\*([0-9.]+))?")
+SCALES: tuple[Bandwidth, ...] = ("0.05median", "0.25median", "median")
+MEDIAN = re.compile(r"(\d+(?:\.\d+)?)?median")
 
 # of squared distances, which they may overwrite, and a bandwidth h
 KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
@@ -26,7 +26,7 @@ KERNELS: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 def mmd_name(bandwidth: Bandwidth, kernel: str = "gaussian", estimator: str = "unbiased") -> str:
-    """The name of one number of `mmd`: mmd2_gaussian_0.1_unbiased, mmd2_gaussian_median*0.25_biased."""
+    """The name of one number of `mmd`: mmd2_gaussian_0.1_unbiased, mmd2_gaussian_0.25median_biased."""
     width = bandwidth if isinstance(bandwidth, str) else f"{bandwidth:g}"
     return f"mmd2_{kernel}_{width}_{estimator}"
 
@@ -45,7 +45,7 @@ def mmd(
     distributions about 2 (1 - E k) / N.
 
     Args:
-        bandwidths: h, in the units of the samples; ``median`` or ``median*0.25``: of `median_distance` of ``real``,
+        bandwidths: h, in the units of the samples; ``median`` or ``0.25median``: of `median_distance` of ``real``,
             so that all sets held against the same real one share it.
         kernel: gaussian, exp(-d^2 / (2 h^2)), or laplacian, exp(-d / h).
 
@@ -68,7 +68,7 @@ def _width(bandwidth: Bandwidth, real: Tensor) -> float:
     if isinstance(bandwidth, str):
         found = MEDIAN.fullmatch(bandwidth)
         if found is None:
-            raise UserError(f"bandwidth {bandwidth}: must be a number, median or such as median*0.25")
+            raise UserError(f"bandwidth {bandwidth}: must be a number, median or such as 0.25median")
         width = float(found[1] or 1) * median_distance(real)
         if width <= 0:
             raise UserError(f"bandwidth {bandwidth}: half of the real samples are equal; give a number")
@@ -109,7 +109,8 @@ def kid(real: Tensor, made: Tensor, subsets: int = 100, size: int = 1000, seed: 
 
 
 def _cubic(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    kernel = (x @ y.T / x.shape[1]).add_(1)
+    return kernel.square() * kernel
 
 
 def _without_diagonal(kernel: Tensor) -> Tensor:
