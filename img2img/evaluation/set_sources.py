@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,13 @@ from img2img.data.modes import mixture_modes
 from img2img.data.rows import Rows
 from img2img.data.samples import MIXTURES, Mixture, Samples
 from img2img.errors import UserError
-from img2img.images import as_rgb8, find, read
+from img2img.images import as_rgb8, find, read, to_pixels
 from img2img.inference import Translator
 from img2img.inference.noise import sample_values
 from img2img.randomness import stable_seed
 
 # what infer writes beside its samples, of several of them
-OVERVIEWS = ("grid.png", "between.png")
+OVERVIEWS = re.compile(r"grid\.png|between-\d+-\d+\.png")
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def source_of(flag: str, name: str, place: str) -> SetSource:
 
 
 def _folder_source(where: str, name: str, folder: Path, found: Sequence[Path]) -> SetSource:
-    files = [file for file in found if file.relative_to(folder).as_posix() not in OVERVIEWS] or list(found)
+    files = [file for file in found if not OVERVIEWS.fullmatch(file.name)] or list(found)
 
     def take(numbers: Sequence[int]) -> Values:
         pictures = [as_rgb8(read(files[number])) for number in numbers]
@@ -113,7 +114,7 @@ def mixture_source(name: str, shape: str) -> SetSource:
 
 
 def data_source(name: str, origin: str, samples: Samples) -> SetSource:
-    """Samples as training sees them: pictures cut to its size, rows of arrays in their own units."""
+    """Samples as training sees them: pictures cut to its size (at random), rows of arrays in their own units."""
     if isinstance(samples, Mixture):
         return mixture_source(name, samples.shape)
     if isinstance(samples, Rows):
@@ -127,7 +128,7 @@ def data_source(name: str, origin: str, samples: Samples) -> SetSource:
         return SetSource(name, origin, len(samples), rows)
 
     def pictures(chosen: Sequence[int]) -> Values:
-        return np.stack([samples.whole(number)["target"] for number in chosen])
+        return np.stack([to_pixels(samples.sample(0, number, 0)["target"][None], np.uint8) for number in chosen])
 
     return SetSource(name, origin, len(samples), pictures)
 

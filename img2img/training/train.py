@@ -30,6 +30,7 @@ from img2img.training.loop import Progress, Trainer
 from img2img.training.report import RunReport
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
+from img2img.training.set_validation import too_few
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
@@ -149,9 +150,8 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
-        # against a target of another scene there is nothing to measure
-        measured = task.selection != "none" and data.validation.kind != "unpaired"
-        metrics = task.metrics if measured else ()
+        unmeasured = _unmeasured(settings, data.validation)
+        metrics = () if task.selection == "none" or unmeasured else task.metrics
         validator = Validator(
             data.validation,
             method,
@@ -162,6 +162,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             world=world,
             run=run,
             grey_targets=grey_targets,
+            unmeasured=unmeasured,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
@@ -174,6 +175,14 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
         device=world.device,
     )
     return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
+
+
+def _unmeasured(settings: Settings, validation: Samples) -> str:
+    """Why the measures mean nothing on what is validated; empty where they do."""
+    if settings.method.build_flow().from_noise:
+        return too_few(validation, settings.task.metrics, settings.train.validation_images)
+    # against a target of another scene there is nothing to measure
+    return "the validated pictures are no pairs" if validation.kind == "unpaired" else ""
 
 
 def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
@@ -233,9 +242,7 @@ def _notes(settings: Settings, parts: Parts, begun: Sequence[str]) -> list[str]:
     partners = check_partners(parts.engine.rules.flow, samples, settings.data.layout)
     notes = [*begun, *parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)]
     if settings.selection != "none" and parts.validator and not parts.validator.metrics:
-        notes.append(
-            "the validated pictures are no pairs: nothing is measured on them, and the last weights are the best"
-        )
+        notes.append(f"{parts.validator.unmeasured}: nothing is measured on them, and the last weights are the best")
     if parts.grey_targets:
         notes.append("the targets are grey: results are made grey (the mean of the network's channels)")
     if parts.engine.world.is_main:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
+from img2img.data.samples import Mixture
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
 from img2img.progress import say
@@ -21,22 +21,11 @@ from img2img.recipes.train_config import TrainConfig
 from img2img.reports.figures import grid, save_png, vectors_side_by_side
 from img2img.reports.plots import scatter
 from img2img.training.run_folder import Run
+from img2img.training.set_validation import Row, SetValidator, Validation
 
 Pixels = np.ndarray[Any, Any]
-# (image, metric, value, why there is none)
-Row = tuple[str, str, float, str]
-
 # spread of made samples over that of real ones below which a generator has collapsed
 COLLAPSED = 0.05
-
-
-@dataclass(frozen=True)
-class Validation:
-    """One validation: means by metric name, a row for each image and metric, and the protocol's line."""
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: Sequence[Row] = ()
-    protocol: str = ""
 
 
 SHEET = ("source", "result", "target")
@@ -54,6 +43,7 @@ class Validator:
         metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
         run: where sample sheets go, or None for no sheets.
         grey_targets: results are made grey.
+        unmeasured: why there are no metrics, where they were asked for.
     """
 
     def __init__(
@@ -68,15 +58,22 @@ class Validator:
         world: World,
         run: Run | None,
         grey_targets: bool = False,
+        unmeasured: str = "",
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
         self.metrics, self.protocol = tuple(metrics), protocol
         self.world, self.run = world, run
-        self.grey_targets = grey_targets
+        self.grey_targets, self.unmeasured = grey_targets, unmeasured
         self.count = min(len(samples), plan.validation_images)
+        self.sets = SetValidator(samples, self.metrics, self.count, world)
 
     def digests(self) -> tuple[str, ...]:
-        """What identifies the pictures that are validated on, wherever and under whatever name they lie."""
+        """What identifies the pictures that are validated on, wherever and under whatever name they lie.
+
+        Points of a toy distribution are drawn, and identified by nothing.
+        """
+        if isinstance(self.samples, Mixture):
+            return ()
         return tuple(self.samples.digest(index) for index in range(self.count))
 
     def __call__(self, networks: nn.ModuleDict, step: int) -> Validation:
@@ -86,7 +83,7 @@ class Validator:
         translator = self._translator(networks)
         if translator.flow.from_noise:
             self._save_noise_sheet(translator, step)
-            return Validation()
+            return self.sets.measured(translator) if self.metrics else Validation()
         back = self._translator(networks, back=True) if translator.flow.way_back else None
         rows: list[Row] = []
         spreads: list[tuple[float, float]] = []
@@ -105,6 +102,8 @@ class Validator:
         """About how many seconds a validation takes: of as many pictures as fit into ``budget_s``, at least one."""
         translator = self._translator(networks)
         mine = self._mine()
+        if translator.flow.from_noise and self.metrics:
+            return self.sets.rehearse(translator, budget_s, clock)
         if translator.flow.from_noise or not mine:
             return 0.0
         began, seconds, done = clock(), 0.0, 0
