@@ -48,7 +48,7 @@ def write_all(translator: Translator, given: Namespace, rank: int, world: int) -
     if given.grid and not pictures:
         raise UserError("--grid: these weights make vectors, no pictures; leave it out")
     translator.label = getattr(given, "class")
-    labelled = bool(translator.labels([0]))
+    labelled = bool(translator.classes_of([0]))
     classes = translator.shape.classes if translator.label is None else ()
     rows, columns = _grid(given.grid, classes)
     count = given.samples or rows * columns

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from img2img.data.labels import LabelMaps
 from img2img.data.rows import Rows
 from img2img.data.samples import Pictures, Samples
 from img2img.errors import UserError
@@ -42,3 +43,8 @@ def find_classes(parts: Sequence[Samples | None], where: str) -> tuple[int, ...]
 def with_classes(part: Samples, classes: tuple[int, ...]) -> Samples:
     """The same samples, each told as one of ``classes``."""
     return replace(part, classes=classes) if isinstance(part, Rows | Pictures) else part
+
+
+def label_maps_of(samples: Samples) -> LabelMaps | None:
+    """The label maps among pictures; None where neither side is one."""
+    return samples.labels if isinstance(samples, Pictures) else None

@@ -381,11 +381,6 @@ class Mixture:
         raise UserError("points of a toy distribution are no pictures")
 
 
-def labels_of(samples: Samples) -> LabelMaps | None:
-    """The label maps among pictures; None where neither side is one."""
-    return samples.labels if isinstance(samples, Pictures) else None
-
-
 def labelled(sample: dict[str, Tensor], label: int | None, classes: Sequence[int]) -> dict[str, Tensor]:
     """``sample`` with its label, if it has one; its row of 0 and one 1, too, where there are ``classes`` (labels)."""
     if label is None:

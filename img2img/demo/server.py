@@ -7,6 +7,7 @@ import ipaddress
 import json
 import select
 import socket
+import socketserver
 import sys
 import threading
 import time
@@ -81,8 +82,7 @@ class DemoServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without asking a name server for our own name, as the standard library does."""
-        # to the parent's parent
-        super(ThreadingHTTPServer.__mro__[2], self).server_bind()
+        socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     @property
@@ -228,7 +228,7 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(413, f"files of more than {limits.upload_bytes / 2**20:g} MB are not taken")
         until = time.monotonic() + limits.upload_s
         while left:
-            part = self.rfile.read1(min(left, CHUNK))  # type: ignore[attr-defined]
+            part = self.rfile.read1(min(left, CHUNK))
             if not part:
                 raise GoneError("the upload ended early")
             file.write(part)
@@ -259,7 +259,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_WR)
         until = time.monotonic() + LINGER_S
         self.connection.settimeout(LINGER_S)
-        while time.monotonic() < until and self.rfile.read1(CHUNK):  # type: ignore[attr-defined]
+        while time.monotonic() < until and self.rfile.read1(CHUNK):
             pass
 
     def _send(self, status: int, headers: Mapping[str, str], data: bytes) -> None:

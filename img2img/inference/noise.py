@@ -53,7 +53,7 @@ def write_samples(
     for number, sample in enumerate(_samples(translator, count)):
         if number % world != rank:
             continue
-        path = output / f"{number:04d}{''.join(f'-class{label}' for label in translator.labels([number]))}.png"
+        path = output / f"{number:04d}{''.join(f'-class{label}' for label in translator.classes_of([number]))}.png"
         if path.exists() and not overwrite:
             skipped += 1
             continue
@@ -96,7 +96,7 @@ def write_labels(translator: Translator, path: Path, count: int, overwrite: bool
 
     def save() -> None:
         packed = io.BytesIO()
-        np.save(packed, np.array(translator.labels(range(count)), np.int64))
+        np.save(packed, np.array(translator.classes_of(range(count)), np.int64))
         atomic_write_bytes(path, packed.getvalue())
 
     return _unless_there(path, overwrite, save)
@@ -112,7 +112,7 @@ def write_array(translator: Translator, path: Path, count: int, overwrite: bool)
     """
 
     def save() -> None:
-        parts = [_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
+        parts = [sample_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
         packed = io.BytesIO()
         np.save(packed, np.concatenate(parts))
         atomic_write_bytes(path, packed.getvalue())
@@ -154,10 +154,11 @@ def _pixels(translator: Translator, made: Tensor) -> Pixels:
     return to_pixels(made.mean(1, keepdim=True) if grey else made, np.uint8)
 
 
-def _values(translator: Translator, made: Tensor) -> Pixels:
+def sample_values(translator: Translator, made: Tensor) -> Pixels:
+    """`samples` as they are written: (N, ...) float64 in the units of an array, (N, F), or (N, H, W, C) uint8."""
     if translator.array is not None:
         return translator.in_units(made)
-    return made.numpy() if made.ndim == 2 else _pixels(translator, made)[None]
+    return made.numpy() if made.ndim == 2 else np.stack([_pixels(translator, one[None]) for one in made])
 
 
 def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], columns: int) -> Pixels:
@@ -176,7 +177,7 @@ def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], c
 def _write_points(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
     def save() -> None:
         made = [translator.generate(sample) for sample in _samples(translator, count)]
-        _write_csv(translator, path, torch.cat(made), translator.labels(range(count)))
+        _write_csv(translator, path, torch.cat(made), translator.classes_of(range(count)))
 
     return _unless_there(path, overwrite, save)
 

@@ -81,7 +81,7 @@ class FromNoise:
         places = index % len(classes) if label is None else torch.full_like(index, classes.index(label))
         return Batch(index=index, extra={"classes": one_hot(places, len(classes)).float()})
 
-    def labels(self, numbers: Iterable[int]) -> list[int]:
+    def classes_of(self, numbers: Iterable[int]) -> list[int]:
         """The labels of the classes that samples of these numbers are of; empty where there are no classes."""
         known = self.numbered(numbers).extra
         return [self.shape.classes[place] for place in known["classes"].argmax(1).tolist()] if known else []

@@ -13,6 +13,7 @@ from img2img.data.config import DataConfig
 from img2img.errors import UserError, nearest, unknown
 from img2img.flows import FLOWS
 from img2img.metrics import METRICS, Protocol, read_protocol
+from img2img.metrics.sets.registry import set_numbers
 from img2img.networks.init import INITS
 from img2img.recipes.checks import check
 from img2img.recipes.method import Method, name_of
@@ -35,9 +36,7 @@ class Settings:
     train: TrainConfig
 
     def __post_init__(self) -> None:
-        for name in self.task.metrics:
-            if name not in METRICS:
-                raise unknown("metric", name, METRICS, "metrics")
+        self._check_metrics()
         if self.protocol.depth != 8:
             raise UserError(f"protocol {self.task.protocol!r}: training pictures have 8 bits a sample")
         if self.task.selection not in (*self.task.metrics, "none"):
@@ -52,6 +51,17 @@ class Settings:
             )
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
+
+    def _check_metrics(self) -> None:
+        """Pictures are measured against their targets, samples out of noise as sets."""
+        if self.method.build_flow().from_noise:
+            numbers = set_numbers(self.task.metrics, "metrics")
+            if several := [name for name in self.task.metrics if name not in numbers]:
+                raise UserError(f"metrics: {several[0]} is several numbers; name those wanted: {', '.join(numbers)}")
+            return
+        for name in self.task.metrics:
+            if name not in METRICS:
+                raise unknown("metric", name, METRICS, "metrics")
 
     @property
     def protocol(self) -> Protocol:

@@ -48,7 +48,7 @@ def test_samples_are_of_all_classes_in_turn_or_of_one(digits):
     made.samples(z=made.z(2), label=5)
     made.samples(z=made.z(4))
     assert told == [[0, 1, 2, 0, 1], [1, 2], [2, 2], [1, 1], [0, 1, 2, 0]]
-    assert made.labels(range(4)) == [2, 5, 7, 2]
+    assert made.classes_of(range(4)) == [2, 5, 7, 2]
     with pytest.raises(UserError, match="--class 3: no class of these weights; they know 2, 5, 7"):
         made.samples(1, label=3)
 
