@@ -24,6 +24,7 @@ from img2img.data.parts import open_images, open_part
 from img2img.data.peers import WHOLE
 from img2img.data.samples import Cache, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
+from img2img.data.synthesis import prepare
 from img2img.errors import UserError
 from img2img.files import listed
 from img2img.images.folder import dead_links
@@ -53,7 +54,7 @@ def open_set(config: DataConfig, seed: int) -> Data:
 
     Raises:
         UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear,
-            options that the set has no use for.
+            options that the set has no use for, weights of a drawing's network that are absent or damaged.
     """
     data = _opened(config, seed)
     if config.labels:
@@ -66,6 +67,8 @@ def open_set(config: DataConfig, seed: int) -> Data:
         held = data.validation
         validation = None if held is None else with_classes(held, classes)
         data = replace(data, train=with_classes(data.train, classes), validation=validation)
+    if isinstance(data.train, Pictures) and data.train.decoder is decode_photo:
+        prepare(config)
     return data
 
 

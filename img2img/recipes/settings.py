@@ -16,6 +16,7 @@ from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.metrics.sets.registry import set_numbers
 from img2img.networks.init import INITS
 from img2img.recipes.checks import check
+from img2img.recipes.fit import check_fit
 from img2img.recipes.method import Method, name_of
 from img2img.recipes.task import Task
 from img2img.recipes.train_config import TrainConfig
@@ -189,7 +190,16 @@ def resolve(
         check(settings.method)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+    if not any("layout" in _section(given, "data", where) for given in (file_tree, over)):
+        _check_fit(settings, below[0], where)
     return settings
+
+
+def _check_fit(settings: Settings, task_tree: Tree, where: str) -> None:
+    """`check_fit`, by the layout that the task itself says, before the method's data keys."""
+    layout = str(_section(task_tree, "data", where).get("layout", "auto"))
+    default = settings.task.default_method
+    check_fit(settings.task_name, default, layout, settings.method_name, settings.method, settings.data)
 
 
 def _check_chosen(file_tree: Tree, over: Tree, flags: dict[str, str | None], config: Path | None) -> None:
