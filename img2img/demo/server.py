@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -40,6 +41,7 @@ CONNECTIONS, PATIENCE_S = 32, 10.0
 # how long a connection may be silent, and how long the rest of a refused upload is taken in so that its sender reads on
 SILENCE_S, LINGER_S = 20.0, 2.0
 CHUNK = 1 << 16
+CURE = "--port N takes another one, --port 0 any that is free"
 
 
 class RefusedError(Exception):
@@ -81,8 +83,7 @@ class DemoServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without asking a name server for our own name, as the standard library does."""
-        # to the parent's parent
-        super(ThreadingHTTPServer.__mro__[2], self).server_bind()
+        TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     @property
@@ -137,9 +138,6 @@ class DemoServer(ThreadingHTTPServer):
         error = sys.exception()
         if not isinstance(error, OSError):
             say(f"a request failed: {type(error).__name__}: {error}")
-
-
-CURE = "--port N takes another one, --port 0 any that is free"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -228,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(413, f"files of more than {limits.upload_bytes / 2**20:g} MB are not taken")
         until = time.monotonic() + limits.upload_s
         while left:
-            part = self.rfile.read1(min(left, CHUNK))  # type: ignore[attr-defined]
+            part = self.rfile.read1(min(left, CHUNK))
             if not part:
                 raise GoneError("the upload ended early")
             file.write(part)
@@ -259,7 +257,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.shutdown(socket.SHUT_WR)
         until = time.monotonic() + LINGER_S
         self.connection.settimeout(LINGER_S)
-        while time.monotonic() < until and self.rfile.read1(CHUNK):  # type: ignore[attr-defined]
+        while time.monotonic() < until and self.rfile.read1(CHUNK):
             pass
 
     def _send(self, status: int, headers: Mapping[str, str], data: bytes) -> None:

@@ -109,7 +109,7 @@ def upload_file() -> Iterator[BinaryIO]:
     """
     if DESCRIPTORS.is_dir():
         with tempfile.TemporaryFile(prefix="img2img-demo-") as unnamed:
-            yield unnamed  # type: ignore[misc]
+            yield unnamed
     else:
         with tempfile.NamedTemporaryFile(prefix="img2img-demo-") as named:
             yield named  # type: ignore[misc]
