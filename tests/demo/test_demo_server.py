@@ -138,7 +138,8 @@ def test_the_page_has_nothing_inline(server):
     assert "http://" not in page
     assert "https://" not in page
     # written as files the page brings its rules itself
-    assert f'content="{server_module.POLICY.removesuffix("; frame-ancestors 'none'")}"' in page
+    policy = server_module.POLICY.removesuffix("; frame-ancestors 'none'")
+    assert f'content="{policy}"' in page
 
 
 @pytest.mark.parametrize(
