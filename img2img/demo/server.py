@@ -7,12 +7,12 @@ import ipaddress
 import json
 import select
 import socket
-import socketserver
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -41,6 +41,7 @@ CONNECTIONS, PATIENCE_S = 32, 10.0
 # how long a connection may be silent, and how long the rest of a refused upload is taken in so that its sender reads on
 SILENCE_S, LINGER_S = 20.0, 2.0
 CHUNK = 1 << 16
+CURE = "--port N takes another one, --port 0 any that is free"
 
 
 class RefusedError(Exception):
@@ -82,7 +83,7 @@ class DemoServer(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Bind without asking a name server for our own name, as the standard library does."""
-        socketserver.TCPServer.server_bind(self)
+        TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
     @property
@@ -137,9 +138,6 @@ class DemoServer(ThreadingHTTPServer):
         error = sys.exception()
         if not isinstance(error, OSError):
             say(f"a request failed: {type(error).__name__}: {error}")
-
-
-CURE = "--port N takes another one, --port 0 any that is free"
 
 
 class Handler(BaseHTTPRequestHandler):

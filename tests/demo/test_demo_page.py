@@ -268,6 +268,22 @@ def test_cancel_ends_it_and_the_next_photo_goes(page, tmp_path):
     assert "50 × 40" in outcome(page)[1]
 
 
+def test_a_photo_is_pasted_or_chosen(page, tmp_path):
+    code = """async () => {
+        const canvas = new OffscreenCanvas(30, 20);
+        canvas.getContext("2d").fillRect(0, 0, 30, 20);
+        const clipboardData = new DataTransfer();
+        clipboardData.items.add(new File([await canvas.convertToBlob()], "image.png", {type: "image/png"}));
+        dispatchEvent(new ClipboardEvent("paste", {clipboardData}));
+    }"""
+    page.js(f"({code})()")
+    assert "30 × 20" in outcome(page)[1]
+    root = page.call("DOM.getDocument")["root"]["nodeId"]
+    node = page.call("DOM.querySelector", nodeId=root, selector="#file")["nodeId"]
+    page.call("DOM.setFileInputFiles", files=[str(photo(tmp_path / "a.png", 24, 32))], nodeId=node)
+    until(page, "document.querySelector('#facts').textContent.includes('32 × 24')")
+
+
 def test_tiles_are_laid_out_as_in_python(page):
     rng = np.random.default_rng(0)
     cases, expected = [], []

@@ -137,6 +137,9 @@ def test_the_page_has_nothing_inline(server):
     assert " on" + "click" not in page
     assert "http://" not in page
     assert "https://" not in page
+    # written as files the page brings its rules itself
+    policy = server_module.POLICY.removesuffix("; frame-ancestors 'none'")
+    assert f'content="{policy}"' in page
 
 
 @pytest.mark.parametrize(

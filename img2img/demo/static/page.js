@@ -33,7 +33,7 @@ function objection(chosen) {
   if (!pixels) return {must: true, why: "the browser cannot read this kind of file"};
   if (pixels > limit) return {must: true, why: `${megapixels(pixels)} are more than the browser is given (${megapixels(limit)})`};
   if (photo.head.depth > 8) return {must: false, why: "the browser would keep 8 of its 16 bits"};
-  if (photo.head.kind === "jpeg" && photo.head.channels === 4) return {must: false, why: "its inks are not for browsers"};
+  if (photo.head.kind === "jpeg" && photo.head.channels === 4) return {must: false, why: "browsers convert CMYK each in its own way"};
   return {must: false, why: ""};
 }
 
