@@ -1,4 +1,4 @@
-"""The commands of docs/index.md, in their order, in one folder, on small data: each takes what the one before has left."""
+"""The commands of docs/index.md, in their order, on small data: each takes what the one before has left."""
 
 from __future__ import annotations
 
