@@ -25,6 +25,7 @@ COMMANDS = {
     "check_data": "say what is wrong with a data set, before training on it",
     "list": "what there is: tasks, methods, networks, losses, ..., shipped weights",
     "show": "what a run is, and how far it is",
+    "completion": "print what bash, zsh or fish need to complete all this",
 }
 
 
