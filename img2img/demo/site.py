@@ -28,7 +28,7 @@ STATIC = ("index.html", "demo.css", "page.js", "headers.js", "tiles.js", "png.js
 RUNTIME = ("ort.wasm.bundle.min.mjs", "LICENSE.txt", "ort-wasm-simd-threaded.wasm.gz")
 # what a browser is given to do, in pixels: more goes to the server
 BROWSER_PIXELS, WHOLE_PIXELS = 16_000_000, 1_500_000
-# of a tile: the largest that was measured to stay below 2 GB in WebAssembly with the largest of the shipped networks
+# of a tile: the browser was measured at 600 MB so with the largest of the shipped networks
 TILE_PIXELS = 1024 * 1024
 
 
