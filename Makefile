@@ -2,16 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CONSTRAINTS ?= constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS)
 RUN := runs/derain
 
 .DEFAULT_GOAL := help
 .PHONY: derain test docs dist help clean
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml $(CONSTRAINTS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	# torch first and by its exact version: a looser range may bring gigabytes of GPU libraries
-	$(INSTALL) $$(grep '^torch==' constraints.txt)
+	$(INSTALL) $$(grep '^torch==' $(CONSTRAINTS))
 	$(INSTALL) --editable .
 	touch $@
 
@@ -20,7 +21,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	touch $@
 
 $(VENV)/installed-docs: $(VENV)/installed
-	# apart from constraints.txt, which is of what runs and tests
+	# apart from the constraints, which are of what runs and tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	touch $@
 

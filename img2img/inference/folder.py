@@ -73,12 +73,7 @@ def translate(
         match: what masks are called, ``{}`` being the picture's path without ending, such as ``{}_hole``.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
-        tile: as for `load`.
-        precision: as for `load`.
-        device: as for `load`.
-        memory: as for `load`.
-        direction: as for `load`.
-        ensemble: as for `load`.
+        tile: as for `load`; so are ``precision``, ``device``, ``memory``, ``direction`` and ``ensemble``.
         batch: many small pictures of one size go faster when so many are taken together.
         max_pixels: larger pictures are refused before they are decoded.
 

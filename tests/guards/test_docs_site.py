@@ -30,8 +30,7 @@ def pages(nav: Any) -> Iterator[str]:
 def test_every_page_stands_in_the_navigation_once():
     # the hook of the site adds the cards
     cards = {f"models/{path.name}" for path in (ROOT / "docs/models").glob("*.md")} - {"models/README.md"}
-    found = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/**/*.ipynb")]
-    there = {str(path.relative_to(ROOT / "docs")) for path in found}
+    there = {str(path.relative_to(ROOT / "docs")) for path in ROOT.glob("docs/**/*.md")}
     named = list(pages(SITE["nav"]))
     assert len(named) == len(set(named))
     assert set(named) == there - cards
