@@ -13,6 +13,7 @@ from pathlib import Path
 # of each command the file in benchmarks/ and its function, which takes the command's options
 FUNCTIONS = {
     "train": ("train", "compare"),
+    "gan": ("train", "compare"),
     "step": ("train", "answer_steps"),
     "metrics": ("metrics", "compare"),
     "memory": ("memory", "compare"),
@@ -30,10 +31,16 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="a training step against the plain eager loop")
     train.add_argument("--rounds", type=int, default=7)
-    train.add_argument("--methods", default="pix2pix,pan")
+    train.add_argument("--methods", default="pix2pix,pan,cyclegan,idcgan,quick,egan,wgan_gp,toy")
+    train.add_argument("--threads", type=int, default=2)
+    gan = commands.add_parser("gan", help="the steps of GANs from noise against plain loops: toy, WGAN-GP, E-GAN")
+    gan.add_argument("--rounds", type=int, default=7)
+    gan.add_argument("--methods", default="toy,wgan_gp,egan")
+    gan.add_argument("--threads", type=int, default=2)
     step = commands.add_parser("step", help="(used by train) one kind of step, at each line of standard input")
     step.add_argument("name")
     step.add_argument("label")
+    step.add_argument("--threads", type=int, default=2)
     metrics = commands.add_parser("metrics", help="the measures of a 512x384 pair against other programs")
     metrics.add_argument("--rounds", type=int, default=7)
     memory = commands.add_parser("memory", help="whether an evaluation's memory grows with the number of pictures")
