@@ -29,6 +29,8 @@ EXAMPLES = {
     "train": ["--rounds", "3", "--methods", "pan"],
     "gan": ["--methods", "toy", "--threads", "1"],
     "step": ["pan", "plain fp32"],
+    "gpu": ["--device", "cpu", "--tiny"],
+    "data": ["--pairs", "4"],
     "metrics": [],
     "memory": ["--pairs", "2", "3"],
     "evaluation": ["5"],
