@@ -30,7 +30,7 @@ def compare(device: str, seconds: float, tiny: bool, backend: str) -> None:
             continue
         try:
             ratios[label] = measured = timed(place, name, batch, backend)
-        except (RuntimeError, torch.OutOfMemoryError) as error:
+        except Exception as error:
             print(f"FALLS SHORT  {label}: {first_line(error)}", flush=True)
             short.append(label)
             continue
@@ -44,7 +44,7 @@ def told(name: str, check: Callable[[], str]) -> bool:
     """Whether a check holds; its line is printed."""
     try:
         print(f"holds        {name}: {check()}", flush=True)
-    except (AssertionError, RuntimeError, SystemExit) as error:
+    except Exception as error:  # what breaks must not keep the other questions from being asked
         print(f"FALLS SHORT  {name}: {first_line(error)}", flush=True)
         return False
     return True

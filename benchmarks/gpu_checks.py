@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -49,7 +49,7 @@ class Place:
 
 def engine_on(device: torch.device, settings: Settings, precision: str = "fp32") -> Engine:
     """An engine and its networks on a device."""
-    plan = settings.train.model_copy(update={"precision": precision}) if precision == "fp16" else settings.train
+    plan = replace(settings.train, precision=precision)
     return build_engine(settings.method, plan, shape(settings), World(device=device), Precision(precision, device))
 
 

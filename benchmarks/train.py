@@ -58,12 +58,12 @@ LABELS = ("plain fp32", "ours fp32", "ours bf16")
 WARM_UP = 2
 
 
-def compare(rounds: int, methods: str, threads: int) -> None:
+def compare(rounds: int, methods: str, threads: int, clock: str) -> None:
     """Every kind of step by turns, so that a change of the machine's speed meets all alike."""
     ratios: dict[str, float] = {}
     for name in methods.split(","):
         labels = LABELS[:2] if SUBJECTS[name].fp32_only else LABELS
-        workers = {label: Worker(name, label, threads) for label in labels}
+        workers = {label: Worker(name, label, threads, clock) for label in labels}
         times: dict[str, list[float]] = {label: [] for label in workers}
         for number in range(rounds + WARM_UP):
             for label, worker in workers.items():
@@ -94,8 +94,8 @@ def bf16_hardware() -> bool:
 class Worker:
     """One kind of step in a process of its own, so that memory settings and peaks are its own too."""
 
-    def __init__(self, name: str, label: str, threads: int) -> None:
-        command = own_process("step", name, label, "--threads", threads)
+    def __init__(self, name: str, label: str, threads: int, clock: str) -> None:
+        command = own_process("step", name, label, "--threads", threads, "--clock", clock)
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, word: str) -> float:
@@ -116,7 +116,7 @@ class Worker:
         self.process.wait()
 
 
-def answer_steps(name: str, label: str, threads: int) -> None:
+def answer_steps(name: str, label: str, threads: int, clock: str) -> None:
     """The other end of `Worker`: an answer for each line of standard input."""
     torch.set_num_threads(threads)
     settings = settings_for(name)
@@ -126,14 +126,16 @@ def answer_steps(name: str, label: str, threads: int) -> None:
         keep_freed_memory()
         step = ours(settings, label.split()[-1])
     burst = BURSTS.get(name, 1)
+    # of a busy machine's clock the neighbours take their part; all threads' work counts in the processor's time
+    now = time.perf_counter if clock == "wall" else time.process_time
     for line in sys.stdin:
         if line.strip() == "peak":
             print(peak_bytes() / 2**20, flush=True)
             continue
-        began = time.perf_counter()
+        began = now()
         for _ in range(burst):
             step()
-        print((time.perf_counter() - began) / burst, flush=True)
+        print((now() - began) / burst, flush=True)
 
 
 # steps that are timed together, where one is too short for a clock on a busy machine
