@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -21,7 +22,7 @@ def compare(device: str, seconds: float, tiny: bool, backend: str) -> None:
     place = Place(torch.device(device), tiny)
     began = time.monotonic()
     print(f"{torch.__version__} on {place.name()}", flush=True)
-    short = [name for name, check in CHECKS.items() if not told(name, lambda check=check: check(place))]
+    short = [name for name, check in CHECKS.items() if not told(name, partial(check, place))]
     ratios: dict[str, object] = {}
     for name, batch in SIZES:
         label = f"{name} batch {batch}"

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 
@@ -49,7 +50,7 @@ class Place:
 
 def engine_on(device: torch.device, settings: Settings, precision: str = "fp32") -> Engine:
     """An engine and its networks on a device."""
-    plan = replace(settings.train, precision=precision)
+    plan = replace(settings.train, precision=cast(Any, precision))
     return build_engine(settings.method, plan, shape(settings), World(device=device), Precision(precision, device))
 
 

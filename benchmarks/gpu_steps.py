@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from torch import Tensor
@@ -28,7 +29,7 @@ def timed(place: Place, name: str, batch: int, backend: str) -> dict[str, float]
     """Images a second of each way; ``best_ratio`` is our fastest against the plain eager loop in fp32."""
     settings = place.settings(name, f"train.batch={2 if place.tiny and batch > 1 else batch}")
     count = settings.train.batch
-    ways = {
+    ways: dict[str, Callable[[], Step]] = {
         "plain": lambda: plain_step(place, name, settings),
         "plain, compiled": lambda: plain_step(place, name, settings, backend),
         "ours fp32": lambda: our_step(place, settings, "fp32"),
