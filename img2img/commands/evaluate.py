@@ -163,7 +163,7 @@ def _add_running(command: Parser) -> None:
         "side by side: AtoB takes the right half, BtoA the left",
     )
     command.add_argument("--tile", help="auto (default), off, or a side in px")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     command.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
 
 

@@ -85,7 +85,7 @@ def arguments() -> Parser:
         metavar="N",
         help="results are the mean over N views of each picture: 2 mirrored, 4 upside down too, 8 turned too",
     )
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     command.add_argument(
         "--samples",
         type=count,
