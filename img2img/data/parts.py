@@ -11,7 +11,8 @@ from img2img.data.masks import with_masks
 from img2img.data.matching import checked_pairs, halves
 from img2img.data.samples import Cache, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.errors import UserError
-from img2img.images import find, size
+from img2img.images import find
+from img2img.images.raster import any_size as size
 
 
 def open_part(part: PartFolders, layout: Layout, config: DataConfig, cache: Cache) -> Pictures:

@@ -21,14 +21,23 @@ from img2img.data.exchange import exchanged
 from img2img.data.jitter import recoloured, turned
 from img2img.data.synthesis import SYNTHESES, filled
 from img2img.errors import UserError
-from img2img.images import as_rgb8, digest, read
+from img2img.images import digest, read
+from img2img.images.form import Form, Forms
 from img2img.images.masks import hole_of
+from img2img.images.raster import samples_of
 from img2img.randomness import generator
 
 Pixels = np.ndarray[Any, Any]
 # draws after which no picture of another scene is looked for any more
 TRIES = 32
+PLAIN, PLAIN_FORMS = Form(), Forms()
 Kind = Literal["pairs", "unpaired", "images", "points"]
+
+
+def forms_of(samples: Samples) -> Forms:
+    """What the samples of both sides are; 8-bit RGB of sets that are nothing else."""
+    forms: Forms = getattr(samples, "forms", PLAIN_FORMS)
+    return forms
 
 
 class Samples(Protocol):
@@ -51,7 +60,7 @@ class Samples(Protocol):
         ...
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        """The sample as it is validated and tested on, uint8 (H, W, 3) (mask (H, W, 1)), the same at each call.
+        """The sample as it is validated and tested on, (H, W, C) (mask (H, W, 1)), the same at each call.
 
         Resized to ``data.validation_load``, its centre cut to ``data.validation_crop``, and only then degraded.
         """
@@ -71,28 +80,29 @@ class Cache:
     def __init__(self, megabytes: int) -> None:
         self.limit = megabytes * 2**20
         self.bytes = 0
-        self.pictures: OrderedDict[Path, Pixels] = OrderedDict()
+        self.pictures: OrderedDict[tuple[Path, str, int], Pixels] = OrderedDict()
         self.lock = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
         return Cache, (self.limit // 2**20,)
 
-    def read(self, path: Path) -> Pixels:
-        """(H, W, 3) uint8, not to be written to.
+    def read(self, path: Path, form: Form = PLAIN) -> Pixels:
+        """(H, W, C) as ``form`` has it (without one 8-bit RGB), not to be written to.
 
         Raises:
-            UserError: the picture cannot be read.
+            UserError: the picture cannot be read, or is of another form.
         """
+        key = (path, form.dtype, form.channels)
         with self.lock:
-            if path in self.pictures:
-                self.pictures.move_to_end(path)
-                return self.pictures[path]
-        pixels = as_rgb8(read(path))
+            if key in self.pictures:
+                self.pictures.move_to_end(key)
+                return self.pictures[key]
+        pixels = samples_of(path, form)
         worker = get_worker_info()
         limit = self.limit // (worker.num_workers if worker else 1)
         with self.lock:
-            if pixels.nbytes <= limit and path not in self.pictures:
-                self.pictures[path] = pixels
+            if pixels.nbytes <= limit and key not in self.pictures:
+                self.pictures[key] = pixels
                 self.bytes += pixels.nbytes
                 while self.bytes > limit:
                     _, old = self.pictures.popitem(last=False)
@@ -122,34 +132,34 @@ class Item:
 
 
 # what turns an item into its pictures, by name
-Decoder = Callable[[Item, Cache], dict[str, Pixels]]
+Decoder = Callable[[Item, Cache, Forms], dict[str, Pixels]]
 
 
-def decode_halves(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_halves(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[str, Pixels]:
     """Left and right half of one file, as ``left`` and ``right``."""
     if item.source is None:
         raise ValueError("no file")
-    pixels = cache.read(item.source)
+    pixels = cache.read(item.source, forms.source)
     if pixels.shape[1] % 2:
         raise UserError(f"{item.source}: {pixels.shape[1]} px wide, which cannot be halved into a pair")
     half = pixels.shape[1] // 2
     return {"left": pixels[:, :half], "right": pixels[:, half:]}
 
 
-def decode_two(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_two(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[str, Pixels]:
     """Source and target from their files."""
     if item.source is None or item.target is None:
         raise ValueError("two files are needed")
-    return {"source": cache.read(item.source), "target": cache.read(item.target)}
+    return {"source": cache.read(item.source, forms.source), "target": cache.read(item.target, forms.target)}
 
 
-def decode_photo(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_photo(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[str, Pixels]:
     """One picture, as ``target``."""
     if item.pixels is not None:
         return {"target": item.pixels}
     if item.target is None:
         raise ValueError("no file")
-    return {"target": cache.read(item.target)}
+    return {"target": cache.read(item.target, forms.target)}
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,7 @@ class Pictures:
     config: DataConfig
     decoder: Decoder
     cache: Cache = field(compare=False)
+    forms: Forms = PLAIN_FORMS
 
     @property
     def names(self) -> Sequence[str]:
@@ -177,8 +188,8 @@ class Pictures:
         return replace(self, items=tuple(self.items[index] for index in indices))
 
     def decode(self, index: int) -> dict[str, Pixels]:
-        """Source and target, or target alone, as the files have them: (H, W, 3) uint8, not to be written to."""
-        pictures = self.decoder(self.items[index], self.cache)
+        """Source and target, or target alone, as the files have them: (H, W, C), not to be written to."""
+        pictures = self.decoder(self.items[index], self.cache, self.forms)
         if "left" in pictures:
             source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
             pictures = {"source": pictures[source], "target": pictures[target]}
@@ -190,7 +201,7 @@ class Pictures:
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
-        return {name: to_training(picture, name) for name, picture in degraded.items()}
+        return {name: to_training(picture, name, self.forms) for name, picture in degraded.items()}
 
     def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
         """``cut`` under another layer, turned and recoloured as the configuration asks; each has its own stream."""
@@ -253,6 +264,11 @@ class Unpaired:
     count: int
 
     @property
+    def forms(self) -> Forms:
+        """What the samples of both sides are."""
+        return Forms(self.sources.forms.target, self.targets.forms.target)
+
+    @property
     def names(self) -> Sequence[str]:
         names = self.sources.names
         return [names[index % len(names)] for index in range(self.count)]
@@ -277,7 +293,7 @@ class Unpaired:
             sides[name] = cut["target"]
         if self.config.jitter != Jitter():
             sides = recoloured(sides, self.config.jitter, generator(seed, "colour", epoch, index))
-        return {name: to_training(picture, name) for name, picture in sides.items()}
+        return {name: to_training(picture, name, self.forms) for name, picture in sides.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
         source, target = self.sources.whole(index % len(self.sources)), self.targets.whole(index % len(self.targets))
@@ -343,8 +359,8 @@ class Mixture:
         raise UserError("points of a toy distribution are no pictures")
 
 
-def to_training(picture: Pixels, name: str) -> Tensor:
-    """(H, W, C) uint8 -> (C, H, W) float32 in [-1, 1]; masks 0 or 1."""
-    # a copy always: numpy calls a mirrored picture of one column contiguous, and torch refuses its stride
-    values = torch.from_numpy(picture.transpose(2, 0, 1).copy(order="C"))
-    return (values > 127).float() if name == "mask" else values.float().div_(127.5).sub_(1)
+def to_training(picture: Pixels, name: str, forms: Forms = PLAIN_FORMS) -> Tensor:
+    """(H, W, C) of a side's form -> (C, H, W) float32 in [-1, 1]; masks (H, W, 1) uint8 -> 0 or 1."""
+    if name == "mask":
+        return torch.from_numpy((picture.transpose(2, 0, 1) > 127).astype(np.float32, order="C"))
+    return forms.of(name).to_tensor(picture)

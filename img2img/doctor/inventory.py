@@ -21,8 +21,11 @@ from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.partners import of, size_text
 from img2img.doctor.threads import in_threads
 from img2img.errors import UserError
-from img2img.images import Picture, as_rgb, find, read, size
+from img2img.images import Picture, as_rgb, find
 from img2img.images.folder import dead_links
+from img2img.images.form import Form, seen
+from img2img.images.raster import any_size as size
+from img2img.images.raster import read_any
 
 Pixels = np.ndarray[Any, Any]
 Role = Literal["train", "val", "test"]
@@ -41,22 +44,25 @@ class Reader(Cache):
         self.facts: dict[Path, tuple[str, str]] = {}
         self.clear: set[Path] = set()
 
-    def read(self, path: Path) -> Pixels:
-        """(H, W, 3) uint8 or uint16, as the file has it.
+    def read(self, path: Path, form: Form | None = None) -> Pixels:
+        """(H, W, 3) uint8 or uint16, as the file has it; of floats and of other channels what there is to see.
 
         Raises:
             UserError: the picture cannot be read.
         """
-        picture = read(path)
+        picture = read_any(path)
         self.facts[path] = (picture.format, mode(picture))
         if picture.alpha is not None and int(picture.alpha.min()) < int(np.iinfo(picture.alpha.dtype).max):
             self.clear.add(path)
+        if picture.pixels.dtype == np.float32 or picture.pixels.shape[2] not in (1, 3):
+            return seen(picture.pixels)
         return as_rgb(picture)
 
 
 def mode(picture: Picture) -> str:
     """Channels and depth in words, and what reading changed: ``RGB, 8 bits``."""
-    colour = "grey" if picture.pixels.shape[2] == 1 else "RGB"
+    channels = picture.pixels.shape[2]
+    colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     alpha = " with alpha" if picture.alpha is not None else ""
     changed = [note for note in picture.notes if not note.startswith("named ")]
     return "; ".join([f"{colour}{alpha}, {8 * picture.pixels.itemsize} bits", *changed])

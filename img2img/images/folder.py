@@ -27,6 +27,7 @@ FORMATS = {
     ".gif": "GIF",
     ".jp2": "JPEG2000",
     ".avif": "AVIF",
+    ".npy": "NPY",
 }
 HAS_AVIF = find_spec("PIL._avif") is not None
 READABLE = frozenset(FORMATS)

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
+from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
+from img2img.images.form import Forms
 from img2img.inference.budget import parse_amount
 from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
@@ -38,6 +40,7 @@ def translator_of(
     seed: int = 0,
     *,
     grey_targets: bool = False,
+    forms: Forms = PLAIN_FORMS,
 ) -> Translator:
     """The translator of networks in memory (validation)."""
     name = method.build_flow().networks[0]
@@ -53,6 +56,7 @@ def translator_of(
         tile=tile,
         seed=seed,
         grey_targets=grey_targets,
+        forms=forms,
     )
 
 
@@ -115,6 +119,7 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
+        forms=saved.header.forms.back if goes_back(saved.header, direction) else saved.header.forms,
     )
 
 
@@ -174,6 +179,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    forms: Forms = PLAIN_FORMS,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -184,6 +190,7 @@ def header_for(
         shape=shape,
         source_statistics=statistics,
         grey_targets=grey_targets,
+        forms=forms,
         seed=seed,
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))

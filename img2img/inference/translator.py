@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
 from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom
+from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 from img2img.images import (
@@ -22,15 +23,15 @@ from img2img.images import (
     from_array,
     from_pil,
     to_pil,
-    to_pixels,
-    to_tensor,
 )
+from img2img.images.form import Forms
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_values, shaped_as
 from img2img.inference.generator import WithinFlow, finite, result_of
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
+from img2img.inference.units import alpha_like, clipped, kept_kind, units_of, with_channels
 from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
@@ -56,6 +57,7 @@ class Translator:
             default 1.5 GB, or more where a picture's own pixels need it; on a GPU three quarters of what is free.
         statistics: what the training's sources look like; pictures far from them are noted.
         grey_targets: the training's targets were grey, and results are the mean of the network's channels.
+        forms: types, channels and ranges of the training's sources and targets.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -77,6 +79,7 @@ class Translator:
         fill: Sequence[int] = (),
         statistics: SourceStatistics | None = None,
         grey_targets: bool = False,
+        forms: Forms = PLAIN_FORMS,
     ) -> None:
         self.network = network
         self.method = method
@@ -88,7 +91,7 @@ class Translator:
         self.seed = seed
         self.fill = tuple(fill)
         self.statistics = statistics
-        self.grey_targets = grey_targets
+        self.grey_targets, self.forms = grey_targets, forms
         self.tiled = 0  # pictures taken in tiles
         self.differing = 0  # those of them where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
@@ -132,6 +135,8 @@ class Translator:
         """
         if isinstance(source, Image.Image):
             return to_pil(self.picture(from_pil(source), None if mask is None else from_pil(mask), sample))
+        if isinstance(source, np.ndarray) and not self.forms.plain:
+            return self.picture(Picture(source.reshape(*source.shape[:2], -1)), None, sample).pixels
         if isinstance(source, np.ndarray):
             result = self.picture(from_array(source), None if mask is None else from_array(mask), sample)
             return shaped_as(source, result)
@@ -287,14 +292,15 @@ class Translator:
         return self._per_pixel[channels]
 
     def pixels(self, source: Pixels, mask: Pixels | None = None) -> Pixels:
-        """(H, W, 3) uint8 -> (H, W, 3) uint8; ``mask`` (H, W) or (H, W, 1), non-zero inside the hole.
+        """(H, W, C) of the sources' form -> (H, W, C) of the targets'; ``mask`` (H, W) or (H, W, 1), non-zero in it.
 
         A mask that the flow does not look at is left aside: a set for in-painting has them for every method.
         """
         if mask is not None and not self.needs_mask:
             mask = None
         hole = None if mask is None else torch.from_numpy((mask.reshape(1, 1, *mask.shape[:2]) > 0).astype(np.float32))
-        return to_pixels(self.tensor(to_tensor(source), hole), np.dtype(np.uint8))
+        values = self.tensor(self.forms.source.to_tensor(source)[None], hole)
+        return self.forms.target.to_pixels(values[0])
 
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated: same size, depth, alpha and metadata; grey is given to the network as R = G = B.
@@ -321,16 +327,15 @@ class Translator:
         given = [mask for mask in masks or () if mask is not None]
         self._check_pictures(pictures, given)
         holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
-        pictures = [on_ground(picture, self.statistics) for picture in pictures]
+        pictures = [on_ground(with_channels(picture, self.shape.source), self.statistics) for picture in pictures]
         notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
-        depth = pictures[0].pixels.dtype
         height, width, channels = pictures[0].pixels.shape
-        grey = channels == 1 and self.shape.source == 3
-        to_grey = grey or self.grey_targets
+        units = units_of(self.forms, self.shape.source, pictures[0])
+        grey, to_grey = units.grey, units.to_grey or self.grey_targets
         results: list[Pixels] = []
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
-            source = torch.cat([to_tensor(picture.pixels[rows, columns]) for picture in pictures[part]])
+            source = torch.stack([units.source.to_tensor(picture.pixels[rows, columns]) for picture in pictures[part]])
             source = source.expand(-1, 3, -1, -1) if grey else source
             if not holes:
                 return source
@@ -341,9 +346,9 @@ class Translator:
             result = finite(result)
             result = result.mean(1, keepdim=True) if to_grey and result.shape[1] == 3 else result
             while len(results) < len(pictures):
-                results.append(np.empty((height, width, result.shape[1]), depth))
+                results.append(np.empty((height, width, result.shape[1]), units.target.dtype))
             for row in range(len(result)):
-                results[part.start + row][rows, columns] = to_pixels(result[row : row + 1], depth)
+                results[part.start + row][rows, columns] = units.target.to_pixels(result[row])
 
         seen = (3 if grey else channels) + bool(holes)
         held = 2 * pictures[0].pixels.nbytes
@@ -354,7 +359,9 @@ class Translator:
                 pixels=pixels,
                 # a profile of colours says nothing of grey
                 icc=picture.icc if pixels.shape[2] == channels else None,
-                notes=(*picture.notes, *more),
+                format=kept_kind(picture, pixels),
+                alpha=alpha_like(picture.alpha, pixels),
+                notes=(*picture.notes, *more, *clipped(picture, units.source)),
             )
             for picture, pixels, more in zip(pictures, results, notes, strict=True)
         ]

@@ -12,11 +12,13 @@ from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
 from img2img.data.loader import Stream
+from img2img.data.samples import forms_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
 from img2img.errors import on_the_way
 from img2img.inference import Shape, header_for
+from img2img.metrics.depth import protocol_of
 from img2img.progress import say
 from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
@@ -145,6 +147,9 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     if plan.compile:
         compile_networks(engine)
     statistics, grey_targets = measure_training(data.train, plan.seed)
+    forms = forms_of(data.train)
+    if not forms.plain:
+        statistics = None
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
@@ -157,10 +162,11 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             plan,
             shape,
             metrics=metrics,
-            protocol=settings.protocol,
+            protocol=protocol_of(settings.protocol, forms.target),
             world=world,
             run=run,
             grey_targets=grey_targets,
+            forms=forms,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
@@ -206,6 +212,7 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
             plan.seed,
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
+            forms=forms_of(parts.data.train),
         ),
         stop=stop,
         budget=budget,

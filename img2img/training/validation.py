@@ -13,6 +13,8 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
+from img2img.data.samples import PLAIN_FORMS
+from img2img.images.form import Forms
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
 from img2img.progress import say
@@ -64,11 +66,12 @@ class Validator:
         world: World,
         run: Run | None,
         grey_targets: bool = False,
+        forms: Forms = PLAIN_FORMS,
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
         self.metrics, self.protocol = tuple(metrics), protocol
         self.world, self.run = world, run
-        self.grey_targets = grey_targets
+        self.grey_targets, self.forms = grey_targets, forms
         self.count = min(len(samples), plan.validation_images)
 
     def digests(self) -> tuple[str, ...]:
@@ -118,6 +121,7 @@ class Validator:
             "fp32",
             self.plan.seed,
             grey_targets=self.grey_targets,
+            forms=self.forms,
         )
 
     def _mine(self) -> range:
@@ -132,7 +136,9 @@ class Validator:
         if self.metrics:
             values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device)
             rows = [(self.samples.names[index], metric, *value) for metric, value in values.items()]
-        return [pair["source"], result, pair["target"]], rows
+        source, target = self.forms.source, self.forms.target
+        shown = (source.for_eyes(pair["source"]), target.for_eyes(result), target.for_eyes(pair["target"]))
+        return list(shown), rows
 
     def _summed(self, rows: Sequence[Row]) -> Validation:
         """The means over all processes' rows."""
@@ -194,15 +200,16 @@ def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
         if not pictures:
             return None
         labels = list(pictures)
-        rows.append([_for_eyes(value) for value in pictures.values()])
+        rows.append([_for_eyes(value, mask=name == "mask") for name, value in pictures.items()])
     names = {"source": "source (what goes in)", "target": "target (what should come out)"}
     return grid(rows, [names.get(label, label) for label in labels])
 
 
-def _for_eyes(values: torch.Tensor) -> Pixels:
+def _for_eyes(values: torch.Tensor, *, mask: bool = False) -> Pixels:
     """(C, H, W) in [-1, 1], or a mask (1, H, W) of 0 and 1, as (H, W, 3) uint8."""
+    if mask:
+        values = values * 2 - 1
     pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().byte()
-    if pixels.shape[0] == 1:
-        pixels = (values * 255).byte().expand(3, -1, -1)
+    pixels = pixels if len(pixels) >= 3 else pixels[:1].expand(3, -1, -1)
     array: Pixels = pixels[:3].permute(1, 2, 0).contiguous().numpy()
     return array

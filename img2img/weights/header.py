@@ -11,6 +11,7 @@ from pydantic import Field
 from img2img.config import Tree, build, options, plain
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
+from img2img.images.form import Form, Forms
 
 # no picture of a training has a longer side, and no data more channels: what a stranger's header may ask for
 LARGEST = 65_536
@@ -36,6 +37,7 @@ class WeightsHeader:
         shape: what the networks were built for.
         source_statistics: what the training's sources look like; None where that is unknown.
         grey_targets: whether all targets were grey, so that results are.
+        forms: types, channels and ranges of the sources' and the targets' samples.
         seed: of the run; dropout and noise at inference are functions of it.
         which: ``best`` or ``last``; None where no training wrote the file, and so with ``step``.
         step: steps of the run after which these were the weights.
@@ -54,6 +56,7 @@ class WeightsHeader:
     shape: Shape | None = None
     source_statistics: SourceStatistics | None = None
     grey_targets: bool = False
+    forms: Forms = field(default_factory=Forms)
     seed: int = 0
     which: str | None = None
     step: int | None = None
@@ -88,6 +91,11 @@ class WeightsHeader:
             known["source_statistics"] = build(
                 SourceStatistics, known["source_statistics"], f"{where}: source_statistics"
             )
+        if "forms" in known:
+            sides = {
+                side: build(Form, known["forms"].get(side, {}), f"{where}: forms") for side in ("source", "target")
+            }
+            known["forms"] = Forms(**sides)
         return cls(**known, unknown={key: value for key, value in tree.items() if key not in KINDS})
 
     def to_json(self) -> Tree:
@@ -95,7 +103,7 @@ class WeightsHeader:
         tree: Tree = {key: plain(getattr(self, key)) for key in KINDS}
         if all(getattr(self, key) == _default(key) for key in OF_TRAINING):
             tree = {key: value for key, value in tree.items() if key not in OF_TRAINING}
-        tree = {key: value for key, value in tree.items() if key not in OPTIONAL or value != _default(key)}
+        tree = {key: value for key, value in tree.items() if key not in OPTIONAL or value != plain(_default(key))}
         return {**tree, **plain(self.unknown)}
 
 
@@ -109,6 +117,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "shape": (Mapping, NULL),
     "source_statistics": (Mapping, NULL),
     "grey_targets": (bool,),
+    "forms": (Mapping,),
     "seed": (int,),
     "which": (str, NULL),
     "step": (int, NULL),
@@ -118,7 +127,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "forms", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

@@ -1,0 +1,77 @@
+"""The units of a picture's samples: how they become [-1, 1], and results what files of the picture's kind hold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from img2img.errors import UserError
+from img2img.images import Picture, Pixels, joined
+from img2img.images.form import FULL, Form, Forms
+
+
+class Units(NamedTuple):
+    """The form a picture is taken in, that of its result, and whether grey goes in as R = G = B and comes out so."""
+
+    source: Form
+    target: Form
+    grey: bool
+    to_grey: bool
+
+
+def units_of(forms: Forms, channels: int, picture: Picture) -> Units:
+    """The units of a picture for weights of ``forms`` whose network takes so many ``channels``.
+
+    Integers over their full range are taken by weights of integers of any depth, and come back in their own.
+
+    Raises:
+        UserError: samples of another type or number of channels than the weights take.
+    """
+    here, found = picture.pixels.shape[2], picture.pixels.dtype.name
+    grey = here == 1 and channels == 3
+    if here != channels and not grey:
+        raise UserError(
+            f"has {here} channel{'s' if here > 1 else ''}, these weights take {channels}: give pictures like those "
+            f"they were trained on"
+        )
+    source, target = forms.source, forms.target
+    if found == source.dtype:
+        return Units(source, target, grey, grey and forms.one and target.channels == 3)
+    if found not in FULL or source.range != FULL.get(source.dtype):
+        raise UserError(f"has samples of {found}, these weights take {source}: convert it")
+    taken = replace(source, dtype=found, range=FULL[found])
+    given = replace(target, dtype=found, range=FULL[found]) if forms.one else target
+    return Units(taken, given, grey, grey and forms.one and target.channels == 3)
+
+
+def with_channels(picture: Picture, channels: int) -> Picture:
+    """A picture whose alpha is one of its channels, where weights take one more than there are colours."""
+    if picture.alpha is None or picture.pixels.shape[2] + 1 != channels or channels == 3:
+        return picture
+    return replace(picture, pixels=joined(picture), alpha=None)
+
+
+def kept_kind(picture: Picture, pixels: Pixels) -> str:
+    """The format for a picture's result: its own where that can hold the samples, else TIFF."""
+    if picture.format in ("TIFF", "NPY"):
+        return picture.format
+    return "TIFF" if pixels.dtype.name not in FULL or pixels.shape[2] > 4 else picture.format
+
+
+def clipped(picture: Picture, form: Form) -> tuple[str, ...]:
+    """A note on values of a picture that lie outside a form's range, where there are any."""
+    outside = 0 if form.range == FULL.get(picture.pixels.dtype.name) else form.outside(picture.pixels)
+    if not outside:
+        return ()
+    return (f"{outside} values outside [{form.range[0]:g}, {form.range[1]:g}] were clipped",)
+
+
+def alpha_like(alpha: Pixels | None, pixels: Pixels) -> Pixels | None:
+    """Alpha (H, W) in the type of a result's samples; none beside floats or channels that are no colours."""
+    if alpha is None or alpha.dtype == pixels.dtype:
+        return alpha
+    if pixels.dtype.name not in FULL or pixels.shape[2] not in (1, 3):
+        return None
+    return Form(dtype=pixels.dtype.name, channels=1, range=FULL[pixels.dtype.name]).to_pixels(
+        Form(dtype=alpha.dtype.name, channels=1, range=FULL[alpha.dtype.name]).to_tensor(alpha[:, :, None])
+    )[:, :, 0]
