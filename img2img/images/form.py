@@ -105,4 +105,6 @@ class Forms:
 def seen(pixels: Pixels) -> Pixels:
     """(H, W, C) of any type as (H, W, 3) uint8 to look at, its own lowest and highest value as 0 and 255."""
     low, high = float(pixels.min()), float(pixels.max())
-    return Form(dtype="float32", channels=pixels.shape[2], range=(low, high if high > low else low + 1)).for_eyes(pixels)
+    return Form(dtype="float32", channels=pixels.shape[2], range=(low, high if high > low else low + 1)).for_eyes(
+        pixels
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -31,7 +30,7 @@ from img2img.inference.callers import check_values, shaped_as
 from img2img.inference.generator import WithinFlow, finite, result_of
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
-from img2img.inference.units import alpha_like, clipped, kept_kind, units_of, with_channels
+from img2img.inference.units import in_kind, units_of, with_channels
 from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
@@ -354,15 +353,7 @@ class Translator:
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
         return [
-            replace(
-                picture,
-                pixels=pixels,
-                # a profile of colours says nothing of grey
-                icc=picture.icc if pixels.shape[2] == channels else None,
-                format=kept_kind(picture, pixels),
-                alpha=alpha_like(picture.alpha, pixels),
-                notes=(*picture.notes, *more, *clipped(picture, units.source)),
-            )
+            in_kind(picture, pixels, units.source, more)
             for picture, pixels, more in zip(pictures, results, notes, strict=True)
         ]
 

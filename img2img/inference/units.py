@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -51,14 +52,30 @@ def with_channels(picture: Picture, channels: int) -> Picture:
     return replace(picture, pixels=joined(picture), alpha=None)
 
 
-def kept_kind(picture: Picture, pixels: Pixels) -> str:
+def in_kind(picture: Picture, pixels: Pixels, taken: Form, notes: Sequence[str]) -> Picture:
+    """The result of a picture that was ``taken`` in a form: its metadata as far as they hold for the result, and notes.
+
+    Values of the picture outside the form's range are among the notes.
+    """
+    return replace(
+        picture,
+        pixels=pixels,
+        # a profile of colours says nothing of grey
+        icc=picture.icc if pixels.shape[2] == picture.pixels.shape[2] else None,
+        format=_kept_kind(picture, pixels),
+        alpha=_alpha_like(picture.alpha, pixels),
+        notes=(*picture.notes, *notes, *_clipped(picture, taken)),
+    )
+
+
+def _kept_kind(picture: Picture, pixels: Pixels) -> str:
     """The format for a picture's result: its own where that can hold the samples, else TIFF."""
     if picture.format in ("TIFF", "NPY"):
         return picture.format
     return "TIFF" if pixels.dtype.name not in FULL or pixels.shape[2] > 4 else picture.format
 
 
-def clipped(picture: Picture, form: Form) -> tuple[str, ...]:
+def _clipped(picture: Picture, form: Form) -> tuple[str, ...]:
     """A note on values of a picture that lie outside a form's range, where there are any."""
     outside = 0 if form.range == FULL.get(picture.pixels.dtype.name) else form.outside(picture.pixels)
     if not outside:
@@ -66,7 +83,7 @@ def clipped(picture: Picture, form: Form) -> tuple[str, ...]:
     return (f"{outside} values outside [{form.range[0]:g}, {form.range[1]:g}] were clipped",)
 
 
-def alpha_like(alpha: Pixels | None, pixels: Pixels) -> Pixels | None:
+def _alpha_like(alpha: Pixels | None, pixels: Pixels) -> Pixels | None:
     """Alpha (H, W) in the type of a result's samples; none beside floats or channels that are no colours."""
     if alpha is None or alpha.dtype == pixels.dtype:
         return alpha

@@ -77,8 +77,8 @@ class Protocol:
             raise UserError(f"protocol {self.name}: floats have no range of their own: add range=LOWEST:HIGHEST")
         if (self.depth != 8 or self.range) and (self.colour in ("gray", "y_uint8") or self.resize is not None):
             raise UserError(
-                f"protocol {self.name}: rounds to 8 bits, so that depth={self.depth} has no meaning; use rgb, "
-                f"channels, y, y_full"
+                f"protocol {self.name}: rounds to 8 bits, so that depth={self.depth} has no meaning; use rgb, y, "
+                f"y_full, channels"
             )
 
     @property
@@ -275,7 +275,9 @@ def read_protocol(text: str) -> Protocol:
                 ) from error
             raise unknown("key", key, READ, f"--protocol {text}") from error
         except ValueError as error:
-            raise UserError(f"--protocol {text}: {change} cannot be read (such as crop=4, range=0:1)") from error
+            raise UserError(
+                f"--protocol {text}: {change} cannot be read (such as crop=4, resize=256x256, range=0:1)"
+            ) from error
     return replace(PROTOCOLS[name], **values)
 
 
