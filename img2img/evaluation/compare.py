@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from img2img.compute.distributed import World
+from img2img.data.samples import forms_of
 from img2img.data.split import scene_table
 from img2img.errors import UserError, on_the_way
 from img2img.evaluation.card import about_weights, chosen_on, when_and_where
@@ -161,7 +162,9 @@ def of_weights(
     request.check_rows([INPUT, *(run.method for run in runs)])
     pairs = open_pairs(runs[0].header, data, part, request.cut, direction)
     translators = load_runs(runs, pairs.samples, world, tile, direction)
-    written = output_names([Path(name) for name in pairs.samples.names], Path(), ".png")
+    forms = forms_of(pairs.samples)
+    ending = ".png" if forms.source.in_png and forms.target.in_png else ".tif"
+    written = output_names([Path(name) for name in pairs.samples.names], Path(), ending)
     if output is not None:
         check_output(output, runs, data, written.values())
     names = {str(written[Path(name)].with_suffix("")): name for name in pairs.samples.names}
@@ -197,7 +200,9 @@ def _run_and_score(
         return {str(name.with_suffix("")): folder / side / name for name in names}
 
     targets = files("target")
-    entries = [Entry(INPUT, files("source")), *(Entry(run.method, files(run.folder), run.seed) for run in runs)]
+    entries = [Entry(run.method, files(run.folder), run.seed) for run in runs]
+    if forms_of(pairs.samples).alike:
+        entries.insert(0, Entry(INPUT, files("source")))
     scored = score(targets, entries, request.asked, world)
     chosen = [note for run in runs if (note := chosen_on(run.folder, run.header, digests))]
     methods = [run.method for run in runs]

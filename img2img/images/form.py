@@ -36,6 +36,11 @@ class Form:
         """8-bit RGB over its full range."""
         return self == Form()
 
+    @property
+    def in_png(self) -> bool:
+        """Whether a PNG holds such samples exactly."""
+        return self.dtype != "float32" and self.channels <= 4
+
     def __str__(self) -> str:
         channels = f"{self.channels} channel{'s' if self.channels > 1 else ''}"
         return f"{channels} of {self.dtype}, {self.range[0]:g} to {self.range[1]:g}"
@@ -91,6 +96,13 @@ class Forms:
     def one(self) -> bool:
         """Whether results are in the units of what was translated: type and range are those of both sides."""
         return (self.source.dtype, self.source.range) == (self.target.dtype, self.target.range)
+
+    @property
+    def alike(self) -> bool:
+        """Whether a source can be compared with its target sample by sample, grey counting as R = G = B."""
+        return self.one and (
+            self.source.channels == self.target.channels or {1, 3} == {self.source.channels, self.target.channels}
+        )
 
     @property
     def back(self) -> Forms:

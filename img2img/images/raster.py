@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from img2img.errors import UserError
-from img2img.images.form import Form
+from img2img.images.form import Form, seen
 from img2img.images.opening import open_image, rules, told
 from img2img.images.picture import Picture, Pixels, as_rgb, as_rgb8, joined
 from img2img.images.reading import MAX_PIXELS, is_deep, read, size
@@ -170,6 +170,13 @@ def _array(path: Path) -> Pixels:
         if values.ndim != 3 or not values.size:
             raise UserError(f"an array {values.shape}; (H, W) or (H, W, C) is needed")
         return values
+
+
+def to_look_at(picture: Picture) -> Pixels:
+    """(H, W, 3) uint8 of a picture of any kind; floats and other channels from their own lowest to highest value."""
+    if picture.pixels.dtype == np.float32 or picture.pixels.shape[2] not in (1, 3):
+        return seen(picture.pixels)
+    return as_rgb8(picture)
 
 
 def samples_of(path: Path, form: Form) -> Pixels:
