@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +18,17 @@ from torch import Tensor, nn
 from benchmarks.common import THREADS, astronaut
 from benchmarks.infer import mosaic
 from img2img.compute.memory import keep_memory_small
+from img2img.evaluation.entries import INPUT
 from img2img.images import to_tensor
 from img2img.inference import load
+from img2img.metrics import METRICS
+from img2img.reports.figures import save_png
+from img2img.reports.tradeoff import Candidate, tradeoff_plot
+from img2img.reports.writing import counted
 
 # height and width in px of the picture; the recurrent network takes seconds for it
 PICTURE = (512, 768)
+RECURRENT = "recurrent"
 
 
 class Recurrent(nn.Module):
@@ -55,31 +63,65 @@ class Recurrent(nn.Module):
         return result
 
 
-def compare(weights: Sequence[str], precision: Sequence[str], rounds: int) -> None:
-    """Megapixels a second of each weights in each precision, and how many times the recurrent network's that is."""
+def compare(
+    weights: Sequence[str],
+    precision: Sequence[str],
+    rounds: int,
+    table: str | None = None,
+    measure: str = "psnr",
+    picture: str | None = None,
+) -> None:
+    """Megapixels a second of each weights in each precision, and how many times the recurrent network's that is.
+
+    ``weights`` may be NAME=WEIGHTS. ``picture`` shows their speed and the ``measure`` of an evaluation's ``table``.
+    """
+    if (table is None) != (picture is None):
+        raise SystemExit("--table (table.json of an evaluation) and --picture go together")
+    named = [given.rpartition("=") for given in weights]
+    speeds = megapixels_per_s({name or path: path for name, _, path in named}, precision, rounds)
+    # of the recurrent network its faster way
+    peer = max(speed for (name, _), speed in speeds.items() if name == RECURRENT)
+    for (name, taken), speed in speeds.items():
+        print(f"{name} {taken}".ljust(40), f"{speed:7.3f} megapixels/s  {speed / peer:7.2f}x the recurrent network")
+    if table and picture:
+        draw(speeds, json.loads(Path(table).read_text(encoding="utf-8")), measure, picture)
+    flat = {f"{name} {taken}": round(speed, 3) for (name, taken), speed in speeds.items()}
+    ratios = {name: round(speed / peer, 2) for name, speed in flat.items() if not name.startswith(f"{RECURRENT} ")}
+    print(json.dumps({"megapixels_per_s": flat, "times": ratios}))
+
+
+def megapixels_per_s(weights: Mapping[str, str], precision: Sequence[str], rounds: int) -> dict[tuple[str, str], float]:
+    """Medians of each name and of the recurrent network, by (name, precision), measured by turns."""
     torch.set_num_threads(THREADS)
     keep_memory_small()
     picture = mosaic(astronaut(), PICTURE[1], PICTURE[0])
-    runs: dict[str, Callable[[], object]] = {}
+    runs: dict[tuple[str, str], Callable[[], object]] = {}
     for taken in precision:
-        runs |= {f"recurrent {taken}": recurrent(picture, taken)}
-        for name in weights:
-            translator = load(name, "cpu", taken)
-            runs[f"{name} {taken}"] = partial(translator.pixels, picture)
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+        runs[RECURRENT, taken] = recurrent(picture, taken)
+        for name, path in weights.items():
+            runs[name, taken] = partial(load(path, "cpu", taken).pixels, picture)
+    seconds: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
     for _ in range(rounds + 1):
-        for name, run in runs.items():
+        for key, run in runs.items():
             began = time.perf_counter()
             run()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[key].append(time.perf_counter() - began)
     megapixels = PICTURE[0] * PICTURE[1] / 1e6
-    speeds = {name: megapixels / statistics.median(times[1:]) for name, times in seconds.items()}
-    # of the recurrent network its faster way
-    peer = max(speed for name, speed in speeds.items() if name.startswith("recurrent "))
-    for name, speed in speeds.items():
-        print(f"{name:40s} {speed:7.3f} megapixels/s  {speed / peer:7.2f}x the recurrent network")
-    ratios = {name: round(speed / peer, 2) for name, speed in speeds.items() if not name.startswith("recurrent ")}
-    print(json.dumps({"megapixels_per_s": {name: round(speed, 3) for name, speed in speeds.items()}, "times": ratios}))
+    return {key: megapixels / statistics.median(times[1:]) for key, times in seconds.items()}
+
+
+def draw(speeds: Mapping[tuple[str, str], float], table: dict[str, Any], measure: str, path: str) -> None:
+    """Quality against speed of the methods that a table and ``speeds`` have in common."""
+    candidates = []
+    for method, figures in table["methods"].items():
+        own = {taken: speed for (name, taken), speed in speeds.items() if name == method}
+        if own:
+            value = figures[measure]
+            candidates.append(Candidate(method, own, value["mean"], value["low"], value["high"]))
+    untouched = table["methods"].get(INPUT, {}).get(measure, {}).get("mean")
+    unit = METRICS[measure].unit
+    title = f"{METRICS[measure].title}{f' ({unit})' if unit else ''}, {counted(table['images'], 'picture')}"
+    save_png(Path(path), tradeoff_plot(candidates, title, untouched))
 
 
 def recurrent(picture: np.ndarray, precision: str) -> Callable[[], object]:

@@ -273,6 +273,11 @@ class Flow(Protocol):
         ...
 
     @property
+    def centre_only(self) -> bool:
+        """Whether it makes the central half of a picture alone: no hole may reach beyond it."""
+        ...
+
+    @property
     def needs_mask(self) -> bool:
         """Whether images can only be made where a mask says what to fill."""
         ...

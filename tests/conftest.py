@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from browser import PROGRAMS, Browser, installed
+from feature_weights import options
 from PIL import Image
 
 from img2img.config import config_files
@@ -21,9 +22,18 @@ torch.set_num_threads(1)
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # the task on which each method is tested
-TASKS = {"quick": "derain", "cyclegan": "unpaired", "nsgan": "toy", "wgan_gp": "toy", "egan": "toy"}
+NOISE = ("gan", "nsgan", "dcgan", "lsgan", "wgan", "wgan_gp", "dragan", "hinge", "ragan", "sngan", "egan", "egan_gp")
+TASKS = {
+    "quick": "derain",
+    "cyclegan": "unpaired",
+    "cut": "unpaired",
+    "fastcut": "unpaired",
+    "context_encoder": "inpaint",
+    **dict.fromkeys(NOISE, "toy"),
+    "sagan": "images",
+}
 # the smallest crop of methods whose networks need more than 64 px
-CROPS = {"pan_release": 256}
+CROPS = {"pan_release": 256, "sagan": 32}
 METHODS = sorted(config_files("methods"))
 
 
@@ -50,6 +60,9 @@ def small(method: str, task: str | None = None, **extra: object) -> Settings:
     settings = resolve(task, method, None, None, ())
     if settings.method.critic is None:
         values.pop("critic.width")
+    for loss in settings.method.generator_losses:
+        # trained features are hundreds of megabytes
+        values |= {f"generator_losses.{loss}.{key}": value for key, value in options(loss).items()}
     if settings.method.fitness is not None:
         # judged on the training batch, which is all that a small run has
         values.setdefault("fitness_samples", "null")

@@ -51,7 +51,10 @@ def arguments() -> argparse.ArgumentParser:
     inference = commands.add_parser("inference", help="(used by infer) one picture")
     inference.add_argument("names", nargs=3)
     networks = commands.add_parser("networks", help="weights beside a recurrent network of PReNet's shape: speed")
-    networks.add_argument("--weights", nargs="*", default=[], help="weights files, runs or names")
+    networks.add_argument("--weights", nargs="*", default=[], help="weights files, runs or names, or NAME=WEIGHTS")
+    networks.add_argument("--table", help="table.json of an evaluation that has the same names")
+    networks.add_argument("--measure", default="psnr", help="measure of the table")
+    networks.add_argument("--picture", help="file for a picture of quality against speed")
     networks.add_argument("--precision", nargs="+", default=["fp32", "bf16"], choices=("fp32", "bf16"))
     networks.add_argument("--rounds", type=int, default=5)
     return parser

@@ -19,6 +19,7 @@ COMMANDS = {
     "infer": "translate a folder of pictures",
     "export": "write weights as an ONNX file, for onnxruntime",
     "evaluate": "measure results against their targets",
+    "verify": "compute a report's figures again, and say what of it holds",
     "reproduce": "train and measure the arms of a published table",
     "check_data": "say what is wrong with a data set, before training on it",
     "list": "what there is: tasks, methods, networks, losses, ..., shipped weights",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ EXAMPLES = """\
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
   img2img evaluate --target clean --results ours=dry --fit crop
+  img2img evaluate --target photos --results ours=filled --region hole --masks holes
   img2img evaluate --target pairs --source pairs --results ours=dry --direction BtoA
   img2img evaluate --target clean --results theirs=results/NAME --match 'test_latest/images/{}_fake_B'
 With --weights the results are written first and the written files are what is scored. --output also gets every
@@ -67,12 +69,22 @@ def _add_pictures(command: Parser) -> None:
         metavar="NAME=RUN",
         help="methods to run first; a name given several times has several seeds; a shipped name stands alone",
     )
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        default=None,
+        help="refuse weights that were trained on pictures they are measured on, or do not say what they were "
+        "trained on (docs/metrics.md)",
+    )
     command.add_argument("--data", metavar="DIR", help="pairs to run --weights on (default: what is built in)")
 
 
 def _add_measures(command: Parser) -> None:
     command.add_argument(
-        "--metrics", default="psnr,ssim", help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae"
+        "--metrics",
+        default="psnr,ssim",
+        help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae; of label maps: pixel_accuracy, "
+        "class_accuracy, mean_iou",
     )
     command.add_argument(
         "--protocol",
@@ -85,6 +97,17 @@ def _add_measures(command: Parser) -> None:
         choices=("crop", "center", "resize"),
         help="results of other size than their target: crop cuts the target to their size from the top left, center to "
         "its centre, resize resizes them to the target's (bicubic); default: sizes must be the same",
+    )
+    command.add_argument(
+        "--region",
+        choices=("picture", "hole"),
+        help="in-painting: hole measures psnr, mae and ssim inside the holes alone (default: whole pictures)",
+    )
+    command.add_argument(
+        "--masks",
+        type=Path,
+        metavar="DIR",
+        help="with --region hole and --results: masks, white = hole, called NAME or NAME_mask of each target",
     )
     command.add_argument("--explain", action="store_true", help="also print the same results under every protocol")
     command.add_argument(
@@ -153,14 +176,14 @@ def run(words: Sequence[str]) -> int:
     report.check_formats(formats)
     request = _request(given)
     tile = parse_tile(given.tile or "auto")
-    named = _named(given.weights or given.results, "--weights" if given.weights else "--results")
+    rows = named(given.weights or given.results, "--weights" if given.weights else "--results")
     world = join(given.device)
     if given.weights:
         evaluation = of_weights(
-            named, given.data, given.part or "test", request, given.output, world, tile, given.direction
+            rows, given.data, given.part or "test", request, given.output, world, tile, given.direction
         )
     else:
-        evaluation = of_folders(given.target, _once(named), given.source, request, given.output, world)
+        evaluation = of_folders(given.target, _once(rows), given.source, request, given.output, world)
     world.close()
     if not world.is_main:
         return 0
@@ -182,8 +205,8 @@ def _check_together(given: Namespace) -> None:
         raise UserError("give either --target with --results, or --weights with --data")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
-    of_weights = ("data", "part", "load", "crop", "tile", "require_gain")
-    other = of_weights if given.results else ("target", "source", "fit", "match")
+    of_weights = ("data", "part", "load", "crop", "tile", "require_gain", "strict")
+    other = of_weights if given.results else ("target", "source", "fit", "match", "masks")
     for flag in other:
         if getattr(given, flag) not in (None, []):
             kind = "--results" if given.results else "--weights"
@@ -195,9 +218,11 @@ def _request(given: Namespace) -> Request:
     from img2img.metrics import read_protocol
     from img2img.reports import published
 
+    protocol = read_protocol(given.protocol)
     request = Request(
         metrics=tuple(_listed(given.metrics)),
-        protocol=read_protocol(given.protocol),
+        protocol=protocol if given.region is None else replace(protocol, region=given.region),
+        masks=given.masks,
         explain=given.explain,
         against=given.against,
         spread=given.spread,
@@ -209,6 +234,7 @@ def _request(given: Namespace) -> Request:
         fit=given.fit,
         match=_patterns(given.match),
         direction=given.direction if given.results else None,
+        strict=bool(given.strict),
     )
     if given.require_gain is not None and "psnr" not in request.metrics:
         raise UserError("--require-gain is in dB of PSNR: add psnr to --metrics")
@@ -259,7 +285,8 @@ def _side(flag: str, text: str) -> int | None:
     return int(text)
 
 
-def _named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+def named(pairs: Sequence[str], flag: str) -> list[tuple[str, str]]:
+    """(name, place) of each NAME=PLACE; with ``--weights`` a shipped name is its own place."""
     result = []
     for pair in pairs:
         # what is shipped has a name already

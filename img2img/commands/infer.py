@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from img2img.images import Picture
     from img2img.inference import Job, Summary, Translator
 
+# flags of weights that start from noise
+FROM_NOISE = ("grid", "seed", "npy", "between", "steps", "along")
 EXAMPLES = """\
   img2img infer --weights derain --input photos --output dry         shipped weights
   img2img infer --weights runs/derain --input photos --output dry
@@ -30,7 +32,10 @@ EXAMPLES = """\
   img2img infer --weights runs/fill --input one.jpg --masks hole.png --output filled.jpg
   img2img infer --weights runs/fill photos filled --masks holes --match '{}_hole'
   img2img infer --weights runs/horses --direction BtoA --input zebras --output horses
+  img2img infer --weights runs/horses --input horses --output zebras --cycle
   img2img infer --weights runs/gan --samples 16 --output made
+  img2img infer --weights runs/gan --samples 64 --grid 8x8 --seed 3 --output made
+  img2img infer --weights runs/gan --between 3 17 --steps 9 --along spherical --output made
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
 Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done as asked, 130 interrupted."""
 
@@ -72,12 +77,45 @@ def arguments() -> Parser:
         choices=("auto", "fp32", "bf16", "fp16"),
         help="auto: bf16 where the processor has it and the weights' card says that it costs under 0.05 dB, else fp32",
     )
+    command.add_argument(
+        "--ensemble",
+        type=int,
+        default=1,
+        metavar="N",
+        help="results are the mean over N views of each picture: 2 mirrored, 4 upside down too, 8 turned too",
+    )
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    command.add_argument("--samples", type=count, default=1, help="results a picture (dropout), or pictures from noise")
+    command.add_argument(
+        "--samples",
+        type=count,
+        metavar="N",
+        help="results a picture (dropout; default 1), or results from noise (default: as many as the grid has)",
+    )
+    from_noise_arguments(command)
     command.add_argument("--format", help="write all results as png, jpg, tif or webp (default: as they came)")
     command.add_argument("--compare", action="store_true", help="also write before and after side by side, to compare/")
+    command.add_argument(
+        "--cycle", action="store_true", help="as --compare, with the result translated back as a third picture"
+    )
     command.add_argument("--overwrite", action="store_true", help="replace existing outputs")
     return command
+
+
+def from_noise_arguments(command: Parser) -> None:
+    """What only weights that start from noise take."""
+    noise = command.add_argument_group("from noise")
+    noise.add_argument("--grid", metavar="RxC", help="rows x columns of grid.png (default 4x4)")
+    noise.add_argument(
+        "--seed", type=int, metavar="N", help="z of each sample is a function of it (default: the run's)"
+    )
+    noise.add_argument("--npy", action="store_true", help="also write samples.npy (always, after training on an array)")
+    noise.add_argument("--between", type=int, nargs=2, metavar=("I", "J"), help="a strip from sample I to sample J")
+    noise.add_argument("--steps", type=int, metavar="N", help="pictures of the strip, both ends included (default 9)")
+    noise.add_argument(
+        "--along",
+        choices=("linear", "spherical"),
+        help="the strip's way (default: spherical for normal z, else linear)",
+    )
 
 
 def run(words: Sequence[str]) -> int:
@@ -92,14 +130,25 @@ def run(words: Sequence[str]) -> int:
     # one process may have the larger pictures: the others wait for days if need be
     world = join(given.device, timeout_s=7 * 24 * 3600)
     keep_memory_small()
-    translator = inference.load(
-        given.weights, str(world.device), given.precision, parse_tile(given.tile), given.memory, given.direction
-    )
+
+    def opened(direction: str | None) -> Translator:
+        tile = parse_tile(given.tile)
+        return inference.load(
+            given.weights, str(world.device), given.precision, tile, given.memory, direction, given.ensemble
+        )
+
+    translator = opened(given.direction)
     if translator.flow.from_noise:
         return _from_noise(translator, given, world)
+    for flag in FROM_NOISE:
+        value = getattr(given, flag)
+        # 0 was given too, and equals False
+        if value is not None and value is not False:
+            raise UserError(f"--{flag}: these weights translate pictures; it is for those that start from noise")
     if given.input is None:
         raise UserError("--input is needed: a picture or a folder of pictures")
-    return _from_pictures(translator, given, world)
+    back = opened(inference.other_direction(given.weights, given.direction)) if given.cycle else None
+    return _from_pictures(translator, back, given, world)
 
 
 def _take_places(given: Namespace) -> None:
@@ -118,7 +167,7 @@ def _take_places(given: Namespace) -> None:
         raise UserError("infer: --output is needed: the folder or file that results go to; see img2img infer --help")
 
 
-def _from_pictures(translator: Translator, given: Namespace, world: World) -> int:
+def _from_pictures(translator: Translator, back: Translator | None, given: Namespace, world: World) -> int:
     from img2img import inference
     from img2img.images import MAX_PIXELS, left_aside
 
@@ -127,9 +176,9 @@ def _from_pictures(translator: Translator, given: Namespace, world: World) -> in
     folder = given.output.parent if to_file else given.output
     check_folder(folder, "--output")
     jobs = inference.list_jobs(
-        translator, given.input, given.output, given.masks, given.suffix, given.samples, given.match
+        translator, given.input, given.output, given.masks, given.suffix, given.samples or 1, given.match
     )
-    compared = comparisons(jobs, given.input, given.masks, folder) if given.compare else {}
+    compared = comparisons(jobs, given.input, given.masks, folder) if given.compare or back else {}
     share = jobs[world.rank :: world.size]
     there = 0 if given.overwrite else sum(is_there(job.result) for job in share)
     with Reporter(len(share), "picture", done=there, shown=world.is_main) as reporter:
@@ -142,11 +191,13 @@ def _from_pictures(translator: Translator, given: Namespace, world: World) -> in
             max_pixels=max_pixels,
             keep_format=given.suffix is None and not to_file,
             on_done=lambda done, _: reporter.advance(done),
-            on_result=(lambda job, before, after: compare(compared[job.result], before, after)) if compared else None,
+            on_result=(lambda job, before, after: compare(compared[job.result], before, after, back))
+            if compared
+            else None,
         )
         took = reporter.elapsed()
     if compared:
-        summary.failed |= compare_what_is_there(translator, share, compared, max_pixels)
+        summary.failed |= compare_what_is_there(translator, share, compared, max_pixels, back)
     total = inference.summed(world.all_gather(summary))
     world.close()
     if world.is_main:
@@ -203,16 +254,23 @@ def comparisons(jobs: Sequence[Job], given: Path, masks: Path | None, output: Pa
     return compared
 
 
-def compare(comparison: Path, before: Picture, after: Picture) -> None:
-    """Write both side by side, large ones made smaller."""
+def compare(comparison: Path, before: Picture, after: Picture, back: Translator | None = None) -> None:
+    """Write both side by side, large ones made smaller; and what ``back`` makes of the second, if it is given."""
     from img2img.images import as_rgb8
     from img2img.reports.figures import grid, save_png
 
-    save_png(comparison, grid([[as_rgb8(before), as_rgb8(after)]], ["before", "after"], cell=1024))
+    shown = {"before": before, "after": after}
+    if back is not None:
+        shown["and back"] = back.picture(after)
+    save_png(comparison, grid([[as_rgb8(picture) for picture in shown.values()]], list(shown), cell=1024))
 
 
 def compare_what_is_there(
-    translator: Translator, jobs: Sequence[Job], compared: Mapping[Path, Path], max_pixels: int
+    translator: Translator,
+    jobs: Sequence[Job],
+    compared: Mapping[Path, Path],
+    max_pixels: int,
+    back: Translator | None = None,
 ) -> dict[str, str]:
     """Write the comparisons that are missing of results that were there before; failures by file, with a reason."""
     from img2img.images import read
@@ -225,26 +283,19 @@ def compare_what_is_there(
         if is_there(job.result) and not is_there(comparison):
             try:
                 before = on_ground(read(job.source, max_pixels), translator.statistics)
-                compare(comparison, before, read(job.result, max_pixels))
+                compare(comparison, before, read(job.result, max_pixels), back)
             except UserError as error:
                 failed[str(job.source)] = reason(error)
     return failed
 
 
 def _from_noise(translator: Translator, given: Namespace, world: World) -> int:
-    from img2img.images import READABLE
-    from img2img.inference import write_samples
+    from img2img.commands.sampling import refuse_pictures, write_all
 
-    for flag in ("input", "masks", "match", "format", "direction"):
-        if getattr(given, flag) is not None:
-            raise UserError(f"--{flag}: these weights make pictures from noise; leave it out")
-    if given.compare:
-        raise UserError("--compare: these weights make pictures from noise; there is nothing before them")
-    check_folder(given.output, "--output")
-    if given.output.suffix.lower() in READABLE and not given.output.exists():
-        raise UserError(f"--output {given.output}: names a file; results from noise go to a folder")
-    written = write_samples(translator, given.output, given.samples, given.overwrite, rank=world.rank, world=world.size)
-    parts = world.all_gather(written)
+    refuse_pictures(given)
+    if given.seed is not None:
+        translator.seed = given.seed
+    parts = world.all_gather(write_all(translator, given, world.rank, world.size))
     world.close()
     if world.is_main:
         done, skipped = (sum(counts) for counts in zip(*parts, strict=True))

@@ -43,7 +43,12 @@ def arguments() -> Parser:
     command.add_argument("--arms", action="extend", nargs="+", default=[], metavar="NAME", help="some rows alone")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument("--threads", type=count, help="CPU threads (default: all cores)")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="for all arms, such as generator.width=32")
+    command.add_argument(
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="for all arms, such as generator.width=32; for one: ARM.key=value",
+    )
     return command
 
 

@@ -10,8 +10,11 @@ import numpy as np
 Pixels = np.ndarray[Any, Any]
 
 
-def resize_short(picture: Pixels, side: int) -> Pixels:
-    """(H, W, C) with its short side ``side`` px: block means when it shrinks (no aliasing), bicubic when it grows."""
+def resize_short(picture: Pixels, side: int, *, nearest: bool = False) -> Pixels:
+    """(H, W, C) with its short side ``side`` px: block means when it shrinks (no aliasing), bicubic when it grows.
+
+    ``nearest``: neither, but the pixel whose centre lies nearest.
+    """
     import cv2
 
     height, width = picture.shape[:2]
@@ -20,6 +23,7 @@ def resize_short(picture: Pixels, side: int) -> Pixels:
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    method = cv2.INTER_NEAREST_EXACT if nearest else method
     # OpenCV shrinks no more than four channels at once
     parts = [picture[:, :, first : first + 4] for first in range(0, picture.shape[2], 4)]
     scaled = [cv2.resize(np.ascontiguousarray(part), size, interpolation=method) for part in parts]
@@ -27,11 +31,14 @@ def resize_short(picture: Pixels, side: int) -> Pixels:
     return resized.reshape(size[1], size[0], -1)
 
 
-def resized(pictures: Mapping[str, Pixels], load: int | None) -> dict[str, Pixels]:
-    """Every picture with its short side ``load`` px (None: as it is); masks stay 0 and 255."""
+def resized(pictures: Mapping[str, Pixels], load: int | None, labels: str | None = None) -> dict[str, Pixels]:
+    """Every picture with its short side ``load`` px (None: as it is); masks stay 0 and 255.
+
+    The side called ``labels`` is a label map: each pixel is one of its own, the nearest.
+    """
     if load is None:
         return dict(pictures)
-    scaled = {name: resize_short(picture, load) for name, picture in pictures.items()}
+    scaled = {name: resize_short(picture, load, nearest=name == labels) for name, picture in pictures.items()}
     return {name: np.where(p > 127, 255, 0).astype(np.uint8) if name == "mask" else p for name, p in scaled.items()}
 
 

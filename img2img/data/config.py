@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from img2img.config import build, merge, options, plain
+from img2img.data.degradation_options import Blur, Edges, Haze, Jpeg, Noise, Superres
 from img2img.errors import UserError
 
 Layout = Literal[
@@ -62,12 +63,15 @@ class Rain:
 
 @options
 class Hole:
-    """Holes for in-painting: ``centre`` (``share`` of each side), ``blocks`` (random rectangles), ``region`` (blobs).
+    """Holes: ``centre`` (``share`` of each side), ``blocks`` (random rectangles), ``region`` (blobs), ``strokes``.
 
-    Blocks and regions cover ``share`` squared of the area, as the centre does (Pathak et al. 2016, section 3.3).
+    The others cover ``share`` squared of the area, as a centre without overlap does (Pathak et al. 2016, section 3.3).
     """
 
-    kind: Annotated[Literal["centre", "blocks", "region"], Field(description="shape of the hole")] = "centre"
+    kind: Annotated[Literal["centre", "blocks", "region", "strokes"], Field(description="shape of the hole")] = "centre"
+    overlap: Annotated[
+        int, Field(ge=0, description="px at each side of a centre (of no other kind) that stay known and are learnt")
+    ] = 0
     share: Annotated[float, Field(gt=0, lt=1, description="side of the hole, as a share of the picture's")] = 0.5
     fill: Annotated[tuple[Level, Level, Level], Field(description="RGB levels 0 to 255 put into the hole")] = (
         117,
@@ -87,13 +91,6 @@ class Hole:
             raise ValueError(f"hole.match={self.match} needs {{}} for the photo's name, such as {{}}_hole")
         if self.match is not None and self.masks is None:
             raise ValueError("hole.match says what the masks in hole.masks are called: give their folder")
-
-
-@options
-class Edges:
-    """Canny edges of a photo as its source, black lines on white."""
-
-    sigma: Annotated[float, Field(gt=0, description="blur before the edges are looked for, in px")] = 1.5
 
 
 Factors = tuple[Annotated[float, Field(ge=0, le=5)], Annotated[float, Field(ge=0, le=5)]]
@@ -206,10 +203,15 @@ INHERITED_NOT: dict[str, Any] = {"mix": [], "scenes": None, "validation": 0.0}
 class DataConfig:
     """Which pictures are learnt from, and how a training sample is made of them."""
 
-    path: Annotated[str | None, Field(description="folder or .npz; null: what is built in")] = None
+    path: Annotated[str | None, Field(description="folder, or a file of arrays; null: what is built in")] = None
     layout: Annotated[Layout, Field(description="auto says what it chose and refuses when in doubt")] = "auto"
     synthesis: Annotated[
-        Literal["none", "rain", "hole", "edges"], Field(description="how a source is made of a clean photo")
+        Literal["none", "rain", "hole", "edges", "colorize", "superres", "denoise", "deblur", "dehaze", "jpeg"],
+        Field(description="how a source is made of a clean photo"),
+    ] = "none"
+    drawn: Annotated[
+        Literal["none", "source", "target"],
+        Field(description="side of the pairs that has label maps or drawings; sets in which it has photos are refused"),
     ] = "none"
     direction: Annotated[
         Literal["AtoB", "BtoA"],
@@ -252,10 +254,35 @@ class DataConfig:
     rain: Annotated[Rain, Field(description="how synthesis rain is made")] = Field(default_factory=Rain)
     hole: Annotated[Hole, Field(description="how synthesis hole is made")] = Field(default_factory=Hole)
     edges: Annotated[Edges, Field(description="how synthesis edges is made")] = Field(default_factory=Edges)
+    superres: Annotated[Superres, Field(description="how synthesis superres is made")] = Field(default_factory=Superres)
+    noise: Annotated[Noise, Field(description="how synthesis denoise is made")] = Field(default_factory=Noise)
+    blur: Annotated[Blur, Field(description="how synthesis deblur is made")] = Field(default_factory=Blur)
+    haze: Annotated[Haze, Field(description="how synthesis dehaze is made")] = Field(default_factory=Haze)
+    jpeg: Annotated[Jpeg, Field(description="how synthesis jpeg is made")] = Field(default_factory=Jpeg)
+    rows: Annotated[
+        Literal["square", "vector"], Field(description="rows of an array become squares of values, or stay vectors")
+    ] = "square"
+    side: Annotated[
+        int | None, Field(ge=1, le=65_536, description="side of the squares, padded; null: the least that holds a row")
+    ] = None
+    scale: Annotated[
+        Literal["array", "column"], Field(description="what is scaled to [-1, 1] by its least and largest value")
+    ] = "array"
     mixture: Annotated[
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"
     samples: Annotated[int, Field(ge=1, description="points in one pass of layout mixture")] = 6400
+    labels: Annotated[
+        int, Field(ge=0, le=1024, description="classes of the side that is a label map; 0: neither side is one")
+    ] = 0
+    label_side: Annotated[
+        Literal["auto", "source", "target"],
+        Field(description="which side the label map is; auto: the one whose files have palettes or one channel"),
+    ] = "auto"
+    palette: Annotated[
+        str | None,
+        Field(description="palette PNG whose colours name the classes; other colours become the nearest one"),
+    ] = None
     mix: Annotated[
         tuple[dict[str, Any], ...],
         Field(
@@ -298,6 +325,7 @@ class DataConfig:
     def __post_init__(self) -> None:
         if self.mix:
             self._check_mix()
+        self._check_labels()
         if self.load is not None and self.crop is not None and self.load < self.crop:
             raise ValueError(f"data.load={self.load} is below data.crop={self.crop}; raise load, or set load=null")
         if self.turn and self.crop is None:
@@ -308,6 +336,19 @@ class DataConfig:
             raise ValueError("data.hole.masks says where holes are cut: data.synthesis=hole is needed (--task inpaint)")
         if (self.source is None) != (self.target is None):
             raise ValueError("data.source and data.target name the two folders together; give both or neither")
+
+    def _check_labels(self) -> None:
+        if self.labels == 0 and (self.palette is not None or self.label_side != "auto"):
+            raise ValueError("data.palette and data.label_side speak of label maps: set data.labels to their classes")
+        if self.labels == 1:
+            raise ValueError("data.labels=1: one class says nothing; give the number of all classes")
+        for key, given in (
+            ("mix", bool(self.mix)),
+            ("synthesis", self.synthesis != "none"),
+            ("exchange.share", bool(self.exchange.share)),
+        ):
+            if self.labels and given:
+                raise ValueError(f"data.labels asks for pairs of photo and label map; leave data.{key} out")
 
     def _check_mix(self) -> None:
         if self.crop is None:

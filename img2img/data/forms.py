@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from img2img.data.config import DataConfig, Jitter
-from img2img.data.samples import Pictures
+from img2img.data.samples import Pictures, decode_two
 from img2img.errors import UserError
 from img2img.files import listed
 from img2img.images.form import FULL, Form, Forms
@@ -32,7 +32,11 @@ def with_forms(
         UserError: types or channels that differ within a side, naming files; floats without a range, or with values
             that are no numbers; a range that most values lie outside of; options that know 8-bit RGB alone.
     """
-    sides = _files(pictures)
+    labels = pictures.labels
+    if labels is not None and pictures.decoder is not decode_two:
+        # halves of one file, one of them in the colours of classes
+        return pictures, []
+    sides = {side: files for side, files in _files(pictures).items() if labels is None or labels.side != side}
     if back or alone:
         sides = {"source" if back else "target": sides["target"]}
     notes: list[str] = []

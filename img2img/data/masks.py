@@ -6,13 +6,18 @@ import shlex
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from img2img.data.patterns import result_patterns
 from img2img.data.samples import Pictures
 from img2img.errors import UserError
 from img2img.files import inside, stem
-from img2img.images import READABLE, find, size
+from img2img.images import READABLE, find, read, size
+from img2img.images.masks import hole_of
 
+Pixels = np.ndarray[Any, Any]
 # what the name of a mask may have after its picture's
 MASK = "_mask"
 
@@ -72,11 +77,40 @@ def proposal(pictures: Sequence[str], masks: Sequence[str], flag: str) -> str:
     return f"; {shlex.quote(flag + fitting[0])} would match all" if fitting else ""
 
 
+def check_size(mask: Path, has: tuple[int, int], wanted: tuple[int, int]) -> None:
+    """Refuse a mask of another (width, height) than its picture's.
+
+    Raises:
+        UserError: naming the mask and both sizes.
+    """
+    if has != wanted:
+        sizes = " against ".join(f"{width}x{height}" for width, height in (has, wanted))
+        raise UserError(f"{mask}: a mask and its picture have one size ({sizes}); replace it, or remove both")
+
+
+def check_hole(mask: Path) -> Pixels:
+    """(H, W) bool, true inside the hole of a mask out of a file, which is neither empty nor everything.
+
+    Raises:
+        UserError: it is, or the file is no mask.
+    """
+    try:
+        hole, _ = hole_of(read(mask))
+    except UserError as error:
+        text = str(error)
+        raise UserError(text if str(mask) in text else f"{mask}: {text}") from error
+    if hole.any() and not hole.all():
+        return hole
+    what = "is all hole, nothing is left to fill it from" if hole.any() else "has no hole"
+    raise UserError(f"{mask}: {what}; make the hole white and the rest black, or remove mask and picture")
+
+
 def with_masks(pictures: Pictures, root: Path) -> Pictures:
     """Photos below ``root`` with the masks that ``data.hole.masks`` names; files that are masks are no photos.
 
     Raises:
-        UserError: no such folder, a photo without a mask, two for one, or a mask of another size.
+        UserError: no such folder, a photo without a mask, two for one, a mask of another size, or one that is no hole
+            or all of it.
     """
     hole = pictures.config.hole
     if hole.masks is None:
@@ -103,7 +137,7 @@ def with_masks(pictures: Pictures, root: Path) -> Pictures:
         )
     for item in items:
         mask = found[stem(item.name)]
-        if item.size is not None and size(mask) != item.size:
-            sizes = " against ".join("x".join(map(str, of)) for of in (size(mask), item.size))
-            raise UserError(f"{mask}: a mask and its picture have one size ({sizes}); replace it, or remove both")
+        if item.size is not None:
+            check_size(mask, size(mask), item.size)
+        check_hole(mask)
     return replace(pictures, items=tuple(replace(item, mask=found[stem(item.name)]) for item in items))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,15 +11,19 @@ from typing import Any
 import numpy as np
 
 from img2img.data import builtin
+from img2img.data.array_sets import is_array_set, open_arrays
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
+from img2img.data.drawn import check_drawn
 from img2img.data.forms import with_forms
+from img2img.data.labels import LabelMaps
 from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
 from img2img.data.matching import match
 from img2img.data.parts import open_images, open_part
 from img2img.data.peers import WHOLE
-from img2img.data.samples import PLAIN_FORMS, Cache, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
+from img2img.data.samples import PLAIN_FORMS, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
 from img2img.errors import UserError
 from img2img.files import listed
@@ -28,6 +31,8 @@ from img2img.images.folder import dead_links
 from img2img.images.form import Forms
 
 Pixels = np.ndarray[Any, Any]
+# samples of which a generator learns each by heart
+FEW = 500
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,27 @@ def open_set(config: DataConfig, seed: int, forms: Forms | None = None) -> Data:
             options that the set has no use for.
     """
     data = _opened(config, seed, forms)
+    if config.labels:
+        data = replace(data, notes=(*data.notes, _said_labels(data.train, config)))
     if config.exchange.share:
         _check_exchange(data.train, config)
+    check_drawn(data.train, config)
     return data
+
+
+def _said_labels(train: Samples, config: DataConfig) -> str:
+    """A line on which side is the label map.
+
+    Raises:
+        UserError: the set has no pairs.
+    """
+    labels = train.labels if isinstance(train, Pictures) else None
+    if labels is None:
+        raise UserError(
+            f"data.labels={config.labels}: {config.path or 'the built-in data'} has no pairs of photo and label map"
+        )
+    form = "one-hot" if labels.side == "source" else "in the classes' colours"
+    return f"data: the {labels.side} is the label map, {len(labels.palette)} classes, {form}"
 
 
 def _check_exchange(train: Samples, config: DataConfig) -> None:
@@ -81,19 +104,20 @@ def _opened(config: DataConfig, seed: int, forms: Forms | None) -> Data:
     path = Path(config.path)
     if not path.exists():
         raise UserError(f"--data {path}: no such folder")
-    if config.layout == "arrays" or path.suffix == ".npz":
+    if is_array_set(path, config):
         return _arrays(path, config, seed)
-    if not path.is_dir():
-        raise UserError(f"--data {path}: is a file; a folder of pictures is needed (or an .npz of images)")
     layout = read_layout(path, config)
     data = (_unpaired if layout.name == "unpaired" else _parts)(path, layout, config, seed, forms)
     return replace(data, notes=(*data.notes, *_remarks(path, layout, config)))
 
 
-def open_test(config: DataConfig, path: str | None, forms: Forms = PLAIN_FORMS) -> Samples:
+def open_test(
+    config: DataConfig, path: str | None, labels: LabelMaps | None = None, forms: Forms = PLAIN_FORMS
+) -> Samples:
     """All pairs of a folder to test on: its test part if it has one, else its val part, else everything in it.
 
-    Without a path, the built-in validation photographs. ``forms``: what the pictures are, as the training had them.
+    Without a path, the built-in validation photographs. ``labels`` are the classes that weights know of label maps,
+    ``forms`` what the pictures are, as the training had them.
 
     Raises:
         UserError: as `open_set`.
@@ -116,7 +140,7 @@ def open_test(config: DataConfig, path: str | None, forms: Forms = PLAIN_FORMS) 
             raise UserError(f"--data {folder}: no testA and testB in it")
         return validation
     chosen = next(layout.parts[name] for name in ("test", "val", "train", WHOLE) if name in layout.parts)
-    pictures = open_part(chosen, layout, config, Cache(config.cache_mb))
+    pictures = open_part(chosen, layout, config, Cache(config.cache_mb), labels)
     return with_forms(pictures, config, forms)[0]
 
 
@@ -163,7 +187,8 @@ def _parts(path: Path, layout: Layout, config: DataConfig, seed: int, forms: For
     if "val" not in folders:
         data = _split_off(path, train, config, seed, begin)
         return replace(data, notes=(*data.notes, *said))
-    validation, more = with_forms(open_part(folders["val"], layout, config, cache), config, train.forms)
+    opened = open_part(folders["val"], layout, config, cache, train.labels)
+    validation, more = with_forms(opened, config, train.forms)
     said += [f"data {path}: {folders['val'][0].name}: {line}" for line in more]
     note = f"{begin} for training, {len(validation)} in {folders['val'][0].relative_to(path)} for validation"
     notes = (note, *_smaller_than_crop(train), *said)
@@ -293,48 +318,16 @@ def _both_sides(
 
 
 def _arrays(path: Path, config: DataConfig, seed: int) -> Data:
-    """Pictures out of one file of arrays, some of them held out at random."""
-    images = _read_images(path)
-    height, width = images.shape[1:3]
-    side = min(height, width)
-    if config.load is not None and side < config.load and not config.enlarge:
-        raise UserError(
-            f"--data {path}: its images are {width}x{height} px, and data.load={config.load} would enlarge them; "
-            f"data.load={side} data.crop={min(side, config.crop or side)} takes them as they are, data.enlarge=true "
-            f"enlarges them"
-        )
-    items = tuple(
-        Item(f"image {index}", pixels=np.repeat(image, 3, 2) if image.shape[2] == 1 else image, size=(width, height))
-        for index, image in enumerate(images)
+    """Samples out of files of arrays, some of them held out at random."""
+    samples, files, begin = open_arrays(path, config)
+    everything = list(range(len(samples)))
+    kept, held = (
+        split(everything, config.validation, seed) if round(config.validation * len(samples)) else (everything, [])
     )
-    digest = hashlib.sha256(images.tobytes()).hexdigest()
-    files = {"files": [{"name": path.name, "bytes": path.stat().st_size, "sha256": digest}], "hash": digest}
-    pictures = Pictures(items, config, decode_photo, Cache(0))
-    count = round(config.validation * len(items))
-    kept, held = split(list(range(len(items))), config.validation, seed) if count else (list(range(len(items))), [])
-    note = f"data {path}: {len(items)} images, {len(held)} held out for validation (at random, not by scene)"
-    return Data(
-        pictures.select(kept),
-        pictures.select(held) if held else None,
-        files,
-        (note, *_smaller_than_crop(pictures)),
-    )
-
-
-def _read_images(path: Path) -> Pixels:
-    """(N, H, W, 1 or 3) uint8 of an .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            images: Pixels = file["images"]
-    except (OSError, KeyError, ValueError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"--data {path}: an .npz with an array 'images' (N, H, W, 3) uint8 is needed; this is none, or damaged"
-        ) from error
-    if images.ndim == 3:
-        images = images[:, :, :, None]
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
-        raise UserError(f"--data {path}: 'images' is {images.dtype} {images.shape}, (N, H, W, 3) uint8 is needed")
-    return images
+    note = f"{begin}, {len(held)} held out for validation (at random, not by scene)"
+    small = _smaller_than_crop(samples) if isinstance(samples, Pictures) else ()
+    few = (f"data {path}: {len(samples)} samples are few: watch for copies of them",) if len(samples) < FEW else ()
+    return Data(samples.select(kept), samples.select(held) if held else None, files, (note, *small, *few))
 
 
 def _mixture(config: DataConfig) -> Data:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,24 +11,24 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from img2img.data.augment import centre_cut, random_cut, resized
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig, Jitter
 from img2img.data.exchange import exchanged
 from img2img.data.jitter import recoloured, turned
+from img2img.data.labels import LabelMaps
 from img2img.data.synthesis import SYNTHESES, filled
 from img2img.errors import UserError
 from img2img.images import digest, read
-from img2img.images.form import Form, Forms
+from img2img.images.form import Forms
 from img2img.images.masks import hole_of
-from img2img.images.raster import samples_of
 from img2img.randomness import generator
 
 Pixels = np.ndarray[Any, Any]
 # draws after which no picture of another scene is looked for any more
 TRIES = 32
-PLAIN, PLAIN_FORMS = Form(), Forms()
+PLAIN_FORMS = Forms()
 Kind = Literal["pairs", "unpaired", "images", "points"]
 
 
@@ -71,50 +69,12 @@ class Samples(Protocol):
         ...
 
 
-class Cache:
-    """Decoded pictures in memory, the longest unused dropped first, up to ``megabytes``; for use by several threads.
-
-    A worker process starts with an empty one and an equal share of the limit.
-    """
-
-    def __init__(self, megabytes: int) -> None:
-        self.limit = megabytes * 2**20
-        self.bytes = 0
-        self.pictures: OrderedDict[tuple[Path, str, int], Pixels] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
-        return Cache, (self.limit // 2**20,)
-
-    def read(self, path: Path, form: Form = PLAIN) -> Pixels:
-        """(H, W, C) as ``form`` has it (without one 8-bit RGB), not to be written to.
-
-        Raises:
-            UserError: the picture cannot be read, or is of another form.
-        """
-        key = (path, form.dtype, form.channels)
-        with self.lock:
-            if key in self.pictures:
-                self.pictures.move_to_end(key)
-                return self.pictures[key]
-        pixels = samples_of(path, form)
-        worker = get_worker_info()
-        limit = self.limit // (worker.num_workers if worker else 1)
-        with self.lock:
-            if pixels.nbytes <= limit and key not in self.pictures:
-                self.pictures[key] = pixels
-                self.bytes += pixels.nbytes
-                while self.bytes > limit:
-                    _, old = self.pictures.popitem(last=False)
-                    self.bytes -= old.nbytes
-        return pixels
-
-
 @dataclass(frozen=True)
 class Item:
     """What one sample is made of: a file, or two (source, target), or pixels in memory; maybe a mask's file.
 
-    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show.
+    ``size`` is (width, height) in px of the source and of the target; ``scene`` what the split found it to show;
+    ``label`` the class that the data give.
     """
 
     name: str
@@ -124,6 +84,7 @@ class Item:
     mask: Path | None = None
     size: tuple[int, int] | None = None
     scene: str | None = None
+    label: int | None = None
 
     @property
     def known_scene(self) -> object:
@@ -171,6 +132,7 @@ class Pictures:
     decoder: Decoder
     cache: Cache = field(compare=False)
     forms: Forms = PLAIN_FORMS
+    labels: LabelMaps | None = None
 
     @property
     def names(self) -> Sequence[str]:
@@ -193,15 +155,30 @@ class Pictures:
         if "left" in pictures:
             source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
             pictures = {"source": pictures[source], "target": pictures[target]}
-        return pictures
+        return pictures if self.labels is None else self._with_labels(pictures, self.labels, self.items[index])
+
+    def _with_labels(self, pictures: dict[str, Pixels], labels: LabelMaps, item: Item) -> dict[str, Pixels]:
+        """The label map in the colours of its classes."""
+        file = item.source if labels.side == "source" else item.target
+        if self.decoder is decode_two and file is not None:
+            return {**pictures, labels.side: self.cache.read_as(file, labels.read_colours)}
+        return {**pictures, labels.side: labels.snapped(pictures[labels.side])}
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         config = self.config
-        pictures = resized(self._decode_with_mask(index), config.load)
+        pictures = resized(self._decode_with_mask(index), config.load, self._label_side)
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
-        return {name: to_training(picture, name, self.forms) for name, picture in degraded.items()}
+        sample = {name: to_training(picture, name, self.forms) for name, picture in degraded.items()}
+        if self.labels is not None and self.labels.side == "source":
+            sample["source"] = self.labels.one_hot(degraded["source"])
+        label = self.items[index].label
+        return sample if label is None else {**sample, "label": torch.tensor(label)}
+
+    @property
+    def _label_side(self) -> str | None:
+        return None if self.labels is None else self.labels.side
 
     def _varied(self, cut: dict[str, Pixels], seed: int, epoch: int, index: int) -> dict[str, Pixels]:
         """``cut`` under another layer, turned and recoloured as the configuration asks; each has its own stream."""
@@ -211,7 +188,8 @@ class Pictures:
         if self.config.turn:
             cut = turned(cut, self.config.turn, generator(seed, "turn", epoch, index))
         if self.config.jitter != Jitter():
-            cut = recoloured(cut, self.config.jitter, generator(seed, "colour", epoch, index))
+            colours = {name: picture for name, picture in cut.items() if name != self._label_side}
+            cut = {**cut, **recoloured(colours, self.config.jitter, generator(seed, "colour", epoch, index))}
         return cut
 
     def _other_scene(self, index: int, rng: np.random.Generator) -> dict[str, Pixels] | None:
@@ -223,7 +201,7 @@ class Pictures:
         return None
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        pictures = resized(self._decode_with_mask(index), self.config.whole_load)
+        pictures = resized(self._decode_with_mask(index), self.config.whole_load, self._label_side)
         cut = centre_cut(pictures, self.config.validation_crop)
         return self._degraded(cut, pictures, generator(0, "fixed synthesis", self.items[index].name))
 
@@ -357,6 +335,11 @@ class Mixture:
 
     def digest(self, index: int) -> str:
         raise UserError("points of a toy distribution are no pictures")
+
+
+def labels_of(samples: Samples) -> LabelMaps | None:
+    """The label maps among pictures; None where neither side is one."""
+    return samples.labels if isinstance(samples, Pictures) else None
 
 
 def to_training(picture: Pixels, name: str, forms: Forms = PLAIN_FORMS) -> Tensor:

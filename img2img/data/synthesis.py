@@ -1,4 +1,4 @@
-"""Sources made of clean photos: rain, holes, edges."""
+"""Sources made of clean photos: rain, holes, edges, degradations."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from img2img.data.config import DataConfig, Hole
+from img2img.data.degradation_options import Edges
+from img2img.data.degradations import colorize, deblur, dehaze, denoise, jpeg, superres
+from img2img.data.holes import made_hole
 from img2img.data.rain import add_rain
 
 Pixels = np.ndarray[Any, Any]
-# cells of the noise that regions are cut from, a px (Pathak et al., train_random.lua)
-RESOLUTION = 0.06
 
 
 def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
@@ -23,7 +24,7 @@ def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side
 def hole(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
     """source: the photo with its hole filled by a constant; target: the photo; mask (H, W, 1): 255 inside the hole."""
     height, width = clean.shape[:2]
-    return filled(clean, HOLES[config.hole.kind](height, width, config.hole, rng)[:, :, None], config.hole)
+    return filled(clean, made_hole(height, width, config.hole, rng)[:, :, None], config.hole)
 
 
 def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
@@ -32,56 +33,47 @@ def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
     return {"source": np.where(mask > 0, fill, clean), "target": clean, "mask": mask}
 
 
-def centre(height: int, width: int, options: Hole, rng: np.random.Generator) -> Pixels:
-    """(H, W) uint8, 255 in a rectangle of ``share`` of each side in the middle."""
-    mask = np.zeros((height, width), np.uint8)
-    down, across = max(1, round(height * options.share)), max(1, round(width * options.share))
-    top, left = (height - down) // 2, (width - across) // 2
-    mask[top : top + down, left : left + across] = 255
-    return mask
-
-
-def blocks(height: int, width: int, options: Hole, rng: np.random.Generator) -> Pixels:
-    """(H, W) uint8, 255 in random rectangles that overlap, until ``share`` squared of the area is covered."""
-    mask = np.zeros((height, width), np.uint8)
-    covered = 0.0
-    while covered < options.share**2:
-        down = max(1, int(height * rng.uniform(0.1, 0.35)))
-        across = max(1, int(width * rng.uniform(0.1, 0.35)))
-        top, left = int(rng.integers(0, height - down + 1)), int(rng.integers(0, width - across + 1))
-        mask[top : top + down, left : left + across] = 255
-        covered = float(np.mean(mask > 0))
-    return mask
-
-
-def region(height: int, width: int, options: Hole, rng: np.random.Generator) -> Pixels:
-    """(H, W) uint8, 255 where coarse noise, enlarged, is lowest: ``share`` squared of the area, in blobs."""
-    import cv2
-
-    rows, columns = (max(2, round(RESOLUTION * side)) for side in (height, width))
-    noise = rng.random((rows, columns), dtype=np.float32)
-    smooth = cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC)
-    mask: Pixels = np.where(smooth <= np.quantile(smooth, options.share**2), 255, 0).astype(np.uint8)
-    return mask
-
-
-HOLES: dict[str, Callable[[int, int, Hole, np.random.Generator], Pixels]] = {
-    "centre": centre,
-    "blocks": blocks,
-    "region": region,
-}
-
-
 def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
-    """source: Canny edges of the photo's luminance, black on white; target: the photo."""
+    """source: edges of the photo's luminance, dark on white; target: the photo."""
     from skimage.color import rgb2gray
-    from skimage.feature import canny
 
-    lines = canny(rgb2gray(clean), sigma=config.edges.sigma)
-    drawn = np.where(lines[:, :, None], 0, 255).astype(np.uint8)
-    return {"source": np.repeat(drawn, 3, axis=2), "target": clean}
+    drawn = DRAWINGS[config.edges.kind](rgb2gray(clean), config.edges)
+    return {"source": np.repeat(drawn[:, :, None], 3, axis=2), "target": clean}
+
+
+def canny(luminance: Pixels, options: Edges) -> Pixels:
+    """(H, W) in [0, 1] -> uint8, 0 on Canny's edges and 255 elsewhere."""
+    from skimage import feature
+
+    return np.where(feature.canny(luminance, sigma=options.sigma), 0, 255).astype(np.uint8)
+
+
+def xdog(luminance: Pixels, options: Edges) -> Pixels:
+    """(H, W) in [0, 1] -> uint8: the extended difference of Gaussians (Winnemoeller et al. 2012, equations 5 and 7).
+
+    D = G(sigma) - tau G(1.6 sigma); white where D is at least epsilon, else 1 + tanh(phi (D - epsilon)).
+    """
+    from scipy.ndimage import gaussian_filter
+
+    wide = gaussian_filter(luminance, 1.6 * options.sigma)
+    above = gaussian_filter(luminance, options.sigma) - options.tau * wide - options.epsilon
+    drawn: Pixels = np.rint(255 * (1 + np.tanh(options.phi * np.minimum(above, 0)))).astype(np.uint8)
+    return drawn
+
+
+DRAWINGS: dict[str, Callable[[Pixels, Edges], Pixels]] = {"canny": canny, "xdog": xdog}
 
 
 # of a clean picture, the configuration, a generator, and the short side in px of the photo that it was cut from
 Synthesis = Callable[[Pixels, DataConfig, np.random.Generator, int], dict[str, Pixels]]
-SYNTHESES: dict[str, Synthesis] = {"rain": rain, "hole": hole, "edges": edges}
+SYNTHESES: dict[str, Synthesis] = {
+    "rain": rain,
+    "hole": hole,
+    "edges": edges,
+    "colorize": colorize,
+    "superres": superres,
+    "denoise": denoise,
+    "deblur": deblur,
+    "dehaze": dehaze,
+    "jpeg": jpeg,
+}

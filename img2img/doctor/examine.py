@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from img2img.data.array_sets import is_array_set
 from img2img.data.config import DataConfig
 from img2img.doctor import checks, duplicates, levels
 from img2img.doctor.findings import (
@@ -164,7 +165,7 @@ def quick(config: DataConfig, task: str) -> tuple[str, ...]:
 
     Empty where there are no files to look at (built-in data, arrays, toy distributions).
     """
-    if config.path is None or not Path(config.path).is_dir():
+    if config.path is None or not Path(config.path).is_dir() or is_array_set(Path(config.path), config):
         return ()
     try:
         diagnosis = examine(config, task, quick=True)

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig
 from img2img.data.layouts import Layout, read_layout
 from img2img.data.masks import with_masks
 from img2img.data.matching import match
-from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
+from img2img.data.samples import Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.doctor import partners
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.partners import of, size_text

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from img2img.evaluation.request import Request
+from img2img.weights.file import weights_path
 
 PACKAGES = ("img2img", "torch", "numpy", "scipy", "pillow", "opencv-python-headless", "tifffile")
 # of a weights file's header
@@ -26,11 +27,9 @@ def card_of(
     ``fit`` says how sizes were made to agree; empty where none was asked for. ``made`` how sources were made of clean
     photos; empty where the data bring them.
     """
-    total = hashlib.sha256()
-    for stem, value in sorted(digests.items()):
-        total.update(f"{stem}\0{value}\0".encode("utf-8", "surrogateescape"))
+    hashed = data_hash(digests)
     return {
-        "line": f"data set {total.hexdigest()[:12]} ({len(digests)} pairs)",
+        "line": f"data set {hashed[:12]} ({len(digests)} pairs)",
         "protocol": request.protocol.label,
         "protocol_source": request.protocol.source,
         "protocol_open": request.protocol.open,
@@ -38,10 +37,18 @@ def card_of(
         **({"sources": made} if made else {}),
         "metrics": list(request.protocol.names(request.metrics)),
         "pairs": len(digests),
-        "data_hash": total.hexdigest(),
+        "data_hash": hashed,
         "results": dict(results),
         "versions": _versions(),
     }
+
+
+def data_hash(digests: Mapping[str, str]) -> str:
+    """SHA-256 over names and ``digests`` of the targets' pixels, in the order of the names; hexadecimal."""
+    total = hashlib.sha256()
+    for stem, value in sorted(digests.items()):
+        total.update(f"{stem}\0{value}\0".encode("utf-8", "surrogateescape"))
+    return total.hexdigest()
 
 
 def _versions() -> dict[str, str]:
@@ -61,7 +68,9 @@ def about_weights(weights: str, header: Mapping[str, Any]) -> dict[str, Any]:
     """
     kept = {key: header[key] for key in KEPT if key in header}
     begun = header.get("config", {}).get("train", {}).get("begin", {})
-    return {"weights": weights, **kept, **({"begun_from": begun} if begun.get("weights") else {})}
+    with weights_path(weights).open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"weights": weights, "sha256": sha256, **kept, **({"begun_from": begun} if begun.get("weights") else {})}
 
 
 def when_and_where(began: float) -> dict[str, Any]:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from img2img.compute.distributed import World
+from img2img.data.masks import masks_of
 from img2img.data.samples import forms_of
 from img2img.data.split import scene_table
 from img2img.errors import UserError, on_the_way
 from img2img.evaluation.card import about_weights, chosen_on, when_and_where
+from img2img.evaluation.classes import over_the_set, palette_of_targets
 from img2img.evaluation.cost import cost_columns
-from img2img.evaluation.entries import INPUT, Entry, entries_of, same_folders
+from img2img.evaluation.entries import INPUT, Entry, Files, entries_of, same_folders
 from img2img.evaluation.fit import Fit, fit_to_targets
 from img2img.evaluation.halves import cut_halves
 from img2img.evaluation.outcome import Evaluation, evaluation_of
@@ -31,11 +33,14 @@ from img2img.evaluation.runs import (
     write_pairs,
 )
 from img2img.evaluation.scoring import score
+from img2img.evaluation.seen import Seen, check_strictly, seen_pictures
 from img2img.files import check_folder, inside
 from img2img.files import stem as stem_of
+from img2img.images import find
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
+from img2img.metrics.protocols import with_palette
 from img2img.reports.table import Table
 
 
@@ -118,21 +123,26 @@ def of_folders(
         if output is not None:
             _check_report(output, (target, *rows.values()))
         scenes = _scenes(request, {stem: [stem + file.suffix, file.name] for stem, file in targets.items()})
+        palette = palette_of_targets(targets, request)
+        request = replace(request, protocol=with_palette(request.protocol, palette))
         began = time.time()
-        scored = score(targets, entries, request.asked, world, fitting, shown=shown)
+        masks = _masks(request, target, targets)
+        scored = score(targets, entries, request.asked, world, fitting, masks=masks, shown=shown)
         evaluation = evaluation_of(
             targets,
             entries,
             scored,
             request,
             origins={row: str(folder) for row, folder in rows.items()},
-            notes=aside,
+            notes=[*aside, *([] if fitting else over_the_set(targets, entries, request))],
             warnings=same_folders(folders, request.match),
             scenes=scenes,
             fitting=fitting,
         )
         undo.pop_all()
-    return replace(evaluation, when=when_and_where(began), keep=keep)
+    # what was cut out of pairs lies in a temporary folder
+    halved = {"halved": True} if any(inside(file, Path(keep.name)) for file in targets.values()) else {}
+    return replace(evaluation, when=when_and_where(began), keep=keep, data=halved, masks=masks)
 
 
 def of_weights(
@@ -155,13 +165,21 @@ def of_weights(
 
     Raises:
         UserError: weights or data that do not fit, runs of one method that differ in more than their seed, an
-            ``output`` that cannot be; nothing was written.
+            ``output`` that cannot be, weights that have seen test pictures under ``request.strict``; nothing was
+            written.
         RunError: something failed on the way.
     """
     runs = read_runs(weights)
     request.check_rows([INPUT, *(run.method for run in runs)])
     pairs = open_pairs(runs[0].header, data, part, request.cut, direction)
     translators = load_runs(runs, pairs.samples, world, tile, direction)
+    labels = translators[0].labels
+    if labels is not None and labels.side == "target":
+        request = replace(request, protocol=with_palette(request.protocol, labels.palette))
+    if request.protocol.region == "hole" and "mask" not in pairs.samples.whole(0):
+        raise UserError(
+            "--region hole: these weights were not trained to fill holes (data.synthesis=hole); leave it out"
+        )
     forms = forms_of(pairs.samples)
     ending = ".png" if forms.source.in_png and forms.target.in_png else ".tif"
     written = output_names([Path(name) for name in pairs.samples.names], Path(), ending)
@@ -171,10 +189,14 @@ def of_weights(
     scenes = _scenes(request, {stem: [name, Path(name).name] for stem, name in names.items()})
     scenes = scenes or {stem: pairs.scenes[name] for stem, name in names.items() if name in pairs.scenes}
     files = [written[Path(name)] for name in pairs.samples.names]
+    seen = seen_pictures(runs, pairs.samples, [str(name.with_suffix("")) for name in files])
+    if request.strict:
+        check_strictly(seen)
     # nobody writes before everybody has looked: what another process writes would be taken for what was there
     world.any(False)
     with on_the_way():
-        return _run_and_score(runs, translators, pairs, files, request, scenes, output, world)
+        evaluation = _run_and_score(runs, translators, pairs, files, request, scenes, output, world, seen)
+    return replace(evaluation, data={"part": part, "cut": dict(request.cut), "direction": direction})
 
 
 def _run_and_score(
@@ -186,6 +208,7 @@ def _run_and_score(
     scenes: Mapping[str, str],
     output: Path | None,
     world: World,
+    seen: Sequence[Seen],
 ) -> Evaluation:
     keep = tempfile.TemporaryDirectory(prefix="img2img-") if output is None else None
     folder = output or Path(world.broadcast(keep.name if keep else ""))
@@ -203,7 +226,8 @@ def _run_and_score(
     entries = [Entry(run.method, files(run.folder), run.seed) for run in runs]
     if forms_of(pairs.samples).alike:
         entries.insert(0, Entry(INPUT, files("source")))
-    scored = score(targets, entries, request.asked, world)
+    masks = files("mask") if request.protocol.region == "hole" else None
+    scored = score(targets, entries, request.asked, world, masks=masks)
     chosen = [note for run in runs if (note := chosen_on(run.folder, run.header, digests))]
     methods = [run.method for run in runs]
     evaluation = evaluation_of(
@@ -211,14 +235,36 @@ def _run_and_score(
         entries,
         scored,
         request,
-        origins={run.folder: about_weights(run.weights, run.header) for run in runs},
-        notes=[*([pairs.cut] if pairs.cut else []), *([f"sources are {pairs.made}"] if pairs.made else []), *chosen],
+        origins={
+            run.folder: {**about_weights(run.weights, run.header), "seen_in_training": known.card()}
+            for run, known in zip(runs, seen, strict=True)
+        },
+        notes=[
+            *([pairs.cut] if pairs.cut else []),
+            *([f"sources are {pairs.made}"] if pairs.made else []),
+            *chosen,
+            *over_the_set(targets, [entry for entry in entries if entry.method != INPUT], request),
+        ],
         made=pairs.made,
-        warnings=[pairs.deep] if pairs.deep else [],
+        warnings=[*([pairs.deep] if pairs.deep else []), *(known.line() for known in seen if known.pictures)],
         scenes=scenes,
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),
     )
-    return replace(evaluation, when=when_and_where(began), keep=keep)
+    return replace(evaluation, when=when_and_where(began), keep=keep, seen=tuple(map(Seen.line, seen)), masks=masks)
+
+
+def _masks(request: Request, target: Path, targets: Files) -> dict[str, Path] | None:
+    """The mask of each target out of ``request.masks``; None where whole pictures are measured."""
+    if request.protocol.region != "hole":
+        return None
+    if request.masks is None:
+        raise UserError("--region hole: --masks is needed, a folder of masks (white = hole) called NAME or NAME_mask")
+    found = masks_of(request.masks, find(request.masks), list(targets), "--masks", beside=False)
+    missing = [stem for stem in targets if stem not in found]
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise UserError(f"--masks {request.masks}: no mask for {targets[missing[0]]}{more} (called NAME or NAME_mask)")
+    return {stem: found[stem] for stem in targets}
 
 
 def _check_report(output: Path, folders: Sequence[Path]) -> None:

@@ -14,6 +14,7 @@ from img2img.evaluation.request import Request
 from img2img.evaluation.scoring import Scored
 from img2img.reports.explain import explain
 from img2img.reports.table import Table
+from img2img.reports.writing import sentence
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Evaluation:
     ``tables`` holds it by protocol label, with the others that were asked for by ``Request.explain``. ``fitting`` says
     how pictures of different size were made to agree. ``warnings`` are those of the table's notes that should be said
     at once. ``when`` says when it was made and how long that took: apart from it, the same pictures give the same
-    report. ``keep`` is a folder that lives as long as the pictures are needed.
+    report. ``keep`` is a folder that lives as long as the pictures are needed. ``seen`` says of each run of weights how
+    many of the pictures it was trained on, ``data`` which part of a data set they were measured on, its cut and
+    direction, or that targets were ``halved`` out of pairs. ``masks`` of the holes where these alone were measured.
     """
 
     table: Table
@@ -36,11 +39,15 @@ class Evaluation:
     warnings: tuple[str, ...] = ()
     when: Mapping[str, Any] = field(default_factory=dict)
     keep: Any = None
+    seen: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    masks: Files | None = None
 
     def explanation(self) -> str:
         """The figures under every protocol (of an evaluation with ``Request.explain``)."""
         text = explain(self.tables, self.explained)
-        return text if self.fitting is None else f"{text}\nAll of them with {self.fitting.line()}."
+        fitted = [] if self.fitting is None else [f"All of them with {self.fitting.line()}."]
+        return "\n".join([text, *fitted, *map(sentence, self.seen)])
 
     def gain(self) -> float:
         """The best method's mean PSNR minus the untouched input's, in dB (of an evaluation of weights with psnr)."""

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from img2img.errors import UserError, unknown
+from img2img.evaluation import record
 from img2img.evaluation.entries import INPUT, Files
 from img2img.evaluation.outcome import Evaluation
 from img2img.files import atomic
@@ -65,6 +66,11 @@ def write_report(evaluation: Evaluation, output: Path, formats: Sequence[str]) -
         save_png(output / f"plot_{metric}.png", plot)
     lines.append(f"each picture's values drawn: {output / 'plot_*.png'}")
     write_page(output / "report.html", _page(evaluation))
+    plots = [f"plot_{metric}.png" for metric in table.metrics]
+    explained = ["explain.txt"] * bool(evaluation.explained)
+    tables = list(map(_table_file, formats))
+    files = [*tables, "per_image.csv", "card.json", *explained, "comparison.png", *plots, "report.html"]
+    text(record.NAME, json.dumps(record.record_of(evaluation, output, files), indent=1) + "\n", "for img2img verify")
     lines.append(f"page to look at: {output / 'report.html'}")
     return lines
 
@@ -75,7 +81,7 @@ def _table_file(form: str) -> str:
 
 def _remove_earlier(output: Path) -> None:
     """Remove what an earlier report left here and this one may not write: it would be taken for this one's."""
-    for name in (*map(_table_file, FORMATS), *(f"plot_{metric}.png" for metric in METRICS), "explain.txt"):
+    for name in (*map(_table_file, FORMATS), *(f"plot_{metric}.png" for metric in METRICS), "explain.txt", record.NAME):
         (output / name).unlink(missing_ok=True)
 
 
@@ -94,7 +100,8 @@ def _shown(evaluation: Evaluation, stem: str, files: Files) -> Pixels:
     return pixels if evaluation.fitting is None else evaluation.fitting.apply(stem, pixels)
 
 
-def _interval(table: Table, method: str, metric: str) -> str:
+def interval_text(table: Table, method: str, metric: str) -> str:
+    """A mean as the page shows it: with its interval, and how many values are left out."""
     digits = METRICS[metric].digits
     mean, left_out = table.mean(method, metric)
     low, high = table.interval(method, metric)
@@ -122,7 +129,7 @@ def _page(evaluation: Evaluation) -> Page:
         shots=_shots(evaluation),
         base=INPUT if evaluation.sources else None,
         head=["method", *heads],
-        rows=[[method, *(_interval(table, method, name) for name in metrics)] for method in table.methods],
+        rows=[[method, *(interval_text(table, method, name) for name in metrics)] for method in table.methods],
         best=frozenset(best),
         notes=table.notes,
         card={**table.card, **evaluation.when},

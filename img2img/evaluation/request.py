@@ -28,6 +28,8 @@ class Request:
     training validated on. ``fit``: of `FITS`, for results whose size is not their target's; None refuses them.
     ``match``: what files of results are called, ``{}`` being the target's path without ending, by row; under an empty
     name for all rows of results. ``direction`` (AtoB, BtoA) says which half of pairs side by side is the target.
+    ``strict``: weights that have seen pictures they are measured on, or do not say what they have seen, are refused.
+    ``masks``: a folder of the holes of results, where the protocol is of the hole alone (``region=hole``).
 
     Raises:
         UserError: an unknown metric, column or fit, or no metric at all.
@@ -46,6 +48,8 @@ class Request:
     fit: Fit | None = None
     match: Mapping[str, str] = field(default_factory=dict)
     direction: str | None = None
+    strict: bool = False
+    masks: Path | None = None
 
     def __post_init__(self) -> None:
         for names, known, what, flag in (
@@ -59,6 +63,13 @@ class Request:
         for pattern in self.match.values():
             if "{}" not in pattern:
                 raise UserError(f"--match {pattern}: needs {{}} for the target's name, such as {{}}_fake_B")
+        self.protocol.check_region(self.metrics)
+        if self.masks is not None and self.protocol.region != "hole":
+            raise UserError(f"--masks {self.masks}: says where holes are, which --region hole alone asks for")
+        if self.protocol.region == "hole" and self.fit is not None:
+            raise UserError(f"--fit {self.fit}: masks would not fit any more; leave --fit or --region hole out")
+        if self.protocol.region == "hole" and self.explain:
+            raise UserError("--explain: shipped protocols are of whole pictures; leave --explain or --region hole out")
         if not self.metrics:
             raise UserError(f"--metrics: at least one is needed (known: {', '.join(sorted(METRICS))})")
 

@@ -12,6 +12,7 @@ from img2img.compute.distributed import World
 from img2img.config import build
 from img2img.data import Samples, made_source, open_data, open_test
 from img2img.data.config import DataConfig
+from img2img.data.labels import LabelMaps
 from img2img.data.patterns import PLAIN
 from img2img.data.samples import Pictures
 from img2img.errors import RunError, UserError
@@ -131,11 +132,16 @@ def open_pairs(
     if data is not None:
         # the masks of the training are those of its own photos
         config = replace(config, hole=replace(config.hole, masks=None, match=None))
-    samples = _open_other(replace(config, layout=layout), data, forms)
+    samples = _open_other(replace(config, layout=layout), data, _labels_of(header), forms)
     return Pairs(_paired(samples, data), {}, said, back, _deep(samples), made_source(samples))
 
 
-def _open_other(config: DataConfig, data: str | None, forms: Forms) -> Samples:
+def _labels_of(header: Mapping[str, Any]) -> LabelMaps | None:
+    """The label maps that weights were trained on; None where neither side was one."""
+    return None if header.get("labels") is None else build(LabelMaps, header["labels"], "the weights' labels")
+
+
+def _open_other(config: DataConfig, data: str | None, labels: LabelMaps | None, forms: Forms) -> Samples:
     """What to test on, laid out as the training data or, where folders or files are called otherwise, by its own names.
 
     Raises:
@@ -143,12 +149,12 @@ def _open_other(config: DataConfig, data: str | None, forms: Forms) -> Samples:
     """
     named = replace(config, source=None, target=None, pattern=PLAIN)
     try:
-        return open_test(config, data, forms)
+        return open_test(config, data, labels, forms)
     except UserError:
         if named == config:
             raise
         with suppress(UserError):
-            return open_test(named, data, forms)
+            return open_test(named, data, labels, forms)
         raise
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from img2img.compute.distributed import World
+from img2img.data.masks import check_hole, check_size
 from img2img.errors import UserError
 from img2img.evaluation.copies import Copy, copies_of
 from img2img.evaluation.entries import Entry, Files
@@ -56,15 +57,18 @@ def score(
     world: World,
     fitting: Fitting | None = None,
     *,
+    masks: Files | None = None,
     shown: bool = True,
 ) -> Scored:
     """Measure every entry's pictures, by what is ``asked``; pictures are shared out over processes and threads.
+
+    ``masks`` by picture, white inside the hole, where a protocol is of the hole alone.
 
     Raises:
         UserError: unreadable files, sizes or depths that differ or that a protocol is not of, naming the file.
     """
     share = list(targets)[world.rank :: world.size]
-    work = functools.partial(_measured, targets, entries, asked, fitting, world.device)
+    work = functools.partial(_measured, targets, entries, asked, fitting, masks, world.device)
     found = _in_threads(work, share, world, shown=shown)
     by_stem = {measured.stem: measured for part in world.all_gather(found) for measured in part}
     ordered = [by_stem[stem] for stem in targets]
@@ -117,11 +121,16 @@ def _measured(
     entries: Sequence[Entry],
     asked: Sequence[Asked],
     fitting: Fitting | None,
+    masks: Files | None,
     device: torch.device,
     stem: str,
 ) -> _Measured:
     target = read_any(targets[stem])
     target_pixels = as_rgb(target)
+    hole = None
+    if masks is not None:
+        hole = check_hole(masks[stem])
+        check_size(masks[stem], hole.shape[1::-1], target_pixels.shape[1::-1])
     target_digest = digest(target_pixels)
     scores: dict[str, list[Score]] = {protocol.label: [] for protocol, _ in asked}
     with_alpha: set[str] = set()
@@ -139,7 +148,7 @@ def _measured(
         pixels = as_rgb(result)
         digests.append(digest(pixels))
         try:
-            for label, values in _values(stem, pixels, target_pixels, asked, fitting, device):
+            for label, values in _values(stem, pixels, target_pixels, asked, fitting, hole, device):
                 scores[label] += [
                     Score(entry.method, stem, name, value, reason, entry.seed)
                     for name, (value, reason) in values.items()
@@ -156,13 +165,14 @@ def _values(
     target: Pixels,
     asked: Sequence[Asked],
     fitting: Fitting | None,
+    hole: Pixels | None,
     device: torch.device,
 ) -> Iterator[tuple[str, dict[str, Value]]]:
     """Each protocol's label with the measures of one pair of (H, W, 3) pictures."""
     if fitting is not None:
         result, target = fitting.apply(stem, result), fitting.apply(stem, target)
     for protocol, metrics in asked:
-        yield protocol.label, measure(protocol, metrics, result, target, device)
+        yield protocol.label, measure(protocol, metrics, result, target, device, hole)
 
 
 def _bits(picture: Picture) -> int:

@@ -234,7 +234,7 @@ def _notes(job: Reproduction, plan: Plan, set_name: str) -> list[str]:
     steps = ", ".join(f"{arm} {its.steps}" for arm, its in plan.runs[set_name].items())
     length = job.asked.length.replace("minutes=", "minutes of steps: ").replace("steps=", "steps: ")
     found = [f"Each arm trained for {length} (steps {steps}), {counted(job.asked.seeds, 'seed')}, {plan.precision}"]
-    found += [f"Changed for all arms: {', '.join(job.asked.overrides)}"] if job.asked.overrides else []
+    found += [f"Changed: {', '.join(job.asked.overrides)}"] if job.asked.overrides else []
     return [*found, *_left_out(job)]
 
 

@@ -66,22 +66,21 @@ class ArmTable:
     def settings(self, set_name: str, arm_name: str, data: str, more: Sequence[str] = ()) -> Settings:
         """The settings of an arm on a set that lies at ``data``; ``more`` overrides go last.
 
-        Of those ``SET.key=value`` is for one set alone. The split into training and held-out scenes is the same for
-        all arms and seeds.
+        Of those ``SET.key=value`` is for one set alone, ``ARM.key=value`` for one arm. The split into training and
+        held-out scenes is the same for all arms and seeds.
 
         Raises:
             UserError: as `resolve`.
         """
         where, arm = self.sets[set_name], self.arms[arm_name]
+        others = {*self.sets, *self.arms} - {set_name, arm_name}
         meant = [
-            word.removeprefix(f"{set_name}.") for word in more if word.partition(".")[0] not in self.others(set_name)
+            word.removeprefix(f"{set_name}.").removeprefix(f"{arm_name}.")
+            for word in more
+            if word.partition(".")[0] not in others
         ]
         words = [*where.overrides, *arm.overrides, "data.split_seed=0", *meant]
         return resolve(where.task, arm.method, data, None, words)
-
-    def others(self, set_name: str) -> set[str]:
-        """The table's other sets."""
-        return set(self.sets) - {set_name}
 
     def check_overrides(self, words: Sequence[str]) -> None:
         """Refuse ``key=value`` of what is the plan's to decide.
@@ -91,7 +90,7 @@ class ArmTable:
         """
         for word in words:
             first, _, rest = word.partition("=")[0].partition(".")
-            key = rest if first in self.sets else f"{first}.{rest}"
+            key = rest if first in self.sets or first in self.arms else f"{first}.{rest}"
             if key in PLANNED:
                 raise UserError(f"{word}: is planned for all arms alike: {PLANNED[key]}")
 

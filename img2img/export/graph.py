@@ -73,6 +73,11 @@ def refuse(translator: Translator) -> None:
     """
     if translator.flow.from_noise or getattr(translator.network, "vector", False):
         raise UserError("these weights cannot be exported: they make results from noise or vectors, not from pictures")
+    if getattr(translator.network, "whole_only", False):
+        raise UserError(
+            "these weights cannot be exported: their network resizes every picture to the one size that it was trained "
+            "at; use img2img infer"
+        )
     drawn = [part for part in translator.network.modules() if isinstance(part, DROPOUTS) and part.p > 0]
     if translator.inference.dropout and drawn:
         raise UserError(

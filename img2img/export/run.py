@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from img2img.errors import RunError
+from img2img.errors import RunError, UserError
 from img2img.export.compare import LARGEST_DRIFT, Cost, Drift, Speed, cost, drift, speed
 from img2img.export.graph import PictureGraph
 from img2img.export.model import Session, describe, to_onnx
@@ -41,6 +41,8 @@ def export(request: Request) -> Exported:
     dtype = torch.float16 if request.precision == "fp16" else torch.float32
     graph = PictureGraph(translator, dtype)
     channels = translator.shape.source
+    if translator.labels is not None and translator.labels.side == "source":
+        raise UserError("these weights take label maps, and the exported graph pictures in [0, 1]; use img2img infer")
     pictures = [] if request.precision == "fp32" else calibration(request.calibration, channels, masked=graph.masked)
     model = to_onnx(graph, channels, request.opset)
     if request.precision == "int8":

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from img2img.flows.contrast import Contrast
 from img2img.flows.cycle import Cycle
 from img2img.flows.inpaint import Inpaint
 from img2img.flows.noise import Noise
 from img2img.flows.paired import Paired
+from img2img.flows.patch import Patch
 
-FLOWS: dict[str, type] = {"paired": Paired, "inpaint": Inpaint, "cycle": Cycle, "noise": Noise}
+FLOWS: dict[str, type] = {
+    "paired": Paired,
+    "inpaint": Inpaint,
+    "patch": Patch,
+    "cycle": Cycle,
+    "contrast": Contrast,
+    "noise": Noise,
+}

@@ -64,5 +64,9 @@ class OneGenerator:
     def needs_mask(self) -> bool:
         return False
 
+    @property
+    def centre_only(self) -> bool:
+        return False
+
     def prepare(self, batch: Batch, draw: Draw) -> Batch:
         return batch

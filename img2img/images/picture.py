@@ -31,6 +31,7 @@ class Picture:
         dpi: pixels an inch, horizontally and vertically.
         lossless: whether the file kept its pixels exactly (JPEG does not).
         notes: what reading changed or left aside, a phrase each; empty for an ordinary picture.
+        palette: of a label map the colour of each class: ``pixels`` have no others, and PNG holds it as indices.
     """
 
     pixels: Pixels
@@ -41,6 +42,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     lossless: bool = True
     notes: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
 
 
 def colours(image: Image.Image) -> tuple[Pixels, Pixels | None, bytes | None, list[str]]:

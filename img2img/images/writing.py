@@ -18,6 +18,7 @@ from img2img.errors import UserError
 from img2img.files import atomic_write_bytes
 from img2img.images.exif import DIRECTORIES, LAYOUT, in_bytes
 from img2img.images.folder import FORMATS, WRITABLE
+from img2img.images.labels import as_palette_image
 from img2img.images.opening import rules
 from img2img.images.picture import Picture, Pixels, as_image, joined, to_8_bits
 from img2img.images.raster import encode_raster
@@ -126,7 +127,8 @@ def _encoded(pixels: Pixels, picture: Picture, format: str, quality: int) -> byt
         return _bmp(pixels, picture)
     if pixels.dtype == np.uint16:
         return _png(pixels, picture) if format == "PNG" else _ppm(pixels)
-    image = as_image(pixels)
+    indexed = format == "PNG" and 0 < len(picture.palette) <= 256
+    image = as_palette_image(picture) if indexed else as_image(pixels)
     if format == "WEBP" and image.mode == "LA":
         image = image.convert("RGBA")
     extra: dict[str, Any] = {}

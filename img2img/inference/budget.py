@@ -150,7 +150,7 @@ class Budget:
         by_default = self.memory is None
         how, way_out = "even in the smallest tiles", ""
         if whole_only:
-            how = "at once: weights that normalise by the whole picture (norm: batch) cannot be used in tiles"
+            how = "at once: weights that normalise by the whole picture (norm: batch) or fill its centre take no tiles"
             way_out = " or --tile off" if by_default else ""
         elif tile != "auto":
             how = "at once" if tile == "off" else f"in tiles of {tile} px"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,21 @@ from torch import Tensor
 
 from img2img.errors import UserError
 from img2img.images import Picture, Pixels, as_rgb, joined
+
+
+def check_alike(pictures: Sequence[Picture], holes: Sequence[Picture]) -> None:
+    """Pictures that go together have one shape and depth, and masks their size.
+
+    Raises:
+        UserError: they do not.
+    """
+    first = pictures[0].pixels
+    if any(picture.pixels.shape != first.shape or picture.pixels.dtype != first.dtype for picture in pictures):
+        raise UserError("pictures that are translated together must have one shape and depth")
+    height, width, _ = first.shape
+    for hole in holes:
+        if hole.pixels.shape[:2] != (height, width):
+            raise UserError(f"the mask is {hole.pixels.shape[1]}x{hole.pixels.shape[0]}, the picture {width}x{height}")
 
 
 def check_values(source: Tensor, mask: Tensor | None, channels: int) -> tuple[int, ...]:
@@ -51,4 +67,6 @@ def shaped_as(source: Pixels, result: Picture) -> Pixels:
     alpha = result.alpha
     if channels in (2, 4) and alpha is None:
         alpha = np.full(pixels.shape[:2], np.iinfo(pixels.dtype).max, pixels.dtype)
-    return joined(replace(result, pixels=pixels, alpha=alpha)).reshape(source.shape)
+    array = joined(replace(result, pixels=pixels, alpha=alpha))
+    # of a label map in one channel the result has three
+    return array.reshape(source.shape) if array.size == source.size else array

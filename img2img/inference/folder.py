@@ -20,9 +20,10 @@ from img2img.images import (
     read,
     write,
 )
-from img2img.images.raster import any_size, read_any
+from img2img.images.raster import any_size
 from img2img.inference.budget import codec_bytes
 from img2img.inference.jobs import Job, ending, goes_to_a_file, list_jobs
+from img2img.inference.labels import read_source
 from img2img.inference.load import load
 from img2img.inference.summary import Summary, reason
 from img2img.inference.tiles import Tile, parse_tile
@@ -55,6 +56,7 @@ def translate(
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
     direction: str | None = None,
+    ensemble: int = 1,
 ) -> Summary:
     """Translate a folder of pictures (or one), as ``img2img infer`` does; sub-folders and names stay as they are.
 
@@ -70,7 +72,7 @@ def translate(
         match: what masks are called, ``{}`` being the picture's path without ending, such as ``{}_hole``.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
-        tile, precision, device, memory, direction: as for `load`.
+        tile, precision, device, memory, direction, ensemble: as for `load`.
         batch: many small pictures of one size go faster when so many are taken together.
         max_pixels: larger pictures are refused before they are decoded.
 
@@ -86,7 +88,7 @@ def translate(
         if value < 1:
             raise UserError(f"--{name} {value}: at least 1")
     suffix = ending(format)
-    translator = load(weights, device, precision, parse_tile(str(tile)), memory, direction)
+    translator = load(weights, device, precision, parse_tile(str(tile)), memory, direction, ensemble)
     given, target = Path(input), Path(output)
     jobs = list_jobs(translator, given, target, None if masks is None else Path(masks), suffix, samples, match)
     keep_format = suffix is None and not goes_to_a_file(given, target, suffix)
@@ -223,7 +225,7 @@ class _Folder:
     def read(self, job: Job, width: int, height: int, codec: int) -> _Loaded | _Written:
         try:
             self.translator.budget.admit(width, height, codec)
-            picture = read_any(job.source, self.max_pixels)
+            picture = read_source(job.source, self.max_pixels, self.translator.labels)
             mask = read(job.mask, self.max_pixels) if job.mask else None
             return _Loaded(job, picture, mask, codec * width * height)
         except FAILURES as error:

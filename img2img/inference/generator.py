@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from img2img.errors import RunError
+from img2img.errors import RunError, UserError
+from img2img.networks.neck import central_half
 from img2img.types import Batch, Flow
 
 
@@ -26,6 +27,22 @@ def finite(values: Tensor) -> Tensor:
     if not bool(torch.isfinite(values.sum(dtype=torch.float32))):
         raise RunError("the network gave values that are no numbers: its training diverged, or --precision is too low")
     return values
+
+
+def check_reach(flow: Flow, *masks: Tensor) -> None:
+    """Refuse masks (..., H, W), above 0 inside the hole, that reach where a ``flow`` has nothing to fill it with.
+
+    Raises:
+        UserError: outside of the picture's central half, of a flow that makes that half alone.
+    """
+    for mask in masks if flow.centre_only else ():
+        inside, height, width = central_half(mask), mask.shape[-2], mask.shape[-1]
+        if int((mask > 0).sum()) > int((inside > 0).sum()):
+            raise UserError(
+                f"the hole reaches beyond the {inside.shape[-1]}x{inside.shape[-2]} px in the middle of the picture "
+                f"({width}x{height}), which is all that these weights fill; cut the picture so that its hole lies "
+                f"there, or take weights of flow inpaint"
+            )
 
 
 class WithinFlow(nn.Module):

@@ -14,6 +14,7 @@ from img2img.errors import UserError, nearest
 from img2img.files import inside, is_there, stem
 from img2img.images import READABLE, WRITABLE, find, is_video, video_advice
 from img2img.images.folder import FORMATS
+from img2img.inference.labels import check_sources, format_of_results
 from img2img.inference.translator import Translator
 
 # the folder below the results that before and after side by side are written to
@@ -115,10 +116,12 @@ def list_jobs(
     if not given.exists():
         raise UserError(f"--input {given}: no such file or folder")
     to_file = goes_to_a_file(given, output, suffix)
+    suffix = format_of_results(translator.labels, suffix, output if to_file else None)
     if not to_file and output.exists() and not output.is_dir():
         raise UserError(f"--output {output}: is a file, a folder is needed")
     files, holes = _with_masks(_pictures(given), given, masks, match, wanted=translator.needs_mask)
     _check_folders(given, output, to_file)
+    check_sources(translator.labels, files)
     if to_file:
         results = {given: output}
     else:

@@ -6,17 +6,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
+from img2img.config import build
+from img2img.data.labels import LabelMaps
+from img2img.data.rows import ArrayRecipe
 from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
 from img2img.images.form import Forms
 from img2img.inference.budget import parse_amount
+from img2img.inference.ensemble import SIZES, Ensemble, SelfEnsemble
 from img2img.inference.tiles import Tile, parse_tile
 from img2img.inference.translator import Translator
 from img2img.networks.layout import to_device
@@ -41,12 +45,23 @@ def translator_of(
     *,
     grey_targets: bool = False,
     forms: Forms = PLAIN_FORMS,
+    labels: LabelMaps | None = None,
+    back: bool = False,
 ) -> Translator:
-    """The translator of networks in memory (validation)."""
-    name = method.build_flow().networks[0]
+    """The translator of networks in memory (validation).
+
+    With ``back`` that of the way back, which the flow must have.
+    """
+    flow = method.build_flow()
+    name = flow.networks[0]
+    if back:
+        if flow.way_back is None:
+            raise LookupError("this flow has no way back")
+        name, shape, grey_targets = flow.way_back, replace(shape, source=shape.target, target=shape.source), False
     _, inference = method.generator_spec()
     # training has the memory it has: validation must not stop where --memory would ask for more
-    tile: Tile = "off" if inference.norm == "batch" else "auto"
+    whole_only = inference.norm == "batch" or getattr(networks[name], "whole_only", False)
+    tile: Tile = "off" if whole_only else "auto"
     return Translator(
         networks[name],
         method,
@@ -56,7 +71,8 @@ def translator_of(
         tile=tile,
         seed=seed,
         grey_targets=grey_targets,
-        forms=forms,
+        forms=forms.back if back else forms,
+        labels=labels,
     )
 
 
@@ -67,6 +83,7 @@ def load(
     tile: Tile = "auto",
     memory: str | int | None = None,
     direction: str | None = None,
+    ensemble: int = 1,
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
@@ -78,13 +95,14 @@ def load(
             ``.safetensors`` file, which alone is enough.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``; ``auto`` is bf16 where the device has instructions for it and the
-            weights say that it was measured to cost at most 0.05 dB (those that are shipped do), else fp32.
+            weights say that it costs at most 0.05 dB (those that are shipped do), else fp32.
         tile: ``auto`` takes pictures that exceed the memory in tiles as large as fit, ``off`` none; a number takes
             tiles of that side in px.
         memory: what the process may take, in bytes or as ``"800M"``, ``"2G"``; on a GPU: of its memory. By default
             1.5 GB (a GPU: three quarters of what is free), more where a picture's own pixels need it.
         direction: ``AtoB`` or ``BtoA``, as in ``data.direction``; by default as the training had it. The other one
             takes the way back, which CycleGAN's weights hold.
+        ensemble: results are the mean over so many views: 2 mirrored left to right, 4 upside down too, 8 turned too.
 
     Returns:
         A `Translator`, for images, arrays and tensors; its call says which, in what ranges.
@@ -95,32 +113,61 @@ def load(
     """
     from img2img.compute.distributed import pick_device
 
-    allowed = None if memory is None else parse_amount("--memory", memory)
-    tile = parse_tile(str(tile))
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     path = weights_path(str(weights))
     saved = load_generators(path)
-    method = saved.method
     name, shape = _way(saved, path, direction)
     fill = _fill(saved, path)
     chosen = pick_device(device)
-    network = saved.networks[name]
-    to_device(network, chosen)
+    to_device(saved.networks[name], chosen)
     return Translator(
-        network,
-        method,
+        _ensemble(saved.networks[name], ensemble, saved.method),
+        saved.method,
         shape,
         device=chosen,
         precision=_fastest(saved.header, chosen) if precision == "auto" else precision,
-        tile=tile,
-        memory=allowed,
+        tile=parse_tile(str(tile)),
+        memory=None if memory is None else parse_amount("--memory", memory),
         seed=saved.header.seed,
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
         forms=saved.header.forms.back if goes_back(saved.header, direction) else saved.header.forms,
+        labels=_labels(saved.header, direction),
+        array=saved.header.array,
     )
+
+
+def _labels(header: WeightsHeader, direction: str | None) -> LabelMaps | None:
+    """The label maps of the way that is taken, back with their side turned."""
+    labels = header.labels
+    if labels is None or not goes_back(header, direction):
+        return labels
+    return replace(labels, side="source" if labels.side == "target" else "target")
+
+
+def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
+    """A network, or the mean of what it gives for ``count`` views of a picture."""
+    if count not in SIZES:
+        raise UserError(f"--ensemble {count}: 1 (none), 2, 4 or 8 views of a picture")
+    if count > 1 and method.build_flow().from_noise:
+        raise UserError(f"--ensemble {count}: these weights make pictures from noise, of which there are no views")
+    return network if count == 1 else SelfEnsemble(network, cast(Ensemble, count))
+
+
+def other_direction(weights: str | Path, direction: str | None) -> str:
+    """The direction that leads back from results of `load` in ``direction`` to what they were made from.
+
+    Raises:
+        UserError: weights of one network, which do not go back; another word than AtoB or BtoA.
+    """
+    header = read_header(weights_path(str(weights)))
+    if header.method and build(Method, header.method, str(weights)).build_flow().way_back is None:
+        raise UserError(f"--cycle: {weights} holds no network for the way back; leave it out")
+    trained = header.data.get("direction", DIRECTIONS[0])
+    turned = trained if goes_back(header, direction) else next(way for way in DIRECTIONS if way != trained)
+    return str(turned)
 
 
 def _fastest(header: WeightsHeader, device: torch.device) -> str:
@@ -180,6 +227,9 @@ def header_for(
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
     forms: Forms = PLAIN_FORMS,
+    fingerprint: Mapping[str, Any] | None = None,
+    labels: LabelMaps | None = None,
+    array: ArrayRecipe | None = None,
 ) -> dict[str, Any]:
     """What goes into a weights file so that it can be used alone."""
     header = WeightsHeader(
@@ -191,7 +241,10 @@ def header_for(
         source_statistics=statistics,
         grey_targets=grey_targets,
         forms=forms,
+        labels=labels,
+        array=array,
         seed=seed,
+        fingerprint=fingerprint or {},
     )
     checked: dict[str, Any] = json.loads(json.dumps(header.to_json()))
     return checked

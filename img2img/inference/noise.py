@@ -1,33 +1,53 @@
-"""Results that start from noise, written to a folder."""
+"""Results that start from noise, written to a folder: single files, a grid, arrays in the data's own units, strips."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from img2img.files import atomic
+from img2img.errors import UserError
+from img2img.files import atomic, atomic_write_bytes
 from img2img.images import Picture, to_pixels, write
-from img2img.inference.translator import RESULTS, Translator
+from img2img.inference.sampling import RESULTS, Along, between
+from img2img.inference.translator import Translator
 from img2img.randomness import torch_generator
 from img2img.types import Batch
+
+Pixels = np.ndarray[Any, Any]
+# px between the pictures of a grid, and their level
+GAP, GROUND = 2, 255
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """A strip of ``steps`` results on the way from sample ``first`` to sample ``last``, both included."""
+
+    first: int
+    last: int
+    steps: int = 9
+    along: Along = "linear"
 
 
 def write_samples(
     translator: Translator, output: Path, count: int, overwrite: bool, *, rank: int = 0, world: int = 1
 ) -> tuple[int, int]:
-    """Write ``count`` results from noise as 0000.png, ... (or points.csv for vectors); (written, skipped).
+    """Write ``count`` results from noise as 0000.png, ...; (written, skipped).
 
-    Of ``world`` processes each writes its share of the pictures, the first one all of the vectors.
+    Vectors, and rows of an array that were trained on as squares, go to points.csv, in the array's units and under the
+    names of its columns. Of ``world`` processes each writes its share of the pictures, the first one all of the rows.
 
     Raises:
         UserError: the flow does not start from noise.
         RunError: the network gave values that are no numbers; a file cannot be written.
     """
-    if translator.shape.size is None:
+    if translator.shape.size is None or (translator.array is not None and len(translator.array.shape) == 1):
         return _write_points(translator, output / "points.csv", count, overwrite) if rank == 0 else (0, 0)
     written = skipped = 0
     for number, sample in enumerate(_samples(translator, count)):
@@ -37,18 +57,122 @@ def write_samples(
         if path.exists() and not overwrite:
             skipped += 1
             continue
-        write(path, Picture(to_pixels(translator.generate(sample), np.uint8)))
+        write(path, Picture(_pixels(translator, translator.generate(sample))))
         written += 1
     return written, skipped
 
 
-def _write_points(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
+def write_grid(translator: Translator, path: Path, count: int, columns: int, overwrite: bool) -> tuple[int, int]:
+    """The first ``count`` pictures from noise as one, in rows of ``columns``; (written, skipped).
+
+    Raises:
+        UserError, RunError: as `write_samples`.
+    """
+
+    def save() -> None:
+        made = (translator.generate(sample) for sample in _samples(translator, count))
+        write(path, Picture(_mosaic(translator, made, columns)))
+
+    return _unless_there(path, overwrite, save)
+
+
+def write_array(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
+    """``count`` results as a .npy, with (N, ...) float64 in the units of an array that was trained on.
+
+    Without such an array: pictures as (N, H, W, C) uint8, vectors as (N, F) float32; (written, skipped).
+
+    Raises:
+        UserError, RunError: as `write_samples`.
+    """
+
+    def save() -> None:
+        parts = [_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
+        packed = io.BytesIO()
+        np.save(packed, np.concatenate(parts))
+        atomic_write_bytes(path, packed.getvalue())
+
+    return _unless_there(path, overwrite, save)
+
+
+def write_between(translator: Translator, path: Path, way: Interpolation, overwrite: bool) -> tuple[int, int]:
+    """A strip of pictures between two samples (vectors: a .csv in their units); (written, skipped).
+
+    Raises:
+        UserError, RunError: as `write_samples`.
+    """
+
+    def save() -> None:
+        first, last = (translator.z(1, number)[0] for number in (way.first, way.last))
+        made = [translator.samples(z=z[None]) for z in between(first, last, way.steps, way.along)]
+        if translator.shape.size is None:
+            _write_csv(translator, path, torch.cat(made))
+        else:
+            write(path, Picture(_mosaic(translator, made, len(made))))
+
+    return _unless_there(path, overwrite, save)
+
+
+def _unless_there(path: Path, overwrite: bool, save: Callable[[], None]) -> tuple[int, int]:
     if path.exists() and not overwrite:
         return 0, 1
-    rows = translator.samples(count).tolist()
-    with atomic(path) as temporary:
-        temporary.write_text("\n".join(",".join(f"{v:.6g}" for v in row) for row in rows) + "\n", encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save()
     return 1, 0
+
+
+def _pixels(translator: Translator, made: Tensor) -> Pixels:
+    """(H, W, C) uint8 of one result (1, C, H, W); grey where the training's pictures were."""
+    grey = translator.grey_targets and made.shape[1] == 3
+    return to_pixels(made.mean(1, keepdim=True) if grey else made, np.uint8)
+
+
+def _values(translator: Translator, made: Tensor) -> Pixels:
+    if translator.array is not None:
+        return translator.in_units(made)
+    return made.numpy() if made.ndim == 2 else _pixels(translator, made)[None]
+
+
+def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], columns: int) -> Pixels:
+    """Pictures in rows of ``columns``, a gap between them: (H, W, C) uint8."""
+    pictures = [_pixels(translator, one) for one in made]
+    height, width, channels = pictures[0].shape
+    rows = -(-len(pictures) // columns)
+    sides = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)
+    whole = np.full(sides, GROUND, np.uint8)
+    for number, picture in enumerate(pictures):
+        top, left = number // columns * (height + GAP), number % columns * (width + GAP)
+        whole[top : top + height, left : left + width] = picture
+    return whole
+
+
+def _write_points(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
+    def save() -> None:
+        made = [translator.generate(sample) for sample in _samples(translator, count)]
+        _write_csv(translator, path, torch.cat(made))
+
+    return _unless_there(path, overwrite, save)
+
+
+def _write_csv(translator: Translator, path: Path, made: Tensor) -> None:
+    """Rows in the data's units where they have some, under the names of their columns where those have names."""
+    rows = translator.in_units(made) if translator.array else made.numpy()
+    names = translator.array.columns if translator.array else ()
+    lines = [",".join(names)] if names else []
+    lines += [",".join(f"{value:.6g}" for value in row) for row in rows.tolist()]
+    with atomic(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def check_way(way: Interpolation, count: int) -> None:
+    """Refuse ends that are no samples, and a way without a step.
+
+    Raises:
+        UserError: naming the flag.
+    """
+    if not (0 <= way.first < count and 0 <= way.last < count):
+        raise UserError(f"--between {way.first} {way.last}: samples are numbered 0 to {count - 1}; raise --samples")
+    if way.steps < 2:
+        raise UserError(f"--steps {way.steps}: both ends are shown; at least 2 are needed")
 
 
 def _samples(translator: Translator, count: int) -> Iterator[Batch]:

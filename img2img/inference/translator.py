@@ -12,40 +12,34 @@ from torch import Tensor, nn
 
 from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
 from img2img.compute.precision import Precision
-from img2img.compute.random import NamedRandom
+from img2img.data.labels import LabelMaps
+from img2img.data.rows import ArrayRecipe
 from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
-from img2img.images import (
-    Picture,
-    Pixels,
-    from_array,
-    from_pil,
-    to_pil,
-)
+from img2img.images import Picture, Pixels, from_array, from_pil, to_pil
 from img2img.images.form import Forms
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
-from img2img.inference.callers import check_values, shaped_as
-from img2img.inference.generator import WithinFlow, finite, result_of
+from img2img.inference.callers import check_alike, check_values, shaped_as
+from img2img.inference.generator import WithinFlow, check_reach, finite
+from img2img.inference.labels import as_label_result, from_network, to_network
+from img2img.inference.sampling import RESULTS, FromNoise
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
 from img2img.inference.units import in_kind, units_of, with_channels
 from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
-from img2img.types import Batch, Flow
+from img2img.types import Flow
 from img2img.weights.header import Shape
-
-# the forward whose random numbers results are made with
-RESULTS = "results"
 
 _Take = Callable[[slice, slice, slice], Tensor]
 _Put = Callable[[slice, slice, slice, Tensor], None]
 Image_ = TypeVar("Image_", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
 
-class Translator:
+class Translator(FromNoise):
     """A generator that makes results: call it with a picture and it gives the picture translated.
 
     Args:
@@ -57,6 +51,8 @@ class Translator:
         statistics: what the training's sources look like; pictures far from them are noted.
         grey_targets: the training's targets were grey, and results are the mean of the network's channels.
         forms: types, channels and ranges of the training's sources and targets.
+        labels: which side is a label map: such sources go in one-hot, such results take the nearest class's colour.
+        array: how samples of an array became what the network sees, where the training had one.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
 
@@ -79,6 +75,8 @@ class Translator:
         statistics: SourceStatistics | None = None,
         grey_targets: bool = False,
         forms: Forms = PLAIN_FORMS,
+        labels: LabelMaps | None = None,
+        array: ArrayRecipe | None = None,
     ) -> None:
         self.network = network
         self.method = method
@@ -91,16 +89,19 @@ class Translator:
         self.fill = tuple(fill)
         self.statistics = statistics
         self.grey_targets, self.forms = grey_targets, forms
+        self.labels = labels
+        self.array = array
         self.tiled = 0  # pictures taken in tiles
-        self.differing = 0  # those of them where the network looks at the whole picture
+        self.differing = 0  # those where the network looks at the whole picture
         self.on_tile: Callable[[int, int], None] | None = None  # told how many tiles of how many are done
         self._per_pixel: dict[int, float] = {}
         self.ceiling = Ceiling()
         _, self.inference = method.generator_spec()
-        if self.inference.norm == "batch" and isinstance(tile, int):
+        self.whole_only = self.inference.norm == "batch" or bool(getattr(network, "whole_only", False))
+        if self.whole_only and isinstance(tile, int):
             raise UserError(
-                f"--tile {tile}: these weights normalise by the whole picture (generator.inference.norm: batch) and "
-                f"cannot be used in tiles; leave --tile out"
+                f"--tile {tile}: these weights see the whole picture (generator.inference.norm: batch, or holes in "
+                f"their middle) and cannot be used in tiles; leave --tile out"
             )
         self.budget = Budget(network, device, memory)
 
@@ -163,6 +164,7 @@ class Translator:
             UserError: the mask is missing or not wanted; these weights make pictures from noise.
         """
         self._check_mask(mask is not None)
+        check_reach(self.flow, *(() if mask is None else (mask,)))
         results: Tensor | None = None
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
@@ -216,7 +218,7 @@ class Translator:
                     self._forward(network, shape[0], tiling, together, take, put, sample)
                     break
                 except (RuntimeError, MemoryError) as error:
-                    divisible = self.tile == "auto" and self.inference.norm != "batch"
+                    divisible = self.tile == "auto" and not self.whole_only
                     if not divisible or halvings == HALVINGS or not is_out_of_memory(error):
                         raise
                     smallest = lay_out(network, *shape[2:], limit=1).pixels
@@ -266,11 +268,10 @@ class Translator:
         # by what one picture takes: its neighbours must not show in how it is cut
         limit = self._limit(network, channels, height, width, held)
         most = None if limit is None else self.ceiling.of(limit)
-        whole_only = self.inference.norm == "batch"
-        tiling = lay_out(network, height, width, tile="off" if whole_only else self.tile, limit=most)
+        tiling = lay_out(network, height, width, tile="off" if self.whole_only else self.tile, limit=most)
         if limit is not None and tiling.pixels > limit:
             used = tiling.pixels * self._bytes_per_pixel(network, channels)
-            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=whole_only)
+            raise self.budget.too_much(width, height, used, held, tile=self.tile, whole_only=self.whole_only)
         together = 1 if self.alone or tiling.tiles > 1 else count
         if limit is not None and together > 1:
             others = int((count - 1) * self.budget.beside(held) / self._per_pixel.get(channels, 1.0))
@@ -298,8 +299,8 @@ class Translator:
         if mask is not None and not self.needs_mask:
             mask = None
         hole = None if mask is None else torch.from_numpy((mask.reshape(1, 1, *mask.shape[:2]) > 0).astype(np.float32))
-        values = self.tensor(self.forms.source.to_tensor(source)[None], hole)
-        return self.forms.target.to_pixels(values[0])
+        values = self.tensor(to_network(source, self.forms.source, self.labels), hole)
+        return from_network(values, self.forms.target, self.labels)
 
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated: same size, depth, alpha and metadata; grey is given to the network as R = G = B.
@@ -324,17 +325,20 @@ class Translator:
             RunError: the network gave values that are no numbers.
         """
         given = [mask for mask in masks or () if mask is not None]
-        self._check_pictures(pictures, given)
+        self._check_mask(bool(given))
+        check_alike(pictures, given)
         holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
+        check_reach(self.flow, *(torch.from_numpy(hole) for hole in holes))
         pictures = [on_ground(with_channels(picture, self.shape.source), self.statistics) for picture in pictures]
         notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
-        height, width, channels = pictures[0].pixels.shape
-        units = units_of(self.forms, self.shape.source, pictures[0])
+        height, width = pictures[0].pixels.shape[:2]
+        units = units_of(self.forms, self.shape.source, pictures[0], self.labels)
         grey, to_grey = units.grey, units.to_grey or self.grey_targets
         results: list[Pixels] = []
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
-            source = torch.stack([units.source.to_tensor(picture.pixels[rows, columns]) for picture in pictures[part]])
+            tiles = [picture.pixels[rows, columns] for picture in pictures[part]]
+            source = torch.cat([to_network(tile, units.source, self.labels) for tile in tiles])
             source = source.expand(-1, 3, -1, -1) if grey else source
             if not holes:
                 return source
@@ -347,51 +351,18 @@ class Translator:
             while len(results) < len(pictures):
                 results.append(np.empty((height, width, result.shape[1]), units.target.dtype))
             for row in range(len(result)):
-                results[part.start + row][rows, columns] = units.target.to_pixels(result[row])
+                results[part.start + row][rows, columns] = from_network(
+                    result[row : row + 1], units.target, self.labels
+                )
 
-        seen = (3 if grey else channels) + bool(holes)
+        seen = self.shape.source + bool(holes)
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
         return [
-            in_kind(picture, pixels, units.source, more)
+            as_label_result(in_kind(picture, pixels, units.source, more), self.labels)
             for picture, pixels, more in zip(pictures, results, notes, strict=True)
         ]
 
     def _unlike(self, picture: Picture) -> tuple[str, ...]:
         """Notes on a picture that is far from what was trained on, where that is known."""
         return () if self.statistics is None else unlike(picture, self.statistics)
-
-    def _check_pictures(self, pictures: Sequence[Picture], holes: Sequence[Picture]) -> None:
-        self._check_mask(bool(holes))
-        first = pictures[0].pixels
-        if any(picture.pixels.shape != first.shape or picture.pixels.dtype != first.dtype for picture in pictures):
-            raise UserError("pictures that are translated together must have one shape and depth")
-        height, width, _ = first.shape
-        for hole in holes:
-            if hole.pixels.shape[:2] != (height, width):
-                raise UserError(
-                    f"the mask is {hole.pixels.shape[1]}x{hole.pixels.shape[0]}, the picture {width}x{height}"
-                )
-
-    def samples(self, count: int, start: int = 0) -> Tensor:
-        """``count`` results from noise (noise flow): a function of the seed and the number of each sample.
-
-        Raises:
-            UserError: the flow does not start from noise.
-            RunError: the network gave values that are no numbers.
-        """
-        draw = NamedRandom(self.seed, 0, RESULTS, start, start + count, torch.device("cpu"))
-        return self.generate(self.flow.prepare(Batch(index=torch.arange(start, start + count)), draw))
-
-    def generate(self, batch: Batch) -> Tensor:
-        """What the flow makes of ``batch`` as it prepared it, in one forward: float32 on the CPU, not clipped.
-
-        Raises:
-            UserError: the flow does not start from noise.
-            RunError: the network gave values that are no numbers.
-        """
-        if not self.flow.from_noise:
-            raise UserError("these weights translate pictures: give --input")
-        with as_results_are_made(self.network, self.inference), self.precision.autocast():
-            result = result_of(self.flow, self.network, batch.map(lambda values: values.to(self.device)))
-        return finite(result).float().cpu()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from img2img.data.labels import LabelMaps
 from img2img.errors import UserError
 from img2img.images import Picture, Pixels, joined
 from img2img.images.form import FULL, Form, Forms
@@ -20,7 +21,7 @@ class Units(NamedTuple):
     to_grey: bool
 
 
-def units_of(forms: Forms, channels: int, picture: Picture) -> Units:
+def units_of(forms: Forms, channels: int, picture: Picture, labels: LabelMaps | None = None) -> Units:
     """The units of a picture for weights of ``forms`` whose network takes so many ``channels``.
 
     Integers over their full range are taken by weights of integers of any depth, and come back in their own.
@@ -28,6 +29,10 @@ def units_of(forms: Forms, channels: int, picture: Picture) -> Units:
     Raises:
         UserError: samples of another type or number of channels than the weights take.
     """
+    if labels is not None and labels.side == "source":
+        return Units(Form(), forms.target, False, False)
+    if labels is not None:
+        return units_of(forms, channels, picture)._replace(target=Form(), to_grey=False)
     here, found = picture.pixels.shape[2], picture.pixels.dtype.name
     grey = here == 1 and channels == 3
     if here != channels and not grey:

@@ -17,7 +17,9 @@ from PIL import Image
 from torch import Tensor
 
 from img2img.errors import UserError, unknown
+from img2img.metrics.hole import OF_HOLE
 from img2img.metrics.registry import METRICS
+from img2img.metrics.segmentation import classes_in, confusion
 
 Pixels = np.ndarray[Any, Any]
 Colour = Literal["rgb", "channels", "gray", "y", "y_uint8", "y_full"]
@@ -51,8 +53,10 @@ class Protocol:
     ``ssim_auto`` replaces SSIM by its downsampling form. ``crop`` leaves out that many pixels at each side; ``resize``
     (width, height) first makes both pictures that size (Pillow's bicubic, antialiased, rounded to 8 bits). ``depth`` is
     the bits a sample must have: 8, 16, or 32 of floats; ``range`` the values that are brought to the scale 0 to 255
-    (what lies beyond is clipped), by default all that the type holds. ``source`` says where the
-    protocol comes from, ``open`` what is not known of it.
+    (what lies beyond is clipped), by default all that the type holds. ``region`` is ``hole`` where in-painting is
+    measured inside its holes alone. ``source`` says where the protocol comes from, ``open`` what is not known of it.
+    ``palette`` has the colours of classes, where the pictures are label maps; measures of classes are undefined
+    without it.
     """
 
     name: str
@@ -63,8 +67,10 @@ class Protocol:
     resize: tuple[int, int] | None = None
     depth: Literal[8, 16, 32] = 8
     range: tuple[float, float] | None = None
+    region: Literal["picture", "hole"] = "picture"
     source: str = ""
     open: str = ""
+    palette: tuple[tuple[int, int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.crop < 0:
@@ -81,6 +87,9 @@ class Protocol:
                 f"y_full, channels"
             )
 
+        if self.region == "hole" and self.resize is not None:
+            raise UserError(f"protocol {self.name}: resizing mixes the hole with what is known; leave resize or region")
+
     @property
     def label(self) -> str:
         """The name with what was changed of it, as `read_protocol` reads it: ``rgb,crop=4``."""
@@ -96,6 +105,8 @@ class Protocol:
             words.append(f"depth={self.depth}")
         if self.range != base.range and self.range is not None:
             words.append(f"range={self.range[0]:.9g}:{self.range[1]:.9g}")
+        if self.region != base.region:
+            words.append(f"region={self.region}")
         return ",".join(words)
 
     def names(self, metrics: Iterable[str]) -> tuple[str, ...]:
@@ -112,6 +123,9 @@ class Protocol:
             "no resizing" if self.resize is None else f"resized to {self.resize[0]}x{self.resize[1]} (bicubic)"
         )
         parts.append("no crop" if not self.crop else f"{self.crop} px cropped at each side")
+        if self.region == "hole":
+            self.check_region(metrics)
+            parts.append("inside the hole alone (SSIM: windows with their centre in it)")
         definitions = [
             METRICS[name].definition + (PSNR_OF[self.psnr] if several and name == "psnr" else "") for name in chosen
         ]
@@ -119,6 +133,19 @@ class Protocol:
         if several and means:
             definitions.append(f"{', '.join(means)} as the mean of channels")
         return f"{self.label}: {', '.join(parts)}; {'; '.join(definitions)}"
+
+    def check_region(self, metrics: Iterable[str]) -> None:
+        """Refuse measures that cannot be taken inside a hole.
+
+        Raises:
+            UserError: naming them and what is left.
+        """
+        refused = [name for name in self.names(metrics) if self.region == "hole" and name not in OF_HOLE]
+        if refused:
+            raise UserError(
+                f"--metrics {','.join(refused)}: not defined over a hole alone, its blocks or scales take in what is "
+                f"known; with --region hole there are {', '.join(OF_HOLE)}"
+            )
 
     def planes(self, pixels: Pixels) -> Tensor:
         """(H, W, C) uint8 (``depth`` 8), uint16 or float32 as (1, C', H', W') on the scale 0 to 255: uint8 or float64.
@@ -293,22 +320,24 @@ def _size(text: str) -> tuple[int, int] | None:
     return width, height
 
 
-KNOWN: dict[str, dict[str, Any]] = {
-    "psnr": {"samples": "samples", "channels": "channels"},
-    "depth": {"8": 8, "16": 16, "32": 32},
-}
-READ: dict[str, Any] = {
-    "crop": int,
-    "resize": _size,
-    "range": _range,
-    **{key: known.__getitem__ for key, known in KNOWN.items()},
-}
+KNOWN: dict[str, dict[str, Any]] = {"psnr": {"samples": "samples", "channels": "channels"},
+                                    "depth": {"8": 8, "16": 16, "32": 32},
+                                    "region": {"picture": "picture", "hole": "hole"}}  # fmt: skip
+READ: dict[str, Any] = {"crop": int, "resize": _size, "range": _range,
+                        **{key: known.__getitem__ for key, known in KNOWN.items()}}  # fmt: skip
 
 
 def measure(
-    protocol: Protocol, metrics: Sequence[str], result: Pixels, target: Pixels, device: torch.device | None = None
+    protocol: Protocol,
+    metrics: Sequence[str],
+    result: Pixels,
+    target: Pixels,
+    device: torch.device | None = None,
+    hole: Pixels | None = None,
 ) -> dict[str, Value]:
     """Measures of one pair of (H, W, C) pictures by name, under a protocol.
+
+    ``hole`` (H, W), above 0 inside, is looked at where the protocol is of the hole alone.
 
     A measure that is undefined for the pair is ``nan`` with its reason, so that one odd picture costs no table.
 
@@ -318,15 +347,49 @@ def measure(
     if result.shape != target.shape:
         one, other = result.shape, target.shape
         raise UserError(f"sizes differ: result {one[1]}x{one[0]}, target {other[1]}x{other[0]}")
-    planes = [protocol.planes(pixels).to(device) for pixels in (result, target)]
-    return {name: _value(protocol, name, *planes) for name in protocol.names(metrics)}
+    ours, theirs = (protocol.planes(pixels).to(device) for pixels in (result, target))
+    inside = None if protocol.region == "picture" else _hole(protocol, hole, target).to(device)
+    return {name: _value(protocol, name, ours, theirs, inside) for name in protocol.names(metrics)}
 
 
-def _value(protocol: Protocol, name: str, result: Tensor, target: Tensor) -> Value:
+def with_palette(protocol: Protocol, palette: tuple[tuple[int, int, int], ...]) -> Protocol:
+    """The protocol for label maps whose classes have these colours; as it is where there are none."""
+    return replace(protocol, palette=palette) if palette else protocol
+
+
+def _counts(protocol: Protocol, result: Tensor, target: Tensor) -> Tensor:
+    if not protocol.palette:
+        raise UserError("classes are unknown: neither weights nor a palette of the targets tell their colours")
+    ours, theirs = (classes_in(planes, protocol.palette) for planes in (result, target))
+    return confusion(ours, theirs, len(protocol.palette))
+
+
+def _hole(protocol: Protocol, hole: Pixels | None, target: Pixels) -> Tensor:
+    """(H', W') bool, cropped as the protocol's planes are."""
+    if hole is None:
+        raise UserError("has no mask, but region=hole measures inside the hole alone: give masks, or region=picture")
+    height, width = target.shape[:2]
+    inside = hole.reshape(hole.shape[0], hole.shape[1], -1)[..., 0] > 0
+    if inside.shape != (height, width):
+        sizes = f"{inside.shape[1]}x{inside.shape[0]} against {width}x{height}"
+        raise UserError(f"a mask and its picture have one size ({sizes}); replace it, or remove both")
+    crop = protocol.crop
+    return torch.from_numpy(np.ascontiguousarray(inside[crop : height - crop, crop : width - crop]))
+
+
+def _value(protocol: Protocol, name: str, result: Tensor, target: Tensor, hole: Tensor | None) -> Value:
+    if hole is not None and not bool(hole.any()):
+        return Value(math.nan, f"{name} is undefined: there is no hole in what is measured")
     if name == "psnr" and protocol.psnr == "channels":
         result, target = result.transpose(0, 1), target.transpose(0, 1)
     try:
-        value = float(METRICS[name].measure(result, target, data_range=RANGE).mean())
+        if METRICS[name].of_classes:
+            values = METRICS[name].measure(_counts(protocol, result, target))
+        elif hole is None:
+            values = METRICS[name].measure(result, target, data_range=RANGE)
+        else:
+            values = OF_HOLE[name](result, target, hole, data_range=RANGE)
+        value = float(values.mean())
     except UserError as error:
         return Value(math.nan, str(error))
     if math.isnan(value):

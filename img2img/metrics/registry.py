@@ -10,6 +10,7 @@ from torch import Tensor
 
 from img2img.metrics.mae import mae
 from img2img.metrics.psnr import psnr
+from img2img.metrics.segmentation import class_accuracy, mean_iou, pixel_accuracy
 from img2img.metrics.ssim import ssim, ssim_auto
 from img2img.metrics.uqi import uqi
 from img2img.metrics.vif import vif
@@ -23,7 +24,8 @@ class Metric:
     ``name`` is its key here, on command lines and in files. ``measure`` takes (result, target, data_range=) as
     `img2img.metrics` says. ``title`` and ``unit`` stand in tables, with ``digits`` behind the point; ``definition`` is
     its part of a protocol's line. ``mean_of_channels``: of several planes it is the mean of their values, and not one
-    value over all samples.
+    value over all samples. ``of_classes``: of label maps, whose ``measure`` takes the counts of
+    `img2img.metrics.segmentation.confusion`.
     """
 
     name: str
@@ -34,6 +36,11 @@ class Metric:
     higher_is_better: bool = True
     unit: str = ""
     mean_of_channels: bool = True
+    of_classes: bool = False
+
+
+def _of_classes(name: str, measure: Callable[..., Tensor], title: str, definition: str) -> Metric:
+    return Metric(name, measure, title, 4, definition, mean_of_channels=False, of_classes=True)
 
 
 METRICS: dict[str, Metric] = {
@@ -52,6 +59,9 @@ METRICS: dict[str, Metric] = {
         Metric("vifp", vifp, "VIFp", 4, "VIFp pixel domain, 4 scales"),
         Metric("vif", vif, "VIF", 4, "VIF steerable pyramid"),
         Metric("mae", mae, "MAE", 2, "MAE on 0 to 255", higher_is_better=False, unit="of 255", mean_of_channels=False),
+        _of_classes("pixel_accuracy", pixel_accuracy, "Pixel acc.", "share of pixels of the right class"),
+        _of_classes("class_accuracy", class_accuracy, "Class acc.", "mean over a picture's classes of their accuracy"),
+        _of_classes("mean_iou", mean_iou, "Mean IoU", "mean over a picture's classes of intersection over union"),
     )
 }
 

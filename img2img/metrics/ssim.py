@@ -40,17 +40,24 @@ def structural_similarity(
     result: Tensor, target: Tensor, data_range: float, taps: tuple[float, ...], k1: float = 0.01, k2: float = 0.03
 ) -> Tensor:
     """`ssim` without its checks, which wait for the device: for losses."""
-    c1, c2 = (k1 * data_range) ** 2, (k2 * data_range) ** 2
 
     def measure(x: Tensor, y: Tensor) -> Tensor:
-        # the two variances are only ever added: four filtered planes suffice
-        mean_x, mean_y, squares, products = separable(torch.stack([x, y, x * x + y * y, x * y]), taps)
-        means, energies = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-        numerator = (2 * means + c1) * (2 * (products - means) + c2)
-        index: Tensor = numerator / ((energies + c1) * (squares - energies + c2))
-        return index.mean((-1, -2))
+        return similarity_map(x, y, data_range, taps, k1, k2).mean((-1, -2))
 
     return each_plane(measure, result, target).mean(1)
+
+
+def similarity_map(
+    x: Tensor, y: Tensor, data_range: float, taps: tuple[float, ...], k1: float = 0.01, k2: float = 0.03
+) -> Tensor:
+    """The index of every window that fits, of (planes, H, W): (planes, H - n + 1, W - n + 1) for n ``taps``."""
+    c1, c2 = (k1 * data_range) ** 2, (k2 * data_range) ** 2
+    # the two variances are only ever added: four filtered planes suffice
+    mean_x, mean_y, squares, products = separable(torch.stack([x, y, x * x + y * y, x * y]), taps)
+    means, energies = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    numerator = (2 * means + c1) * (2 * (products - means) + c2)
+    index: Tensor = numerator / ((energies + c1) * (squares - energies + c2))
+    return index
 
 
 def ssim_auto(result: Tensor, target: Tensor, *, data_range: float) -> Tensor:

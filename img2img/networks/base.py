@@ -27,6 +27,7 @@ class Generator(nn.Module):
         radius: pixels around an output pixel that it depends on while statistics are fixed; None for the whole picture.
         vector: whether it maps vectors to vectors.
         latent: length of the z it starts from, or None.
+        whole_only: whether a part of a picture means nothing to it, so that it cannot be used in tiles.
         channels_last: whether it computes in this memory layout (docs/speed.md has measurements on CPUs); None leaves
             it to the device (`img2img.networks.layout`).
     """
@@ -36,6 +37,7 @@ class Generator(nn.Module):
     radius: int | None = None
     vector: bool = False
     latent: int | None = None
+    whole_only: bool = False
     channels_last: bool | None = None
 
     def forward(self, x: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -11,36 +12,30 @@ from img2img.config import options
 from img2img.errors import UserError
 from img2img.networks.base import Critic, Generator, Width
 from img2img.networks.norm import Norm, norm_layer
+from img2img.networks.sides import doublings
+from img2img.networks.spectral import spectral
 from img2img.types import Verdict
-
-
-def _levels(size: int | None) -> tuple[int, int]:
-    """(side of the smallest map, doublings up to ``size``): 4 for powers of two; 7 for 28, the digits' own size."""
-    first = 7 if size and size % 7 == 0 else 4
-    times = (size or 0) // first
-    if times * first != size or times < 2 or times & (times - 1):
-        raise UserError(
-            f"dcgan: the picture side must be a power of two of at least 8 px, 14, 28 or 56 (data.crop), got {size}"
-        )
-    return first, times.bit_length() - 1
 
 
 class DcganGenerator(Generator):
     """z projected to 4x4 (7x7 for 28 px), doubled by k4 s2 p1 transposed convolutions, ReLU, tanh.
 
+    ``channels``: of the maps from the smallest on; one more than doublings end in a k3 convolution to the picture.
     (N, z) -> (N, C, size, size).
     """
 
-    def __init__(self, latent: int, out_channels: int, size: int, width: int, norm: Norm) -> None:
+    def __init__(self, latent: int, out_channels: int, size: int, channels: Sequence[int], norm: Norm) -> None:
         super().__init__()
-        self.side, levels = _levels(size)
-        channels = [width * 2 ** (levels - 1 - level) for level in range(levels)]
+        self.side, levels = doublings(size, "dcgan")
         self.first = nn.Linear(latent, channels[0] * self.side**2)
         self.first_norm = norm_layer(norm, channels[0])
         layers: list[nn.Module] = []
         for given, made in zip(channels, channels[1:], strict=False):
             layers += [nn.ConvTranspose2d(given, made, 4, 2, 1), norm_layer(norm, made), nn.ReLU(inplace=True)]
-        layers += [nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1), nn.Tanh()]
+        last: nn.Module = nn.Conv2d(channels[-1], out_channels, 3, 1, 1)
+        if len(channels) == levels:
+            last = nn.ConvTranspose2d(channels[-1], out_channels, 4, 2, 1)
+        layers += [last, nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.latent = latent
 
@@ -54,21 +49,21 @@ class DcganGenerator(Generator):
 class DcganCritic(Critic):
     """k4 s2 p1 convolutions down to 4x4 (7x7 of 28 px), norm from the second on, LeakyReLU 0.2, one logit a picture."""
 
-    def __init__(self, in_channels: int, size: int, width: int, norm: Norm) -> None:
+    def __init__(self, in_channels: int, size: int, width: int, norm: Norm, normalised: bool) -> None:
         super().__init__()
-        side, levels = _levels(size)
+        side, levels = doublings(size, "dcgan")
         blocks = []
         given = in_channels
         for level in range(levels):
             made = width * 2**level
-            parts: list[nn.Module] = [nn.Conv2d(given, made, 4, 2, 1)]
+            parts: list[nn.Module] = [spectral(nn.Conv2d(given, made, 4, 2, 1), normalised)]
             if level > 0 and norm != "none":
                 parts.append(norm_layer(norm, made, running=False))
             parts.append(nn.LeakyReLU(0.2, inplace=True))
             blocks.append(nn.Sequential(*parts))
             given = made
         self.blocks = nn.ModuleList(blocks)
-        self.linear = nn.Linear(given * side**2, 1)
+        self.linear = spectral(nn.Linear(given * side**2, 1), normalised)
 
     def forward(self, x: Tensor) -> Verdict:
         features = []
@@ -80,25 +75,36 @@ class DcganCritic(Critic):
 
 @options
 class DcganG:
-    """DCGAN generator: z to a picture whose side is a power of two (or 28)."""
+    """DCGAN generator: z to a picture whose side is a small one doubled (32, 28, 64)."""
 
     width: Annotated[Width, Field(description="channels of the last hidden layer; doubled towards z")] = 64
     norm: Annotated[Norm, Field(description="normalisation of all layers but the last")] = "batch"
+    channels: Annotated[
+        tuple[Width, ...],
+        Field(description="of each map from the smallest on, instead of width; one more ends in a k3 convolution"),
+    ] = ()
 
     def build(self, *, in_channels: int, out_channels: int, size: int | None) -> DcganGenerator:
-        _levels(size)
-        return DcganGenerator(in_channels, out_channels, int(size or 0), self.width, self.norm)
+        _, levels = doublings(size, "dcgan")
+        if self.channels and len(self.channels) not in (levels, levels + 1):
+            raise UserError(
+                f"generator.channels: {len(self.channels)} numbers; {size} px take {levels}, or {levels + 1} with a "
+                f"last convolution"
+            )
+        channels = self.channels or [self.width * 2 ** (levels - 1 - level) for level in range(levels)]
+        return DcganGenerator(in_channels, out_channels, int(size or 0), channels, self.norm)
 
 
 @options
 class DcganD:
-    """DCGAN critic, for pictures whose side is a power of two (or 28)."""
+    """DCGAN critic, for pictures whose side is a small one doubled (32, 28, 64)."""
 
     width: Annotated[Width, Field(description="channels of the first layer; doubled down to 4x4")] = 64
     norm: Annotated[
         Norm, Field(description="normalisation from the second layer on; gradient penalties need none or instance")
     ] = "batch"
+    spectral: Annotated[bool, Field(description="spectral normalisation of all layers")] = False
 
     def build(self, *, in_channels: int, size: int | None) -> DcganCritic:
-        _levels(size)
-        return DcganCritic(in_channels, int(size or 0), self.width, self.norm)
+        doublings(size, "dcgan")
+        return DcganCritic(in_channels, int(size or 0), self.width, self.norm, self.spectral)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from img2img.config import options
 from img2img.errors import UserError
 from img2img.networks.base import Critic, Generator, Width
+from img2img.networks.neck import Neck, NeckGenerator
 from img2img.networks.norm import scaled
 from img2img.types import Verdict
 
@@ -81,14 +82,19 @@ class PanGenerator(Generator):
 
 @options
 class PanT:
-    """PAN's T: ``6+6`` levels (16,831,875 parameters) or the release's ``8+8`` (45,873,987)."""
+    """PAN's T: ``6+6`` levels (16,831,875 parameters), the release's ``8+8`` (45,873,987), or ``neck`` (69,896,291).
+
+    The last is that of in-painting (models.py of the release): it makes the central half of a picture of 128 px alone.
+    """
 
     width: Annotated[
         Width, Field(description="channels of the first level (published: 64); the others in proportion")
     ] = 64
-    form: Annotated[Literal["6+6", "8+8"], Field(description="levels down and up: the paper's, or the release's")] = (
-        "6+6"
-    )
+    form: Annotated[
+        Literal["6+6", "8+8", "neck"],
+        Field(description="levels down and up: the paper's, or the release's; neck: its own for a hole in the centre"),
+    ] = "6+6"
+    neck: Annotated[Neck, Field(description="channels of the 1x1 map in the middle of form neck, at width 64")] = 4000
     skip: Annotated[
         Literal["after_norm", "before_norm"],
         Field(description="what is concatenated: the norm's output, or the convolution's raw one (the release)"),
@@ -99,7 +105,14 @@ class PanT:
         Field(gt=0, description="standard deviation of the first convolution's initial weights (the release: 0.05)"),
     ] = 0.02
 
-    def build(self, *, in_channels: int, out_channels: int, size: int | None) -> PanGenerator:
+    @property
+    def centre_only(self) -> bool:
+        """Whether it makes the central half of a picture alone."""
+        return self.form == "neck"
+
+    def build(self, *, in_channels: int, out_channels: int, size: int | None) -> PanGenerator | NeckGenerator:
+        if self.form == "neck":
+            return NeckGenerator(in_channels, out_channels, size, self.width, self.neck, kernel=3)
         before = self.skip == "before_norm"
         return PanGenerator(in_channels, out_channels, self.form, self.width, before, self.dropout, self.first_std)
 
@@ -109,14 +122,18 @@ class PanCriticNetwork(Critic):
 
     STAGES = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 2), (8, 2))
 
-    def __init__(self, in_channels: int, size: int, width: int, first_tanh: bool, last_linear: bool) -> None:
+    def __init__(
+        self, in_channels: int, size: int, width: int, first_tanh: bool, last_linear: bool, patch: bool
+    ) -> None:
         super().__init__()
         layers = []
-        given = in_channels
+        given, side = in_channels, size
         for place, (channels, stride) in enumerate(self.STAGES):
             last = place == len(self.STAGES) - 1
             made = channels if last else scaled(channels, width)
-            parts: list[nn.Module] = [nn.Conv2d(given, made, 3, stride, 1)]
+            padding, stride = (0 if patch and place == 0 else 1), (1 if patch and last else stride)
+            side = (side + 2 * padding - 3) // stride + 1
+            parts: list[nn.Module] = [nn.Conv2d(given, made, 3, stride, padding)]
             if 0 < place < len(self.STAGES) - 1:
                 parts.append(nn.BatchNorm2d(made, track_running_stats=False))
             if place == 0 and first_tanh:
@@ -128,7 +145,7 @@ class PanCriticNetwork(Critic):
             given = made
         self.layers = nn.ModuleList(layers)
         self.size = size
-        self.linear = nn.Linear(8 * (size // 32) ** 2, 1)
+        self.linear = nn.Linear(8 * side**2, 1)
 
     def forward(self, x: Tensor) -> Verdict:
         if tuple(x.shape[2:]) != (self.size, self.size):
@@ -154,6 +171,10 @@ class PanCritic:
         Literal["lrelu", "tanh"],
         Field(description="activation of the first layer; tanh, with weights N(0, 0.5), is the author's release"),
     ] = "lrelu"
+    form: Annotated[
+        Literal["picture", "patch"],
+        Field(description="patch: the release's for holes: no border in the first layer, no stride in the last"),
+    ] = "picture"
     last: Annotated[
         Literal["lrelu", "linear"],
         Field(description="activation of the last convolution; linear is the author's release"),
@@ -164,4 +185,5 @@ class PanCritic:
             raise UserError(
                 f"critic pan: the crop must be a multiple of 32 px (its last layer is sized by it), got {size}"
             )
-        return PanCriticNetwork(in_channels, size, self.width, self.first == "tanh", self.last == "linear")
+        first_tanh, last_linear, patch = self.first == "tanh", self.last == "linear", self.form == "patch"
+        return PanCriticNetwork(in_channels, size, self.width, first_tanh, last_linear, patch)

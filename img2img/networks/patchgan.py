@@ -12,6 +12,8 @@ from img2img.networks.base import Critic, Width
 from img2img.networks.norm import Norm, norm_layer
 from img2img.types import Verdict
 
+Layers = Annotated[int, Field(ge=1, le=7)]
+
 
 class PatchCritic(Critic):
     """A stack of blocks, each ending in its activation, then one convolution to a map of logits.
@@ -41,29 +43,32 @@ def _block(conv: nn.Conv2d, norm: nn.Module | None) -> nn.Sequential:
     return nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True))
 
 
+def patch_critic(in_channels: int, width: int, layers: int, norm: Norm, padding: int = 1) -> PatchCritic:
+    """PatchGAN's stack: ``layers`` k4 s2 convolutions, one s1 and one to the logits, each padded by ``padding`` px."""
+    bias = norm != "batch"
+    blocks = [_block(nn.Conv2d(in_channels, width, 4, 2, padding), None)]
+    given = width
+    for level in range(1, layers + 1):
+        made = width * min(8, 2**level)
+        stride = 2 if level < layers else 1
+        conv = nn.Conv2d(given, made, 4, stride, padding, bias=bias)
+        blocks.append(_block(conv, norm_layer(norm, made, running=False)))
+        given = made
+    return PatchCritic(blocks, nn.Conv2d(given, 1, 4, 1, padding))
+
+
 @options
 class PatchGAN:
     """``layers`` k4 s2 convolutions, one s1, one to the logits: a map of patches is judged."""
 
     width: Annotated[Width, Field(description="channels of the first layer, doubled up to eightfold")] = 64
-    layers: Annotated[
-        int, Field(ge=1, le=7, description="strided layers; 1 to 5 of them see 16, 34, 70, 142, 286 px")
-    ] = 3
+    layers: Annotated[Layers, Field(description="strided layers; 1 to 5 of them see 16, 34, 70, 142, 286 px")] = 3
     norm: Annotated[
         Norm, Field(description="normalisation from the second layer on; gradient penalties need none or instance")
     ] = "batch"
 
     def build(self, *, in_channels: int, size: int | None) -> PatchCritic:
-        bias = self.norm != "batch"
-        blocks = [_block(nn.Conv2d(in_channels, self.width, 4, 2, 1), None)]
-        given = self.width
-        for level in range(1, self.layers + 1):
-            made = self.width * min(8, 2**level)
-            stride = 2 if level < self.layers else 1
-            conv = nn.Conv2d(given, made, 4, stride, 1, bias=bias)
-            blocks.append(_block(conv, norm_layer(self.norm, made, running=False)))
-            given = made
-        return PatchCritic(blocks, nn.Conv2d(given, 1, 4, 1, 1))
+        return patch_critic(in_channels, self.width, self.layers, self.norm)
 
 
 @options

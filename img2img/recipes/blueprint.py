@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from img2img.config import choose
 from img2img.errors import UserError
 from img2img.networks import CRITICS, GENERATORS
 from img2img.networks.base import check_training_shape
-from img2img.recipes.method import PENALTY_NEEDS, Method, by_name
+from img2img.recipes.method import PENALTY_NEEDS, Method, by_name, name_of
 from img2img.types import Batch, Flow, Match
 from img2img.weights.header import Shape
 
@@ -48,7 +49,12 @@ def draw_up(method: Method, shape: Shape, samples: int = 2) -> Blueprint:
     spec, _ = method.generator_spec()
     channels = {"source": shape.source, "target": shape.target}
     generators = {
-        name: _Newcomer(choose(GENERATORS, own, "generator", where), channels[flow.sides[name]], shape.size)
+        name: _Newcomer(
+            choose(GENERATORS, own, "generator", where),
+            channels[flow.sides[name]],
+            shape.size,
+            f"{where} {name_of(own)}",
+        )
         for name, own, where in by_name(spec, tuple(flow.sides), "generator")
     }
     batch = _without_data(flow, shape, samples)
@@ -87,8 +93,9 @@ def _builder(network: Any, **sizes: int | None) -> Callable[[], nn.Module]:
 class _Newcomer(nn.Module):
     """A generator that is built when it is first given something, for as many channels; on the meta device."""
 
-    def __init__(self, options: Any, out_channels: int, size: int | None) -> None:
+    def __init__(self, options: Any, out_channels: int, size: int | None, called: str) -> None:
         super().__init__()
+        self.called = called
         self.options, self.out_channels, self.size = options, out_channels, size
         self.in_channels: int | None = None
         self.network: nn.Module | None = None
@@ -107,6 +114,11 @@ class _Newcomer(nn.Module):
             self.in_channels = int(x.shape[1])
             with torch.device("meta"):
                 self.network = self.build()
+        try:
+            inspect.signature(self.network.forward).bind(x, **given)
+        except TypeError:
+            asked = ", ".join(given)
+            raise UserError(f"{self.called}: cannot be asked for its {asked}, which this flow needs") from None
         return check_training_shape(self.network, tuple(x.shape), given)
 
 

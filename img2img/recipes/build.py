@@ -29,12 +29,16 @@ def rules(method: Method) -> Rules:
     """
     check(method)
     games, critic_game = method.build_games()
+    generator_losses = method.generator_terms()
+    for term in generator_losses:
+        # a loss that reads files says here, before anything is written, what is wrong with them
+        getattr(term.loss, "prepare", lambda: None)()
     return Rules(
         flow=method.build_flow(),
         conditional=method.conditional,
         games=games,
         critic_game=critic_game,
-        generator_losses=method.generator_terms(),
+        generator_losses=generator_losses,
         critic_losses=method.critic_terms(),
         fitness=choose(FITNESS, method.fitness, "fitness", "fitness") if method.fitness else None,
         fitness_samples=method.fitness_samples if method.fitness else None,

@@ -35,7 +35,17 @@ def _entries(method: Method) -> list[Any]:
     """Every name must be in its register, with options that it has; gives the critics' options."""
     flow = method.build_flow()
     for _, spec, where in by_name(method.generator_spec()[0], flow.networks, "generator"):
-        choose(GENERATORS, spec, "generator", where)
+        network = choose(GENERATORS, spec, "generator", where)
+        if getattr(network, "centre_only", False) and method.generator_spec()[1].norm == "batch":
+            raise UserError(
+                f"{where} {name_of(spec)!r} has one value a channel in its neck, which a picture's own statistics "
+                f"would make 0: set generator.inference.norm=running"
+            )
+        if getattr(network, "centre_only", False) and not flow.centre_only:
+            raise UserError(
+                f"{where} {name_of(spec)!r} makes the middle of a picture alone, for a hole there, but flow is "
+                f"{name_of(method.flow)!r}: set flow=patch (--task inpaint), or take another generator"
+            )
     for player in ("generator", "critic"):
         choose(OPTIMIZERS, getattr(method.optimizers, player), "optimizer", f"optimizers.{player}")
     method.build_schedule()

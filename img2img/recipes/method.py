@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -176,18 +177,23 @@ class Method:
 def by_name(spec: Spec, names: Sequence[str], key: str) -> list[tuple[str, Spec, str]]:
     """(name, spec, key) of each of ``names``: one spec for all, where none of its keys is one of them; else its own.
 
-    Names without a spec of their own have what stands beside: ``{name: resnet, to_source: {name: unet}}``.
+    Names without a spec of their own have what stands beside: ``{name: resnet, to_source: {name: unet}}``. A key may be
+    a pattern of names (``head*``).
 
     Raises:
         UserError: a name has neither.
     """
-    if isinstance(spec, str) or not set(names) & set(spec):
+    if isinstance(spec, str):
         return [(name, spec, key) for name in names]
-    common = {option: value for option, value in spec.items() if option not in names}
-    missing = [name for name in names if name not in spec] if "name" not in common else []
+    own = {name: option for name in names for option in reversed(spec) if fnmatchcase(name, option)}
+    own |= {name: name for name in names if name in spec}
+    if not own:
+        return [(name, spec, key) for name in names]
+    common = {option: value for option, value in spec.items() if option not in own.values()}
+    missing = [name for name in names if name not in own] if "name" not in common else []
     if missing:
         raise UserError(f"{key}: says nothing of {', '.join(missing)}; give it too, or a name for all the others")
-    return [(name, spec.get(name, common), f"{key}.{name}" if name in spec else key) for name in names]
+    return [(name, spec[own[name]], f"{key}.{own[name]}") if name in own else (name, common, key) for name in names]
 
 
 def name_of(spec: Spec) -> str:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from img2img.config import Tree, build, config_files, is_text, merge, named_file, override, plain, read_yaml
+from img2img.config import Tree, build, choose, config_files, is_text, merge, named_file, override, plain, read_yaml
 from img2img.data.config import DataConfig
 from img2img.errors import UserError, nearest, unknown
+from img2img.flows import FLOWS
 from img2img.metrics import METRICS, Protocol, read_protocol
 from img2img.networks.init import INITS
 from img2img.recipes.checks import check
-from img2img.recipes.method import Method
+from img2img.recipes.method import Method, name_of
 from img2img.recipes.task import Task
 from img2img.recipes.train_config import TrainConfig
 
@@ -43,6 +44,7 @@ class Settings:
             raise UserError(f"selection {self.task.selection!r} is not among metrics ({', '.join(self.task.metrics)})")
         if self.train.patience is not None and self.task.selection == "none":
             raise UserError("train.patience waits for a better selection metric, but this task has selection: none")
+        self._check_hole()
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
 
@@ -56,6 +58,21 @@ class Settings:
         """The measure that chooses the best weights, as the protocol means it, or ``none``."""
         chosen = self.task.selection
         return chosen if chosen == "none" else self.protocol.names([chosen])[0]
+
+    def _check_hole(self) -> None:
+        """What makes the central half of a picture alone cannot learn to fill holes elsewhere."""
+        hole, flow = self.data.hole, name_of(self.method.flow)
+        if self.data.synthesis != "hole" or not choose(FLOWS, self.method.flow, "flow", "flow").centre_only:
+            return
+        cure = "use data.hole.kind=centre, or a method that makes whole pictures (--method pix2pix)"
+        if hole.masks is not None:
+            raise UserError(f"data.hole.masks: flow {flow!r} fills the middle of a picture alone; {cure}")
+        if hole.kind != "centre":
+            raise UserError(f"data.hole.kind={hole.kind}: flow {flow!r} fills the middle of a picture alone; {cure}")
+        if hole.share > 0.5:
+            raise UserError(
+                f"data.hole.share={hole.share:g}: flow {flow!r} fills half of each side; set it to 0.5 or less"
+            )
 
     @property
     def tree(self) -> Tree:

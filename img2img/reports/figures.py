@@ -173,6 +173,7 @@ def vectors_side_by_side(generated: Pixels, real: Pixels) -> Pixels:
     sheets = []
     for images in (generated, real):
         pixels = np.clip(np.rint((images.transpose(0, 2, 3, 1) + 1) * 127.5), 0, 255).astype(np.uint8)
+        pixels = pixels.repeat(3, 3) if pixels.shape[3] == 1 else pixels
         side = int(np.ceil(np.sqrt(len(pixels))))
         blank = np.zeros_like(pixels[0])
         padded = [*pixels, *[blank] * (side * side - len(pixels))]

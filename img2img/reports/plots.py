@@ -95,7 +95,7 @@ def metric_plot(
         _images_below(axes, [names[index] for index in order], size[0])
         _legend(figure, labels)
 
-    return _rendered(size, draw)
+    return rendered(size, draw)
 
 
 def worst_to_best(series: Sequence[float], names: Sequence[str], higher_is_better: bool) -> list[int]:
@@ -174,7 +174,7 @@ def curves_plot(
             labels[handle] = method
         _legend(figure, labels)
 
-    return _rendered(size, draw)
+    return rendered(size, draw)
 
 
 def scatter(generated: Pixels, real: Pixels, side: int = 720) -> Pixels:
@@ -194,7 +194,7 @@ def scatter(generated: Pixels, real: Pixels, side: int = 720) -> Pixels:
             labels[handle] = f"{name} ({beyond} beyond the axes)" if beyond else name
         _legend(figure, labels)
 
-    return _rendered((side, side), draw)
+    return rendered((side, side), draw)
 
 
 def _legend(figure: Figure, labels: Mapping[Any, str]) -> None:
@@ -217,7 +217,7 @@ def _width(text: str) -> float:
     return 0.65 * len(text) * DPI / 72
 
 
-def _rendered(size: tuple[int, int], draw: Callable[[Figure], None]) -> Pixels:
+def rendered(size: tuple[int, int], draw: Callable[[Figure], None]) -> Pixels:
     """What ``draw`` makes of an empty figure of ``size`` (width, height) px: the same bytes on each call."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -259,7 +259,7 @@ def panels_plot(panels: Sequence[Panel], columns: int = 2) -> Pixels:
                 for entry, curve in zip(legend.get_texts(), panel.curves, strict=True):
                     entry.set_text(printable(curve.name))
 
-    return _rendered((720 * columns, 330 * lines), draw)
+    return rendered((720 * columns, 330 * lines), draw)
 
 
 def _curve(axes: Axes, curve: Curve, colour: str, *, smooth: bool) -> None:

@@ -123,13 +123,14 @@ class _StandIn(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.answers: dict[tuple[int, ...], object] = {}
+        self.answers: dict[tuple[object, ...], object] = {}
 
     def forward(self, x: Tensor, **given: Tensor) -> object:
         shape = tuple(x.shape)
-        if shape not in self.answers:
-            self.answers[shape] = check_training_shape(self.network, shape, given)
-        return self.answers[shape]
+        asked = (shape, *sorted(given))
+        if asked not in self.answers:
+            self.answers[asked] = check_training_shape(self.network, shape, given)
+        return self.answers[asked]
 
 
 def check_space(run: Run, engine: Engine) -> None:

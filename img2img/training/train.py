@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
+from img2img.data.labels import LabelMaps
 from img2img.data.loader import Stream
-from img2img.data.samples import forms_of
+from img2img.data.rows import Rows
+from img2img.data.samples import forms_of, labels_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
@@ -31,6 +34,7 @@ from img2img.training.loop import Progress, Trainer
 from img2img.training.report import RunReport
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
+from img2img.training.seen import seen, seen_before
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
@@ -135,6 +139,7 @@ class Parts:
     chosen_on: tuple[str, ...]
     statistics: SourceStatistics | None
     grey_targets: bool
+    labels: LabelMaps | None
 
 
 def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Parts:
@@ -146,10 +151,14 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     check_batches(engine, method, plan, data.train)
     if plan.compile:
         compile_networks(engine)
+    labels = labels_of(data.train)
     statistics, grey_targets = measure_training(data.train, plan.seed)
     forms = forms_of(data.train)
     if not forms.plain:
         statistics = None
+    if labels is not None:
+        # a class is no level
+        statistics, grey_targets = (None if labels.side == "source" else statistics), False
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
@@ -167,6 +176,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             run=run,
             grey_targets=grey_targets,
             forms=forms,
+            labels=labels,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
@@ -178,10 +188,17 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
         world=world.size,
         device=world.device,
     )
-    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets)
+    return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets, labels)
 
 
-def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | None, stop: Stop) -> Trainer:
+def _trainer(
+    settings: Settings,
+    parts: Parts,
+    resolved: Resolved,
+    run: Run | None,
+    stop: Stop,
+    fingerprint: Mapping[str, Any],
+) -> Trainer:
     """The trainer of these parts, at step 0, in the precision and with the steps that were resolved."""
     method, plan, engine = settings.method, settings.train, parts.engine
     engine.precision = Precision(resolved.precision, engine.world.device)
@@ -213,6 +230,9 @@ def _trainer(settings: Settings, parts: Parts, resolved: Resolved, run: Run | No
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
             forms=forms_of(parts.data.train),
+            fingerprint=fingerprint,
+            labels=parts.labels,
+            array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,
         ),
         stop=stop,
         budget=budget,
@@ -226,7 +246,7 @@ def _restored(settings: Settings, parts: Parts, run: Run, earlier: EarlierStart,
     if not state:
         return None
     resolved = earlier.resolved.for_steps(settings.train.steps, steps_done(state))
-    trainer = _trainer(settings, parts, resolved, run, stop)
+    trainer = _trainer(settings, parts, resolved, run, stop, seen_before(run, settings.train.begin, parts.data.train))
     restore(trainer, run, state)
     return trainer
 
@@ -260,6 +280,7 @@ def _begin(
     """The trainer at step 0, and its run directory made; what an ``earlier`` start has resolved is kept."""
     plan, data, engine = settings.train, parts.data, parts.engine
     world = engine.world
+    fingerprint: Mapping[str, Any] = {}
     if run and world.is_main:
         _lay_out(run, engine, data.train, plan.seed)
     if earlier:
@@ -270,9 +291,10 @@ def _begin(
         with on_the_way(), stop.watching():
             resolved = resolve(plan, engine, parts.source, len(data.train), rehearse)
     if run and world.is_main:
-        run.write_json(run.manifest, data.manifest)
+        fingerprint = seen(data.train, plan.begin)
+        run.write_json(run.manifest, {**data.manifest, "fingerprint": fingerprint})
         run.write_json(run.environment, environment(world, plan.seed, command, vars(resolved)))
-    return _trainer(settings, parts, resolved, run, stop)
+    return _trainer(settings, parts, resolved, run, stop, fingerprint)
 
 
 def _lay_out(run: Run, engine: Engine, samples: Samples, seed: int) -> None:

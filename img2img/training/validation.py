@@ -13,10 +13,12 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
-from img2img.data.samples import PLAIN_FORMS
+from img2img.data.labels import LabelMaps
+from img2img.data.samples import PLAIN_FORMS, labels_of
 from img2img.images.form import Forms
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
+from img2img.metrics.protocols import with_palette
 from img2img.progress import say
 from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
@@ -41,6 +43,10 @@ class Validation:
     protocol: str = ""
 
 
+SHEET = ("source", "result", "target")
+# where the flow has a way back: each side, what is made of it, and that translated back
+BOTH_WAYS = ("source", "result", "and back", "target", "result of the target", "and back")
+
 # the networks results are made with, and the step
 Validate = Callable[[nn.ModuleDict, int], Validation]
 
@@ -52,6 +58,7 @@ class Validator:
         metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
         run: where sample sheets go, or None for no sheets.
         grey_targets: results are made grey.
+        labels: which side is a label map.
     """
 
     def __init__(
@@ -67,9 +74,11 @@ class Validator:
         run: Run | None,
         grey_targets: bool = False,
         forms: Forms = PLAIN_FORMS,
+        labels: LabelMaps | None = None,
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
-        self.metrics, self.protocol = tuple(metrics), protocol
+        self.metrics, self.protocol = tuple(metrics), with_palette(protocol, labels.palette if labels else ())
+        self.labels = labels
         self.world, self.run = world, run
         self.grey_targets, self.forms = grey_targets, forms
         self.count = min(len(samples), plan.validation_images)
@@ -86,6 +95,7 @@ class Validator:
         if translator.flow.from_noise:
             self._save_noise_sheet(translator, step)
             return Validation()
+        back = self._translator(networks, back=True) if translator.flow.way_back else None
         rows: list[Row] = []
         spreads: list[tuple[float, float]] = []
         sheet: list[list[Pixels]] = []
@@ -94,7 +104,7 @@ class Validator:
             rows += measured
             spreads.append((_spread(pictures[1]), _spread(pictures[2])))
             if index < self.plan.samples:
-                sheet.append(pictures)
+                sheet.append(_both_ways(translator, back, pictures) if back else pictures)
         self._save_sheet(sheet, step)
         self._tell_collapse(spreads, step)
         return self._summed(rows)
@@ -112,7 +122,7 @@ class Validator:
             seconds = clock() - began
         return seconds / done * len(mine)
 
-    def _translator(self, networks: nn.ModuleDict) -> Translator:
+    def _translator(self, networks: nn.ModuleDict, back: bool = False) -> Translator:
         return translator_of(
             networks,
             self.method,
@@ -122,6 +132,8 @@ class Validator:
             self.plan.seed,
             grey_targets=self.grey_targets,
             forms=self.forms,
+            labels=self.labels,
+            back=back,
         )
 
     def _mine(self) -> range:
@@ -134,7 +146,7 @@ class Validator:
         result = translator.pixels(pair["source"], pair.get("mask"))
         rows: list[Row] = []
         if self.metrics:
-            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device)
+            values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device, pair.get("mask"))
             rows = [(self.samples.names[index], metric, *value) for metric, value in values.items()]
         source, target = self.forms.source, self.forms.target
         shown = (source.for_eyes(pair["source"]), target.for_eyes(result), target.for_eyes(pair["target"]))
@@ -161,12 +173,14 @@ class Validator:
             say(f"step {step}: {line}{where}")
 
     def _save_sheet(self, rows: list[list[Pixels]], step: int) -> None:
-        """The same pictures at every step, all processes' under each other: source, result, target."""
+        """The same pictures at every step, all processes' under each other, as `SHEET` or `BOTH_WAYS` names them."""
         if self.run is None:
             return
         everyones = [row for part in self.world.all_gather(rows) for row in part]
         if self.world.is_main and everyones:
-            save_png(self.run.sample_sheet(step), grid(everyones, ["source", "result", "target"]))
+            save_png(
+                self.run.sample_sheet(step), grid(everyones, SHEET if len(everyones[0]) == len(SHEET) else BOTH_WAYS)
+            )
 
     def _save_noise_sheet(self, translator: Translator, step: int) -> None:
         """What the generator makes of fixed noise beside (or over) real samples; a collapse is said."""
@@ -180,6 +194,13 @@ class Validator:
         if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
             say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
         save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+
+def _both_ways(there: Translator, back: Translator, pictures: Sequence[Pixels]) -> list[Pixels]:
+    """Source, result and target with what the columns of `BOTH_WAYS` ask for besides."""
+    source, result, target = pictures
+    made = back.pixels(target)
+    return [source, result, back.pixels(result), target, made, there.pixels(made)]
 
 
 def _spread(pixels: Pixels) -> float:
@@ -200,9 +221,20 @@ def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
         if not pictures:
             return None
         labels = list(pictures)
-        rows.append([_for_eyes(value, mask=name == "mask") for name, value in pictures.items()])
+        rows.append(
+            [_for_eyes(_in_colours(samples, name, value), mask=name == "mask") for name, value in pictures.items()]
+        )
     names = {"source": "source (what goes in)", "target": "target (what should come out)"}
     return grid(rows, [names.get(label, label) for label in labels])
+
+
+def _in_colours(samples: Samples, name: str, values: torch.Tensor) -> torch.Tensor:
+    """A one-hot label map (classes, H, W) as the colours of its classes (3, H, W) in [-1, 1]; others as they are."""
+    labels = labels_of(samples)
+    if labels is None or labels.side != name or name != "source":
+        return values
+    colours = torch.tensor(labels.palette, dtype=torch.float32) / 127.5 - 1
+    return colours[values.argmax(0)].permute(2, 0, 1)
 
 
 def _for_eyes(values: torch.Tensor, *, mask: bool = False) -> Pixels:

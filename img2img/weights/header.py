@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from img2img.config import Tree, build, options, plain
+from img2img.data.labels import LabelMaps
+from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 from img2img.images.form import Form, Forms
@@ -38,12 +40,16 @@ class WeightsHeader:
         source_statistics: what the training's sources look like; None where that is unknown.
         grey_targets: whether all targets were grey, so that results are.
         forms: types, channels and ranges of the sources' and the targets' samples.
+        labels: which side is a label map, and its classes' colours; None where neither is.
+        array: how samples of an array became what the network sees; None where the data were pictures.
         seed: of the run; dropout and noise at inference are functions of it.
         which: ``best`` or ``last``; None where no training wrote the file, and so with ``step``.
         step: steps of the run after which these were the weights.
         metrics: the validation's figures nearest before, by metric.
         chosen_by: the metric that chose the best weights, None where none did.
         chosen_on: what identifies the pictures that they were chosen on.
+        fingerprint: the pictures that were trained on, as `img2img.data.fingerprint.Fingerprint` has them; empty where
+            they are not known.
         release: of shipped weights, what their YAML says of them (data, figures, licence, ...), and a checksum of the
             tensors.
         unknown: keys of the file that this version has no meaning for, as they stand there.
@@ -57,12 +63,15 @@ class WeightsHeader:
     source_statistics: SourceStatistics | None = None
     grey_targets: bool = False
     forms: Forms = field(default_factory=Forms)
+    labels: LabelMaps | None = None
+    array: ArrayRecipe | None = None
     seed: int = 0
     which: str | None = None
     step: int | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     chosen_by: str | None = None
     chosen_on: Sequence[str] = ()
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
     release: Mapping[str, Any] = field(default_factory=dict)
     unknown: Mapping[str, Any] = field(default_factory=dict)
 
@@ -96,6 +105,10 @@ class WeightsHeader:
                 side: build(Form, known["forms"].get(side, {}), f"{where}: forms") for side in ("source", "target")
             }
             known["forms"] = Forms(**sides)
+        if known.get("labels") is not None:
+            known["labels"] = build(LabelMaps, known["labels"], f"{where}: labels")
+        if known.get("array") is not None:
+            known["array"] = build(ArrayRecipe, known["array"], f"{where}: array")
         return cls(**known, unknown={key: value for key, value in tree.items() if key not in KINDS})
 
     def to_json(self) -> Tree:
@@ -118,16 +131,19 @@ KINDS: dict[str, tuple[type, ...]] = {
     "source_statistics": (Mapping, NULL),
     "grey_targets": (bool,),
     "forms": (Mapping,),
+    "labels": (Mapping, NULL),
+    "array": (Mapping, NULL),
     "seed": (int,),
     "which": (str, NULL),
     "step": (int, NULL),
     "metrics": (Mapping,),
     "chosen_by": (str, NULL),
     "chosen_on": (list, tuple),
+    "fingerprint": (Mapping,),
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "forms", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "forms", "labels", "array", "fingerprint", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

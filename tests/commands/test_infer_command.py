@@ -513,3 +513,11 @@ def test_weights_that_change_nothing_are_said(run, tmp_path, capsys, count, line
     assert infer(run, tmp_path / "photos", tmp_path / "dry") == 0
     assert infer(untrained, tmp_path / "photos", tmp_path / "same", "--format", "jpg") == 0
     assert "change nothing" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--seed", "--steps"])
+def test_flags_of_noise_are_refused_of_weights_that_translate(flag, run, photos, tmp_path, capsys):
+    words = ["infer", "--weights", str(run), str(photos), str(tmp_path / "out"), flag, "0"]
+    assert main(words) == 2
+    assert f"{flag}: these weights translate pictures" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

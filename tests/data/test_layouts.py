@@ -279,7 +279,7 @@ def _half(root: Path) -> DataConfig:
 ERRORS = [
     (_missing, "--data {0}/nowhere: no such folder"),
     (_empty, "{0}/set: no pictures in it (looked for "),
-    (_file, "--data {0}/one.png: is a file; a folder of pictures is needed (or an .npz of images)"),
+    (_file, "--data {0}/one.png: is a file; a folder of pictures is needed, or arrays (.npy, "),
     (_odd, "a pair side by side needs an even width (two halves of one size): {0}/set/2.png (63 px wide)"),
     (
         _alone,
@@ -299,9 +299,13 @@ ERRORS = [
     (_doubled, "{0}/set/A/1.png and 1.bmp have the same name but for the ending: which one is meant?"),
     (_no_picture, "{0}/set/A/1.png: not a picture (or of an unknown kind)"),
     (_empty_file, "{0}/set/2.png: empty file"),
-    (_photos, "{0}/set: data.layout=photos needs a data.synthesis (rain, hole, edges) to make the source of"),
-    (_broken_npz, "--data {0}/set.npz: an .npz with an array 'images' (N, H, W, 3) uint8 is needed; this is none"),
-    (_wrong_npz, "--data {0}/set.npz: 'images' is float32 (2, 4, 4, 3), (N, H, W, 3) uint8 is needed"),
+    (
+        _photos,
+        "{0}/set: data.layout=photos needs a data.synthesis (rain, hole, edges, colorize, superres, denoise, deblur, "
+        "dehaze, jpeg) to make the source of",
+    ),
+    (_broken_npz, "--data {0}/set.npz: an .npz with an array 'images' is needed; this is none"),
+    (_wrong_npz, "--data {0}/set.npz: every value is 0; there is nothing to learn"),
     (_half, "{0}/set/A/val: its counterpart is missing (A and B must match)"),
 ]
 

@@ -113,7 +113,7 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
 def test_a_network_that_fills_holes_is_trained_on_them(tmp_path):
     photos = set_of(tmp_path, "masks/{}_mask.png")
     extra = {"data.hole.masks": tmp_path / "masks", "data.validation_load": "null", "train.batch": 2}
-    done = train(small("pan", "inpaint", **extra, **{"data.path": photos}), World(), tmp_path / "run")
+    done = train(small("pix2pix", "inpaint", **extra, **{"data.path": photos}), World(), tmp_path / "run")
     assert done.progress.step == 2
 
 

@@ -18,6 +18,7 @@ from conftest import picture
 from img2img.commands import main
 from img2img.errors import UserError
 from img2img.inference import load
+from img2img.reports.figures import grid
 from img2img.weights.file import FORMAT, load_weights
 
 
@@ -161,5 +162,29 @@ def test_tables_and_plots_of_an_earlier_evaluation_do_not_stay(root, tmp_path):
     assert evaluate(*words, "--output", out, "--metrics", "psnr", "--format", "json") == 0
     assert {file.name for file in out.iterdir()} == {
         "table.json", "per_image.csv", "card.json", "comparison.png", "plot_psnr.png", "report.html",
-        "plot_of_mine.png",
+        "plot_of_mine.png", "report.json",
     }  # fmt: skip
+
+
+def test_the_cycle_is_shown_on_request(root, tmp_path, capsys):
+    """The third picture of a comparison is the result, as it was written, translated by the other network."""
+    weights, source = root / "cycle.safetensors", picture(3, 32, 32)
+    save(tmp_path / "in.png", source)
+    for direction, other in (("AtoB", "BtoA"), ("BtoA", "AtoB")):
+        out = tmp_path / direction
+        words = ["infer", "--weights", str(weights), str(tmp_path / "in.png"), str(out), "--direction", direction]
+        assert main([*words, "--cycle"]) == 0
+        there = load(weights, direction=direction)(source)
+        again = load(weights, direction=other)(there)
+        shown = pixels(out / "compare/in.png")
+        expected = grid([[source, there, again]], ["before", "after", "and back"], cell=1024)
+        assert np.array_equal(shown, expected)
+        # and of results that are there already
+        (out / "compare/in.png").unlink()
+        assert main([*words, "--cycle"]) == 0
+        assert np.array_equal(pixels(out / "compare/in.png"), expected)
+    words = ["infer", "--weights", str(root / "l1.safetensors"), str(tmp_path / "in.png"), str(tmp_path / "x")]
+    assert main([*words, "--cycle"]) == 2
+    assert "--cycle: " in (said := capsys.readouterr().err)
+    assert "holds no network for the way back; leave it out" in said
+    assert not (tmp_path / "x").exists()

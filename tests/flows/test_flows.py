@@ -19,8 +19,10 @@ class Add(nn.Module):
         self.amount = amount
         self.given: list[torch.Tensor] = []
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, layers: tuple[int, ...] = ()) -> torch.Tensor | list[torch.Tensor]:
         self.given.append(x)
+        if layers:
+            return [x + number for number in layers]
         return x[:, :3] + self.amount
 
 

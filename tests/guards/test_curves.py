@@ -24,7 +24,12 @@ from img2img.types import Batch
 FILE = Path(__file__).with_name("curves.json")
 STEPS = 5
 # what is small enough to be quick and still goes through every layer
-EXTRA = {"cyclegan": {"generator.blocks": 1, "pool": 4}, "pan_release": {"generator.width": 4, "critic.width": 4}}
+EXTRA = {
+    "cyclegan": {"generator.blocks": 1, "pool": 4},
+    "pix2pixhd": {"generator.blocks": 1},
+    **{name: {"generator.blocks": 1, "flow.layers": [0, 1, 2, 3], "flow.patches": 16} for name in ("cut", "fastcut")},
+    "pan_release": {"generator.width": 4, "critic.width": 4},
+}
 
 
 def curve(method: str) -> dict[str, list[float]]:
@@ -33,7 +38,7 @@ def curve(method: str) -> dict[str, list[float]]:
     toy = TASKS.get(method) == "toy"
     count = 8 if toy else 2
     settings = small(method, **{"train.batch": count, "train.seed": 7, **EXTRA.get(method, {})})
-    side = None if toy else 32 if method == "cyclegan" else CROPS.get(method, 64)
+    side = None if toy else 32 if TASKS.get(method) == "unpaired" else CROPS.get(method, 64)
     shape = Shape(source=2, target=2, size=None) if toy else Shape(source=3, target=3, size=side)
     engine = build_engine(settings.method, settings.train, shape, world, Precision("fp32", world.device))
     seen: dict[str, list[float]] = {}
@@ -43,7 +48,12 @@ def curve(method: str) -> dict[str, list[float]]:
         for _ in range(engine.batches):
             size = (count, 2) if toy else (count, 3, side, side)
             source, target = (torch.rand(size, generator=generator) * 2 - 1 for _ in "st")
-            batches.append(Batch(source=None if toy else source, target=target, index=torch.arange(count)))
+            mask = None
+            if engine.rules.flow.needs_mask:
+                mask = torch.zeros(count, 1, side, side)
+                mask[:, :, side // 4 + 4 : -side // 4 - 4, side // 4 + 4 : -side // 4 - 4] = 1
+            source = None if toy else source
+            batches.append(Batch(source=source, target=target, mask=mask, index=torch.arange(count)))
         engine.step(step, batches)
         for name, value in engine.log.means().items():
             seen.setdefault(name, []).append(value.item())

@@ -216,7 +216,7 @@ def test_a_heavy_picture_is_alone_whatever_the_batch(tmp_path, monkeypatch):
         alive.append(len(pictures))
         return result
 
-    monkeypatch.setattr("img2img.inference.folder.read_any", noted)
+    monkeypatch.setattr("img2img.inference.labels.read_any", noted)
     jobs = list_jobs(made, tmp_path / "in", tmp_path / "out", None, None, 1)
     assert translate_folder(made, jobs, batch=4).done == 6
     assert max(alive) == 1

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 import torch
 from fake_view import FakeView, Gains
+from feature_weights import options
 
 from img2img.config import choose
 from img2img.errors import UserError
@@ -21,7 +22,8 @@ CLASSES = [*GENERATOR_LOSSES.values(), *CRITIC_LOSSES.values(), *GAMES.values(),
 def test_names():
     assert set(GENERATOR_LOSSES) == {
         "adversarial", "l1", "l2", "charbonnier", "perceptual_adversarial", "feature_matching", "cycle", "identity",
-        "ssim",
+        "ssim", "perceptual", "lpips",
+        "patch_nce", "identity_nce", "overlap_l2",
     }  # fmt: skip
     assert set(CRITIC_LOSSES) == {"adversarial", "perceptual_margin", "gradient_penalty", "r1", "dragan"}
     assert set(FITNESS) == {"quality_diversity", "random"}
@@ -47,7 +49,7 @@ def test_mistyped_names_and_keys(register):
 
 @pytest.mark.parametrize(("side", "name"), LOSSES)
 def test_every_loss_is_an_fp32_scalar_and_says_what_it_needs(side, name):
-    loss = SIDES[side][name]()
+    loss = SIDES[side][name](**options(name))
     known = {"critic", "features", "target"}
     assert loss.needs
     assert all(need in known or need.startswith("image:") for need in loss.needs)
@@ -56,13 +58,16 @@ def test_every_loss_is_an_fp32_scalar_and_says_what_it_needs(side, name):
     # penalties are judged in fp32
     dtype = torch.float32 if getattr(loss, "penalty", False) else torch.bfloat16
     real, fake = real.to(dtype), fake.to(dtype)
-    images = {"fake": fake} | {need.removeprefix("image:"): fake for need in loss.needs if need.startswith("image:")}
+    halves = {"patch": fake[:, :, 3:9, 3:9]}
+    images = {"fake": fake} | {
+        need.removeprefix("image:"): halves.get(need[6:], fake) for need in loss.needs if need.startswith("image:")
+    }
     view = FakeView(
         side,
         Gains(*[1.0] * 8).to(dtype),
         matches=[Match("critic", real, fake)],
         images=images,
-        batch=Batch(source=source, target=real),
+        batch=Batch(source=source, target=real, mask=torch.ones(2, 1, 12, 12)),
         game=GAMES["non_saturating"](),
     )
     value = loss(view)

@@ -21,7 +21,9 @@ SIZES = [
 
 
 def test_there_are_sizes():
-    assert {"width", "blocks", "stages", "downs", "layers", "z"} == {name for _, name in SIZES}
+    assert {
+        *("width", "blocks", "stages", "downs", "layers", "scales", "patches", "z", "channels", "neck", "hidden"),
+    } == {name for _, name in SIZES}
 
 
 @pytest.mark.parametrize(("cls", "name"), SIZES)
@@ -29,3 +31,9 @@ def test_sizes_are_bounded_on_both_sides(cls, name):
     for value in (0, 100_000):
         with pytest.raises(UserError, match=f"{name}: input should be"):
             build(cls, {name: value}, "x.yaml")
+
+
+def test_each_of_several_channels_is_bounded():
+    for value in (0, 100_000):
+        with pytest.raises(UserError, match=r"channels.*input should be"):
+            build(GENERATORS["dcgan"], {"channels": [8, value]}, "x.yaml")

@@ -26,7 +26,7 @@ def test_data_and_training_are_the_same_for_all_arms(task):
 
 def test_the_arms_fill_the_same_hole_and_are_jittered_alike():
     for settings in arms("inpaint", COMPARED).values():
-        assert settings.method.flow == "inpaint"
+        assert settings.method.build_flow().needs_mask
         assert (settings.data.load, settings.data.crop, settings.data.validation_crop) == (150, 128, 128)
     for settings in arms("edges", COMPARED).values():
         assert (settings.data.load, settings.data.crop) == (286, 256)

@@ -12,6 +12,7 @@ from translators import weights_file
 
 from conftest import picture
 from img2img.config import build
+from img2img.data.fingerprint import Fingerprint
 from img2img.errors import UserError
 from img2img.inference import load
 from img2img.metrics import measure, read_protocol
@@ -115,3 +116,11 @@ def test_of_weights_that_it_began_from_the_checksum_stays_and_not_the_place(trai
     to_fp16(tmp_path / "w.safetensors", tmp_path / "half.safetensors", ENTRY)
     shipped = read_header(tmp_path / "half.safetensors").config["train"]["begin"]
     assert shipped == {**begin, "weights": "first"}
+
+
+def test_what_the_training_saw_goes_along(trained, tmp_path):
+    header, tensors = load_weights(trained)
+    known = Fingerprint((3, 2**63, 2**64 - 1), 4, 3).to_json()
+    write_tensors(tmp_path / "w.safetensors", tensors, {**header, "fingerprint": known})
+    to_fp16(tmp_path / "w.safetensors", tmp_path / "half.safetensors", ENTRY)
+    assert read_header(tmp_path / "half.safetensors").fingerprint == known
