@@ -243,8 +243,7 @@ def _scenes(pictures: Pictures, config: DataConfig) -> Sequence[int | str]:
     thumbnails: dict[str, list[Pixels]] = {}
     tops, drawn = [], []
     for index in first.values():
-        sides = pictures.decode(index)
-        sides = {side: pictures.forms.of(side).for_eyes(pixels) for side, pixels in sides.items()}
+        sides = pictures.for_eyes(index)
         for side, pixels in sides.items():
             thumbnails.setdefault(side, []).append(thumbnail(pixels))
         if "source" in sides:

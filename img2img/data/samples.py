@@ -157,6 +157,10 @@ class Pictures:
             pictures = {"source": pictures[source], "target": pictures[target]}
         return pictures if self.labels is None else self._with_labels(pictures, self.labels, self.items[index])
 
+    def for_eyes(self, index: int) -> dict[str, Pixels]:
+        """`decode`, each side as (H, W, 3) uint8 to look at: its range as 0 to 255, its first channels."""
+        return {side: self.forms.of(side).for_eyes(pixels) for side, pixels in self.decode(index).items()}
+
     def _with_labels(self, pictures: dict[str, Pixels], labels: LabelMaps, item: Item) -> dict[str, Pixels]:
         """The label map in the colours of its classes."""
         file = item.source if labels.side == "source" else item.target

@@ -40,6 +40,7 @@ from img2img.images import find
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
+from img2img.metrics.depth import protocol_of
 from img2img.metrics.protocols import with_palette
 from img2img.reports.table import Table
 
@@ -181,6 +182,7 @@ def of_weights(
             "--region hole: these weights were not trained to fill holes (data.synthesis=hole); leave it out"
         )
     forms = forms_of(pairs.samples)
+    request = replace(request, protocol=protocol_of(request.protocol, forms.source if pairs.back else forms.target))
     ending = ".png" if forms.source.in_png and forms.target.in_png else ".tif"
     written = output_names([Path(name) for name in pairs.samples.names], Path(), ending)
     if output is not None:

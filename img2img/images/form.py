@@ -38,8 +38,8 @@ class Form:
 
     @property
     def in_png(self) -> bool:
-        """Whether a PNG holds such samples exactly."""
-        return self.dtype != "float32" and self.channels <= 4
+        """Whether a PNG holds such samples exactly, none of them as alpha."""
+        return self.dtype != "float32" and self.channels in (1, 3)
 
     def __str__(self) -> str:
         channels = f"{self.channels} channel{'s' if self.channels > 1 else ''}"

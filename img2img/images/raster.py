@@ -62,7 +62,9 @@ def _tiff_form(path: Path) -> tuple[str, int, bool] | None:
             channels -= 1
         kind, colours = _type(page.dtype), 1 if int(page.photometric) < RGB else 3
         raster = kind == "float32" or channels != colours
-        return None if page.dtype == np.uint8 and (not raster or channels in (2, 4)) else (kind, channels, raster)
+        # a fourth beside red, green and blue that says not what it is has always been left out
+        pillow = page.dtype == np.uint8 and (not raster or (colours, channels) == (3, 4))
+        return None if pillow else (kind, channels, raster)
 
 
 def is_raster(path: Path) -> bool:

@@ -14,9 +14,10 @@ BITS: dict[str, Literal[8, 16, 32]] = {"uint8": 8, "uint16": 16, "float32": 32}
 def protocol_of(protocol: Protocol, form: Form) -> Protocol:
     """``protocol`` for pictures of a form: their depth and range; all channels, where they are not three.
 
-    Protocols that round to 8 bits or resize become ``channels`` as well, for they mean 8-bit RGB.
+    Protocols that round to 8 bits or resize become ``channels`` as well, for they mean 8-bit RGB. One whose depth or
+    range is stated stays as it is.
     """
-    if form.plain:
+    if form.plain or protocol.depth != 8 or protocol.range is not None:
         return protocol
     rounds = protocol.colour in ("gray", "y_uint8") or protocol.resize is not None
     if form.channels != 3 or (rounds and form.dtype != "uint8"):

@@ -180,7 +180,7 @@ class Protocol:
             pixels = np.clip((pixels.astype(np.float64) - low) * (RANGE / (high - low)), 0, RANGE)
             unit = 1
         converted = CONVERT[self.colour](pixels, unit)
-        return torch.from_numpy(np.ascontiguousarray(converted.transpose(2, 0, 1)))[None]
+        return torch.from_numpy(converted.transpose(2, 0, 1).copy(order="C"))[None]
 
 
 def _parts(rgb: Pixels, kind: type[np.int64] | type[np.float64]) -> tuple[Pixels, Pixels, Pixels]:
