@@ -51,7 +51,7 @@ class Cache:
         """
         if form.plain:
             return self.read_as(path, rgb8_of)
-        return self._kept((path, form.dtype, form.channels), lambda: samples_of(path, form))
+        return self._kept((path, form.dtype, form.channels, form.pages), lambda: samples_of(path, form))
 
     def read_as(self, path: Path, reader: Reader) -> Pixels:
         """(H, W, 3) uint8 as ``reader`` reads it, not to be written to.

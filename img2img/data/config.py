@@ -226,6 +226,12 @@ class DataConfig:
         Literal["auto"] | Channels | tuple[Channels, Channels],
         Field(description="N, or [source, target]; auto: as the files have it, 8-bit grey as RGB"),
     ] = "auto"
+    alpha: Annotated[
+        Literal["drop", "keep"], Field(description="drop: left out, with a line; keep: the last channel")
+    ] = "drop"
+    pages: Annotated[
+        Literal["first", "channels"], Field(description="of a TIFF with several: the first, or all as its channels")
+    ] = "first"
     range: Annotated[Ranges, Field(description="values that stand for black and white")] = Field(default_factory=Ranges)
     load: Annotated[int | None, Field(ge=1, description="short side in px before the crop; null: as it is")] = None
     crop: Annotated[

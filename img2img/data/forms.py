@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from img2img.data.config import DataConfig, Jitter
 from img2img.data.samples import Pictures, decode_two
 from img2img.errors import UserError
-from img2img.files import listed
 from img2img.images.form import FULL, Form, Forms
-from img2img.images.raster import form_of, samples_of
+from img2img.images.raster import Found, look, samples_of
 
 T = TypeVar("T")
 # of all samples, from which share on outside the stated range it is taken for a mistake
@@ -50,6 +50,8 @@ def with_forms(
         return pictures, notes
     _check_options(config, forms)
     for side, files in sides.items():
+        _check_headers(files, forms.of(side))
+    for side, files in sides.items():
         counted, line = _counted(side, files, forms.of(side))
         forms = Forms(counted, forms.target) if side == "source" else Forms(forms.source, counted)
         notes += line
@@ -69,10 +71,10 @@ def _found(side: str, files: Sequence[Path], config: DataConfig, notes: list[str
     """The form of one side's files, as the options and their headers say; its range may still be ``minmax``'s."""
     wanted = config.channels
     number = wanted[side == "target"] if isinstance(wanted, tuple) else wanted
-    of_each = _in_threads(form_of, files)
+    of_each = _in_threads(partial(look, pages=config.pages == "channels"), files)
     dtypes: dict[str, list[Path]] = {}
-    for file, (dtype, _) in zip(files, of_each, strict=True):
-        dtypes.setdefault(dtype, []).append(file)
+    for file, found in zip(files, of_each, strict=True):
+        dtypes.setdefault(found.dtype, []).append(file)
     stated = getattr(config.range, side)
     if config.synthesis != "none" and "float32" not in dtypes and stated == "auto" and number in ("auto", 3):
         if "uint16" in dtypes:
@@ -82,23 +84,73 @@ def _found(side: str, files: Sequence[Path], config: DataConfig, notes: list[str
             )
         return Form()
     if len(dtypes) > 1:
-        kinds = " and ".join(f"{dtype} ({listed([str(each[0])], 1)})" for dtype, each in dtypes.items())
+        kinds = " and ".join(f"{dtype} ({each[0]})" for dtype, each in dtypes.items())
         raise UserError(f"{side}s are of {kinds}: convert them to one type, or leave the fewer out")
     (dtype,) = dtypes
-    channels = {found: file for file, (_, found) in zip(reversed(files), reversed(of_each), strict=True)}
+    notes += _left_out(side, of_each, config)
     if number == "auto":
-        if dtype == "uint8" and set(channels) <= {1, 3}:
-            number = 3
-        elif set(channels) == {1, 3}:
-            count = sum(found == 1 for _, found in of_each)
+        number = _number(side, files, of_each, config, notes)
+    pages = config.pages == "channels" and any(found.pages > 1 for found in of_each)
+    return Form(
+        dtype=dtype,  # type: ignore[arg-type]
+        channels=number,
+        range=_range(side, stated, dtype, files),
+        pages=pages,
+    )
+
+
+def _left_out(side: str, of_each: Sequence[Found], config: DataConfig) -> list[str]:
+    """Lines on alpha and pages that are in the files and not in the samples."""
+    lines = []
+    clear, several = sum(found.alpha for found in of_each), sum(found.pages > 1 for found in of_each)
+    if clear and config.alpha == "drop":
+        lines.append(f"{side}s: alpha of {clear} of {len(of_each)} files is dropped (data.alpha=keep: a channel)")
+    if several and config.pages == "first":
+        lines.append(
+            f"{side}s: {several} of {len(of_each)} files have several pages, of which the first is taken "
+            f"(data.pages=channels: all, as channels)"
+        )
+    return lines
+
+
+def _number(side: str, files: Sequence[Path], of_each: Sequence[Found], config: DataConfig, notes: list[str]) -> int:
+    """How many channels the files have; 8-bit grey, and grey among RGB, as RGB.
+
+    Raises:
+        UserError: they differ; naming files.
+    """
+    kept = config.alpha == "keep"
+    channels = {
+        found.channels + int(kept and found.alpha): file
+        for file, found in zip(reversed(files), reversed(of_each), strict=True)
+    }
+    if set(channels) == {1} and of_each[0].dtype == "uint8":
+        return 3
+    if set(channels) == {1, 3}:
+        if of_each[0].dtype != "uint8":
+            count = sum(found.channels == 1 for found in of_each)
             notes.append(f"{side}s: {count} of {len(files)} are grey among RGB and are taken as R = G = B")
-            number = 3
-        elif len(channels) > 1:
-            kinds = " and ".join(f"{found} channels ({file})" for found, file in sorted(channels.items()))
-            raise UserError(f"{side}s have {kinds}: make them alike, or leave the fewer out")
-        else:
-            (number,) = channels
-    return Form(dtype=dtype, channels=number, range=_range(side, stated, dtype, files))  # type: ignore[arg-type]
+        return 3
+    if len(channels) > 1:
+        kinds = " and ".join(f"{found} channels ({file})" for found, file in sorted(channels.items()))
+        cure = "; data.alpha=drop leaves alpha out" if kept and any(found.alpha for found in of_each) else ""
+        raise UserError(f"{side}s have {kinds}: make them alike, or leave the fewer out{cure}")
+    return next(iter(channels))
+
+
+def _check_headers(files: Sequence[Path], form: Form) -> None:
+    """Refuse a file of another type or number of channels than a form has.
+
+    Raises:
+        UserError: naming the first such file.
+    """
+    for file, found in zip(files, _in_threads(partial(look, pages=form.pages), files), strict=True):
+        if found.dtype != form.dtype:
+            raise UserError(f"{file}: has samples of {found.dtype}, {form} are needed: convert it, or leave it out")
+        taken = {found.channels, found.channels + int(found.alpha)} | ({3} if found.channels == 1 else set())
+        if form.channels not in taken:
+            here = f"{found.channels} channel{'s' if found.channels > 1 else ''}"
+            raise UserError(f"{file}: has {here}, {form.channels} are needed (data.channels, data.alpha, data.pages)")
 
 
 def _range(side: str, stated: object, dtype: str, files: Sequence[Path]) -> tuple[float, float]:
@@ -121,14 +173,14 @@ UNKNOWN = (-3.0e38, 3.0e38)
 
 def _counted(side: str, files: Sequence[Path], form: Form) -> tuple[Form, list[str]]:
     """The form with its range measured, where it is to be; a line on values outside of it."""
-    if form.range == FULL.get(form.dtype) and form.channels in (1, 3):
+    if form.range == FULL.get(form.dtype):
         return form, []
 
-    def look(file: Path) -> tuple[float, float, int, int]:
+    def measured(file: Path) -> tuple[float, float, int, int]:
         samples = samples_of(file, form)
         return float(samples.min()), float(samples.max()), form.outside(samples), samples.size
 
-    looked = _in_threads(look, files)
+    looked = _in_threads(measured, files)
     low, high = min(one[0] for one in looked), max(one[1] for one in looked)
     if form.range == UNKNOWN:
         if low == high:

@@ -28,9 +28,11 @@ FORMATS = {
     ".jp2": "JPEG2000",
     ".avif": "AVIF",
     ".npy": "NPY",
+    ".npz": "NPZ",
+    ".mat": "MAT",
 }
 # files of numbers, which are pictures where a folder holds no other
-ARRAYS = frozenset((".npy",))
+ARRAYS = frozenset((".npy", ".npz", ".mat"))
 HAS_AVIF = find_spec("PIL._avif") is not None
 READABLE = frozenset(FORMATS)
 WRITABLE = READABLE - {".gif", ".jp2"} - (set() if HAS_AVIF else {".avif"})

@@ -26,6 +26,8 @@ class Form:
     dtype: DType = "uint8"
     channels: Annotated[int, Field(ge=1, le=65_536)] = 3
     range: Range = (0.0, 255.0)
+    # whether the pages of a TIFF are its channels
+    pages: bool = False
 
     def __post_init__(self) -> None:
         if not self.range[0] < self.range[1] or not np.isfinite(self.range).all():

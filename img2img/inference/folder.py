@@ -225,7 +225,9 @@ class _Folder:
     def read(self, job: Job, width: int, height: int, codec: int) -> _Loaded | _Written:
         try:
             self.translator.budget.admit(width, height, codec)
-            picture = read_source(job.source, self.max_pixels, self.translator.labels)
+            picture = read_source(
+                job.source, self.max_pixels, self.translator.labels, pages=self.translator.forms.source.pages
+            )
             mask = read(job.mask, self.max_pixels) if job.mask else None
             return _Loaded(job, picture, mask, codec * width * height)
         except FAILURES as error:

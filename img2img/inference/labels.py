@@ -15,14 +15,16 @@ from img2img.images.form import Form
 from img2img.images.raster import read_any
 
 
-def read_source(path: Path, max_pixels: int, labels: LabelMaps | None) -> Picture:
+def read_source(path: Path, max_pixels: int, labels: LabelMaps | None, *, pages: bool = False) -> Picture:
     """A picture as weights take it: a label map in its classes' colours, where their sources are such.
+
+    With ``pages`` those of a TIFF are channels.
 
     Raises:
         UserError: unreadable, too large, or no label map of these classes.
     """
     if labels is None or labels.side != "source":
-        return read_any(path, max_pixels)
+        return read_any(path, max_pixels, pages=pages)
     width, height = size(path)
     if width * height > max_pixels:
         raise UserError(f"{path}: {width}x{height} px are more than {max_pixels} pixels")

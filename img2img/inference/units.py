@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, cast
 
 from img2img.data.labels import LabelMaps
 from img2img.errors import UserError
 from img2img.images import Picture, Pixels, joined
-from img2img.images.form import FULL, Form, Forms
+from img2img.images.form import FULL, DType, Form, Forms
+from img2img.images.raster import ARRAY_FORMATS, HOLDS_ALL, look
 
 
 class Units(NamedTuple):
@@ -33,7 +35,11 @@ def units_of(forms: Forms, channels: int, picture: Picture, labels: LabelMaps | 
         return Units(Form(), forms.target, False, False)
     if labels is not None:
         return units_of(forms, channels, picture)._replace(target=Form(), to_grey=False)
-    here, found = picture.pixels.shape[2], picture.pixels.dtype.name
+    return _units(forms, channels, picture.pixels.shape[2], cast(DType, picture.pixels.dtype.name))
+
+
+def _units(forms: Forms, channels: int, here: int, found: DType) -> Units:
+    """`units_of` samples of a type ``found`` in so many channels (``here``)."""
     grey = here == 1 and channels == 3
     if here != channels and not grey:
         raise UserError(
@@ -48,6 +54,43 @@ def units_of(forms: Forms, channels: int, picture: Picture, labels: LabelMaps | 
     taken = replace(source, dtype=found, range=FULL[found])
     given = replace(target, dtype=found, range=FULL[found]) if forms.one else target
     return Units(taken, given, grey, grey and forms.one and target.channels == 3)
+
+
+def check_forms(forms: Forms, channels: int, files: Sequence[Path], labels: LabelMaps | None) -> None:
+    """Refuse sources of types or channels that weights do not take, by their headers, before anything is written.
+
+    A file that cannot be read is left to be named where it is translated.
+
+    Raises:
+        UserError: naming the first such file, and what the weights take.
+    """
+    if labels is not None and labels.side == "source":
+        return
+    for file in files:
+        try:
+            found = look(file, pages=forms.source.pages)
+        except UserError:
+            continue
+        here = found.channels + int(found.alpha and found.channels + 1 == channels)
+        try:
+            _units(forms, channels, here, found.dtype)
+        except UserError as error:
+            raise UserError(f"{file}: {error}") from error
+
+
+def format_of_results(form: Form, suffix: str | None, files: Sequence[Path], file: Path | None) -> str | None:
+    """The ending that results get, where formats of 8 or 16 bits in grey and colours cannot hold them: TIFF.
+
+    Raises:
+        UserError: another is asked for, by ``suffix`` (--format) or the ``file`` to write.
+    """
+    if form.dtype != "float32" and form.channels <= 4:
+        return suffix
+    asked = file.suffix.lower() if file is not None else suffix
+    if asked not in (None, *HOLDS_ALL):
+        flag = f"--output {file}" if file is not None else f"--format {str(asked)[1:]}"
+        raise UserError(f"{flag}: these weights make {form}, which are written as tif or npy")
+    return suffix if asked or all(each.suffix.lower() in HOLDS_ALL for each in files) else ".tif"
 
 
 def with_channels(picture: Picture, channels: int) -> Picture:
@@ -75,7 +118,7 @@ def in_kind(picture: Picture, pixels: Pixels, taken: Form, notes: Sequence[str])
 
 def _kept_kind(picture: Picture, pixels: Pixels) -> str:
     """The format for a picture's result: its own where that can hold the samples, else TIFF."""
-    if picture.format in ("TIFF", "NPY"):
+    if picture.format == "TIFF" or picture.format in ARRAY_FORMATS:
         return picture.format
     return "TIFF" if pixels.dtype.name not in FULL or pixels.shape[2] > 4 else picture.format
 

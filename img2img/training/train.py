@@ -110,7 +110,7 @@ def _train(
     trainer = _restored(settings, parts, run, earlier, stop) if run and earlier else None
     begun: list[str] = []
     if trainer is None:
-        settings, begun = begin(settings, parts.engine, parts.shape)
+        settings, begun = begin(settings, parts.engine, parts.shape, forms_of(data.train))
     notes = _notes(settings, parts, begun)
     if trainer is None:
         trainer = _begin(settings, parts, run, earlier, stop, command)

@@ -54,7 +54,7 @@ def test_files_come_back_as_they_are(tmp_path, capsys, dtype, channels):
     form = header(tmp_path / "run/weights/best.safetensors").get("forms", {"source": None})["source"]
     low, high = (LOW, HIGH) if dtype == "float32" else (0, FULL[dtype])
     plain = (dtype, channels) == ("uint8", 3)
-    assert form == (None if plain else {"dtype": dtype, "channels": channels, "range": [low, high]})
+    assert form == (None if plain else {"dtype": dtype, "channels": channels, "range": [low, high], "pages": False})
 
     words = ["--weights", str(tmp_path / "run"), "--input", str(tmp_path / "data/source")]
     assert main(["infer", *words, "--output", str(tmp_path / "made")]) == 0
