@@ -189,7 +189,7 @@ def _parts(path: Path, layout: Layout, config: DataConfig, seed: int, forms: For
         return replace(data, notes=(*data.notes, *said))
     opened = open_part(folders["val"], layout, config, cache, train.labels)
     validation, more = with_forms(opened, config, train.forms)
-    said += [f"data {path}: {folders['val'][0].name}: {line}" for line in more]
+    said += [f"data {path}: of the validation part, {line}" for line in more]
     note = f"{begin} for training, {len(validation)} in {folders['val'][0].relative_to(path)} for validation"
     notes = (note, *_smaller_than_crop(train), *said)
     return Data(train, validation, manifest(path, files_of(train, validation)), notes)

@@ -65,7 +65,7 @@ def test_minmax_is_measured_once_over_the_training_set(bands):
         ((floats(7, 6) * np.float32(1.2) < form.range[0]) | (floats(7, 6) * np.float32(1.2) > form.range[1])).sum()
     )
     said = next(note for note in data.notes if "clipped" in note)
-    assert f"val: sources: {outside} of 594 values lie outside" in said
+    assert f"of the validation part, sources: {outside} of 594 values lie outside" in said
     assert "val/source/0.tif" in said
 
 
