@@ -21,6 +21,7 @@ from img2img.doctor import partners
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.partners import of, size_text
 from img2img.doctor.threads import in_threads
+from img2img.doctor.values import Values, values_of
 from img2img.errors import UserError
 from img2img.images import Picture, as_rgb, find
 from img2img.images.folder import dead_links
@@ -37,13 +38,16 @@ BESIDE = frozenset((".csv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".h
 class Reader(Cache):
     """Reads pictures and keeps none of them, but what each file was.
 
-    ``facts`` are its format and mode, and ``clear`` are the files with alpha that is not opaque everywhere.
+    ``facts`` are its format and mode, ``clear`` are the files with alpha that is not opaque everywhere, ``values`` what
+    those hold that are not 8-bit grey or RGB. With ``pages`` those of a TIFF are its channels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pages: bool = False) -> None:
         super().__init__(0)
+        self.pages = pages
         self.facts: dict[Path, tuple[str, str]] = {}
         self.clear: set[Path] = set()
+        self.values: dict[Path, Values] = {}
 
     def read(self, path: Path, form: Form | None = None) -> Pixels:
         """(H, W, 3) uint8 or uint16, as the file has it; of floats and of other channels what there is to see.
@@ -51,7 +55,9 @@ class Reader(Cache):
         Raises:
             UserError: the picture cannot be read.
         """
-        picture = read_any(path)
+        picture = read_any(path, pages=self.pages)
+        if values := values_of(picture.pixels):
+            self.values[path] = values
         self.facts[path] = (picture.format, mode(picture))
         if picture.alpha is not None and int(picture.alpha.min()) < int(np.iinfo(picture.alpha.dtype).max):
             self.clear.add(path)
@@ -246,7 +252,7 @@ def _add(
     how: Decoder,
 ) -> None:
     if items:
-        reader = Reader()
+        reader = Reader(pages=inventory.config.pages == "channels")
         inventory.parts.append(Part(name, role, side, Pictures(tuple(items), inventory.config, how, reader), reader))
 
 
