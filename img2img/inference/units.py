@@ -57,15 +57,16 @@ def _units(forms: Forms, channels: int, here: int, found: DType) -> Units:
 
 
 def check_forms(forms: Forms, channels: int, files: Sequence[Path], labels: LabelMaps | None) -> None:
-    """Refuse sources of types or channels that weights do not take, by their headers, before anything is written.
+    """Refuse sources none of which has the type and channels that weights take, by their headers.
 
-    A file that cannot be read is left to be named where it is translated.
+    Where some have, the others are named when their turn comes, as those that cannot be read.
 
     Raises:
-        UserError: naming the first such file, and what the weights take.
+        UserError: naming the first file, and what the weights take.
     """
     if labels is not None and labels.side == "source":
         return
+    unfit = None
     for file in files:
         try:
             found = look(file, pages=forms.source.pages)
@@ -75,7 +76,11 @@ def check_forms(forms: Forms, channels: int, files: Sequence[Path], labels: Labe
         try:
             _units(forms, channels, here, found.dtype)
         except UserError as error:
-            raise UserError(f"{file}: {error}") from error
+            unfit = unfit or f"{file}: {error}"
+        else:
+            return
+    if unfit:
+        raise UserError(unfit)
 
 
 def format_of_results(form: Form, suffix: str | None, files: Sequence[Path], file: Path | None) -> str | None:
