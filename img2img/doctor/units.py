@@ -104,13 +104,18 @@ def _saturated(
 
 
 def _offset(part: Part, pairs: Sequence[tuple[Path, ...]]) -> list[Finding]:
-    """A difference of the sides' means that is the same in all pairs."""
+    """A difference of the sides' means, in their stated ranges where there are such, that is the same in all pairs."""
     both = [(part.reader.values.get(files[0]), part.reader.values.get(files[1])) for files in pairs if len(files) == 2]
     known = [(one, other) for one, other in both if one is not None and other is not None]
     if len(known) < PAIRS or any(one.dtype != other.dtype or len(one.low) != len(other.low) for one, other in known):
         return []
-    offsets = np.array([float((other.mean - one.mean).mean()) for one, other in known])
-    spread = max(float(other.high.max()) for _, other in known) - min(float(other.low.min()) for _, other in known)
+    highest = max(float(other.high.max()) for _, other in known)
+    lowest = min(float(other.low.min()) for _, other in known)
+    stated = part.pictures.config.range
+    source, target, spread = (0.0, 1.0), (0.0, 1.0), highest - lowest
+    if isinstance(stated.source, tuple) and isinstance(stated.target, tuple):
+        source, target, spread = stated.source, stated.target, 1.0
+    offsets = np.array([_within(other.mean, target) - _within(one.mean, source) for one, other in known])
     offset = float(offsets.mean())
     if abs(offset) < LEAST * spread or offsets.std() > STEADY * abs(offset):
         return []
@@ -124,6 +129,11 @@ def _offset(part: Part, pairs: Sequence[tuple[Path, ...]]) -> list[Finding]:
             "(data.range.source, data.range.target)",
         )
     ]
+
+
+def _within(means: Pixels, range: tuple[float, float]) -> float:
+    """The mean of the channels' means (C,), the range as 0 to 1."""
+    return (float(means.mean()) - range[0]) / (range[1] - range[0])
 
 
 def _channels(which: Pixels) -> str:

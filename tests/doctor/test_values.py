@@ -65,16 +65,25 @@ def test_each_is_found_and_named(tmp_path):
     ranges = [f for f in look(tmp_path).findings if f.kind == "ranges"]
     assert f"pictures (source) are 3 channels of floats from {low:g} to {high:g}" == ranges[0].text
     assert f"data.range.source=[{low:g},{high:g}]" in ranges[0].fix
+    # the cures: ranges that are said, and files without what is no channel
+    for number, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        write(tmp_path / f"source/{number}.tif", Picture(source))
+        write(tmp_path / f"target/{number}.tif", Picture(target[:, :, :3]))
+    for side in ("source", "target"):
+        (tmp_path / side / "3.tif").unlink()
+    assert not texts(look(tmp_path, **RANGES)).keys() & {"ranges", "empty_channels", "constant_channels"}
 
 
 @pytest.mark.parametrize("steady", [True, False])
 def test_a_constant_offset_between_the_sides(tmp_path, steady):
     sources = [cube(seed) for seed in range(5)]
     targets = [each + np.float32(0.2 if steady else 0.1 * seed) for seed, each in enumerate(sources)]
-    found = texts(look(put(tmp_path, sources, targets), **RANGES))
+    found = texts(look(put(tmp_path, sources, targets), range={"source": "minmax", "target": "minmax"}))
     assert ("offset" in found) == steady
     if steady:
         assert found["offset"].startswith("targets are above their sources by 0.2 in all pairs")
+        # the cure: a range for each side
+        assert "offset" not in texts(look(tmp_path, range={"source": (0.0, 1.0), "target": (0.2, 1.2)}))
 
 
 def test_mixed_depths_and_values_that_are_no_numbers(tmp_path):
