@@ -20,7 +20,7 @@ from img2img.evaluation.runs import BACK, open_pairs
 from img2img.evaluation.scoring import score
 from img2img.evaluation.verify import SHOWN, Finding, Report
 from img2img.files import listed
-from img2img.images import as_rgb, digest
+from img2img.images import Picture, as_rgb, digest
 from img2img.images.raster import read_any
 from img2img.inference import Job, load, output_names, translate_folder
 from img2img.metrics import read_protocol
@@ -142,7 +142,7 @@ def _of_weights(report: Report, data: str) -> dict[str, str]:
     names = [Path(name) for name in pairs.samples.names]
     written = output_names(names, Path(), ".png")
     return {
-        str(written[name].with_suffix("")): digest(pairs.samples.whole(index)[target])
+        str(written[name].with_suffix("")): digest(as_rgb(Picture(pairs.samples.whole(index)[target])))
         for index, name in enumerate(names)
     }
 

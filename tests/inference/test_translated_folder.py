@@ -210,7 +210,7 @@ def test_a_heavy_picture_is_alone_whatever_the_batch(tmp_path, monkeypatch):
     alive: list[int] = []
     pictures: weakref.WeakValueDictionary[int, Picture] = weakref.WeakValueDictionary()
 
-    def noted(path: Path, *more: object) -> Picture:
+    def noted(path: Path, *more: object, pages: bool = False) -> Picture:
         result = read(path, *more)
         pictures[len(alive)] = result
         alive.append(len(pictures))
