@@ -16,6 +16,7 @@ import numpy as np
 
 from img2img.errors import UserError
 from img2img.files import listed
+from img2img.images.arrays import named_arrays
 
 Values = np.ndarray[Any, Any]
 KINDS = ".npy, .npz, .mat, .csv, idx (MNIST) or a batch of CIFAR-10"
@@ -163,28 +164,24 @@ def _chosen(path: Path, found: Mapping[str, Values]) -> Arrays:
 
 
 def _npy(path: Path, content: bytes) -> Arrays:
-    return Arrays(np.load(io.BytesIO(content), allow_pickle=False))
+    return Arrays(named_arrays(content)[""])
 
 
 def _npz(path: Path, content: bytes) -> Arrays:
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return _chosen(path, {name: file[name] for name in file.files})
+    return _chosen(path, named_arrays(content))
 
 
 def _mat(path: Path, content: bytes) -> Arrays:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     try:
-        found = loadmat(io.BytesIO(content))
-    except MatReadError as error:
-        raise ValueError(str(error)) from error
-    arrays = {name: value for name, value in found.items() if not name.startswith("__")}
-    return _chosen(path, {name: value for name, value in arrays.items() if isinstance(value, np.ndarray)})
+        return _chosen(path, named_arrays(content))
+    except UserError as error:
+        if str(path) in str(error):
+            raise
+        raise UserError(f"--data {path}: {error}") from error
 
 
 def _hdf5(path: Path, content: bytes) -> Arrays:
-    raise UserError(f"--data {path}: is HDF5 (MATLAB 7.3); save it in MATLAB with -v7, or as .npy")
+    raise UserError(f"--data {path}: is HDF5, but not MATLAB's; save it as .npy")
 
 
 def _csv(path: Path, content: bytes) -> Arrays:
@@ -267,7 +264,7 @@ MAGIC: dict[bytes, Callable[[Path, bytes], Arrays]] = {
     b"\x93NUMPY": _npy,
     b"PK\x03\x04": _npz,
     b"MATLAB 5.0": _mat,
-    b"MATLAB 7.3": _hdf5,
+    b"MATLAB 7.3": _mat,
     b"\x89HDF": _hdf5,
     b"\x80\x02": _pickle,
     b"\x80\x03": _pickle,

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from img2img.data.array_files import Arrays, Values, array_files, read_arrays
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig
 from img2img.data.rows import Rows, recipe_of
-from img2img.data.samples import Cache, Item, Pictures, decode_photo
+from img2img.data.samples import Item, Pictures, decode_photo
 from img2img.errors import UserError
 from img2img.images import find
+from img2img.images.folder import ARRAYS
 
 Opened = tuple[Pictures | Rows, dict[str, Any], str]
 
@@ -29,8 +31,10 @@ def is_array_set(path: Path, config: DataConfig) -> bool:
     if config.layout not in ("images", "mixture"):
         return False
     try:
-        find(path, links=True)
+        arrays = all(file.suffix.lower() in ARRAYS for file in find(path, links=True))
     except UserError:
+        arrays = True
+    if arrays:
         return bool(array_files(path))
     return config.layout == "mixture"
 

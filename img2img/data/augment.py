@@ -23,9 +23,11 @@ def resize_short(picture: Pixels, side: int, *, nearest: bool = False) -> Pixels
         return picture
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    if nearest:
-        method = cv2.INTER_NEAREST_EXACT
-    resized: Pixels = cv2.resize(picture, size, interpolation=method)
+    method = cv2.INTER_NEAREST_EXACT if nearest else method
+    # OpenCV shrinks no more than four channels at once
+    parts = [picture[:, :, first : first + 4] for first in range(0, picture.shape[2], 4)]
+    scaled = [cv2.resize(np.ascontiguousarray(part), size, interpolation=method) for part in parts]
+    resized: Pixels = np.dstack(scaled) if len(scaled) > 1 else scaled[0]
     return resized.reshape(size[1], size[0], -1)
 
 

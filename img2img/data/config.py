@@ -171,6 +171,29 @@ class MixWeight:
     weight: Annotated[float, Field(gt=0, le=1, description="share of the training samples")]
 
 
+Range = Literal["auto", "minmax"] | tuple[float, float]
+
+
+@options
+class Ranges:
+    """The values that stand for black and white, in the files' units; what lies beyond is clipped and counted.
+
+    ``auto`` is all that the type holds (0 to 255, 0 to 65535), and none for floats; ``minmax`` is measured over the
+    training set.
+    """
+
+    source: Annotated[Range, Field(description="[lowest, highest] of sources; auto: all of the type; minmax")] = "auto"
+    target: Annotated[Range, Field(description="[lowest, highest] of targets; auto: all of the type; minmax")] = "auto"
+
+    def __post_init__(self) -> None:
+        for side in ("source", "target"):
+            given = getattr(self, side)
+            if not isinstance(given, str) and not given[0] < given[1]:
+                raise ValueError(f"range.{side}=[{given[0]:g}, {given[1]:g}]: the lowest value comes first")
+
+
+Channels = Annotated[int, Field(ge=1, le=1024)]
+
 # what the sets of a mixture have in common, and what of the first set says nothing of the others
 SHARED = {"mix", "crop", "cache_mb", "validation", "validation_load", "validation_crop", "mixture", "samples"}
 INHERITED_NOT: dict[str, Any] = {"mix": [], "scenes": None, "validation": 0.0}
@@ -199,6 +222,17 @@ class DataConfig:
     pattern: Annotated[NamePattern, Field(description="names of the files of a pair, where they differ")] = Field(
         default_factory=NamePattern
     )
+    channels: Annotated[
+        Literal["auto"] | Channels | tuple[Channels, Channels],
+        Field(description="N, or [source, target]; auto: as the files have it, 8-bit grey as RGB"),
+    ] = "auto"
+    alpha: Annotated[
+        Literal["drop", "keep"], Field(description="drop: left out, with a line; keep: the last channel")
+    ] = "drop"
+    pages: Annotated[
+        Literal["first", "channels"], Field(description="of a TIFF with several: the first, or all as its channels")
+    ] = "first"
+    range: Annotated[Ranges, Field(description="values that stand for black and white")] = Field(default_factory=Ranges)
     load: Annotated[int | None, Field(ge=1, description="short side in px before the crop; null: as it is")] = None
     crop: Annotated[
         int | None,

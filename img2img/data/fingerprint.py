@@ -158,7 +158,7 @@ def _hashes(part: Pictures, chosen: Iterable[int]) -> Iterator[int | None]:
     """The hashes of some pictures, decoded by several threads, few at a time."""
 
     def of(index: int) -> int | None:
-        return perceptual_hash(part.decode(index)["target"])
+        return perceptual_hash(part.for_eyes(index)["target"])
 
     threads = torch.get_num_threads()
     indices = iter(chosen)

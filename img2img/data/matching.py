@@ -11,7 +11,8 @@ from img2img.data.config import NamePattern
 from img2img.data.patterns import Fit, fitting, key, told_apart, written
 from img2img.errors import UserError
 from img2img.files import listed, loosened, stem
-from img2img.images import find, size
+from img2img.images import find
+from img2img.images.raster import any_size as size
 
 
 @dataclass(frozen=True)

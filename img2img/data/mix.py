@@ -15,6 +15,7 @@ from img2img.data.samples import Kind, Pictures, Pixels, Samples
 from img2img.data.split import find_scenes, thumbnail
 from img2img.errors import UserError
 from img2img.files import listed
+from img2img.images.form import Forms
 from img2img.randomness import generator, stable_seed
 
 
@@ -60,14 +61,16 @@ class Mixed:
         return self.first.digest(index)
 
 
-def open_data(config: DataConfig, seed: int) -> Data:
+def open_data(config: DataConfig, seed: int, forms: Forms | None = None) -> Data:
     """The data sets that a configuration means, with a validation part, which is the first set's alone.
+
+    ``forms``: what the pictures are, where that is known (of weights); else their files and the options say it.
 
     Raises:
         UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear,
             options that a set has no use for, sets that cannot be mixed.
     """
-    data = open_set(config, seed)
+    data = open_set(config, seed, forms)
     if not config.mix:
         return data
     mixed = config.mixed()

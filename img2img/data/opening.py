@@ -12,22 +12,25 @@ import numpy as np
 
 from img2img.data import builtin
 from img2img.data.array_sets import is_array_set, open_arrays
+from img2img.data.cache import Cache
 from img2img.data.classes import find_classes, with_classes
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
 from img2img.data.drawn import check_drawn
+from img2img.data.forms import with_forms
 from img2img.data.labels import LabelMaps
 from img2img.data.layouts import Layout, PartFolders, left_outside, read_layout
 from img2img.data.manifest import files_of, manifest
 from img2img.data.matching import match
 from img2img.data.parts import open_images, open_part
 from img2img.data.peers import WHOLE
-from img2img.data.samples import Cache, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
+from img2img.data.samples import PLAIN_FORMS, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
 from img2img.data.synthesis import prepare
 from img2img.errors import UserError
 from img2img.files import listed
 from img2img.images.folder import dead_links
+from img2img.images.form import Forms
 
 Pixels = np.ndarray[Any, Any]
 # samples of which a generator learns each by heart
@@ -49,14 +52,14 @@ class Data:
     scenes: Mapping[str, str] = field(default_factory=dict)
 
 
-def open_set(config: DataConfig, seed: int) -> Data:
+def open_set(config: DataConfig, seed: int, forms: Forms | None = None) -> Data:
     """The data set that a configuration means, without what is mixed into it, with a validation part.
 
     Raises:
         UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear,
             options that the set has no use for, weights of a drawing's network that are absent or damaged.
     """
-    data = _opened(config, seed)
+    data = _opened(config, seed, forms)
     if config.labels:
         data = replace(data, notes=(*data.notes, _said_labels(data.train, config)))
     if config.exchange.share:
@@ -103,7 +106,7 @@ def _check_exchange(train: Samples, config: DataConfig) -> None:
         raise UserError(f"{begin}: {config.path} has one scene to train on, which cannot be given another's layer")
 
 
-def _opened(config: DataConfig, seed: int) -> Data:
+def _opened(config: DataConfig, seed: int, forms: Forms | None) -> Data:
     seed = seed if config.split_seed is None else config.split_seed
     if config.path is None:
         return _mixture(config) if config.layout == "mixture" else _builtin_photos(config)
@@ -113,14 +116,17 @@ def _opened(config: DataConfig, seed: int) -> Data:
     if is_array_set(path, config):
         return _arrays(path, config, seed)
     layout = read_layout(path, config)
-    data = _unpaired(path, layout, config, seed) if layout.name == "unpaired" else _parts(path, layout, config, seed)
+    data = (_unpaired if layout.name == "unpaired" else _parts)(path, layout, config, seed, forms)
     return replace(data, notes=(*data.notes, *_remarks(path, layout, config)))
 
 
-def open_test(config: DataConfig, path: str | None, labels: LabelMaps | None = None) -> Samples:
+def open_test(
+    config: DataConfig, path: str | None, labels: LabelMaps | None = None, forms: Forms = PLAIN_FORMS
+) -> Samples:
     """All pairs of a folder to test on: its test part if it has one, else its val part, else everything in it.
 
-    Without a path, the built-in validation photographs. ``labels`` are the classes that weights know of label maps.
+    Without a path, the built-in validation photographs. ``labels`` are the classes that weights know of label maps,
+    ``forms`` what the pictures are, as the training had them.
 
     Raises:
         UserError: as `open_set`.
@@ -138,12 +144,13 @@ def open_test(config: DataConfig, path: str | None, labels: LabelMaps | None = N
     if "test" in layout.aside:
         raise UserError(f"--data {folder}: nothing to test on: {layout.aside['test']}")
     if layout.name == "unpaired":
-        validation = _unpaired(folder, layout, config, 0).validation
+        validation = _unpaired(folder, layout, config, 0, forms).validation
         if validation is None:
             raise UserError(f"--data {folder}: no testA and testB in it")
         return validation
     chosen = next(layout.parts[name] for name in ("test", "val", "train", WHOLE) if name in layout.parts)
-    return open_part(chosen, layout, config, Cache(config.cache_mb), labels)
+    pictures = open_part(chosen, layout, config, Cache(config.cache_mb), labels)
+    return with_forms(pictures, config, forms)[0]
 
 
 def made_source(samples: Samples) -> str:
@@ -173,7 +180,7 @@ def _remarks(path: Path, layout: Layout, config: DataConfig) -> list[str]:
     return lines
 
 
-def _parts(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data:
+def _parts(path: Path, layout: Layout, config: DataConfig, seed: int, forms: Forms | None) -> Data:
     """A folder of pictures or pairs; where it has no part to validate on, scenes are split off."""
     folders = layout.parts
     training_part = folders.get("train") or folders.get(WHOLE)
@@ -181,15 +188,20 @@ def _parts(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data:
         other = next(iter(folders))
         raise UserError(f"--data {path}: has a part {other} but none to train on; add a folder train beside it")
     cache = Cache(config.cache_mb)
-    train = open_part(training_part, layout, config, cache)
+    train, said = with_forms(open_part(training_part, layout, config, cache), config, forms)
+    said = [f"data {path}: {line}" for line in said]
     begin = f"data {path}: {_described(path, layout, training_part, config)}; {len(train)} pictures"
     if made_source(train):
         begin = begin.replace(f"; {len(train)} ", f", {made_source(train)}; {len(train)} ")
     if "val" not in folders:
-        return _split_off(path, train, config, seed, begin)
-    validation = open_part(folders["val"], layout, config, cache, train.labels)
+        data = _split_off(path, train, config, seed, begin)
+        return replace(data, notes=(*data.notes, *said))
+    opened = open_part(folders["val"], layout, config, cache, train.labels)
+    validation, more = with_forms(opened, config, train.forms)
+    said += [f"data {path}: of the validation part, {line}" for line in more]
     note = f"{begin} for training, {len(validation)} in {folders['val'][0].relative_to(path)} for validation"
-    return Data(train, validation, manifest(path, files_of(train, validation)), (note, *_smaller_than_crop(train)))
+    notes = (note, *_smaller_than_crop(train), *said)
+    return Data(train, validation, manifest(path, files_of(train, validation)), notes)
 
 
 def _described(path: Path, layout: Layout, part: PartFolders, config: DataConfig) -> str:
@@ -240,7 +252,7 @@ def _scenes(pictures: Pictures, config: DataConfig) -> Sequence[int | str]:
     thumbnails: dict[str, list[Pixels]] = {}
     tops, drawn = [], []
     for index in first.values():
-        sides = pictures.decode(index)
+        sides = pictures.for_eyes(index)
         for side, pixels in sides.items():
             thumbnails.setdefault(side, []).append(thumbnail(pixels))
         if "source" in sides:
@@ -273,17 +285,18 @@ def _pass_of_the_larger(sources: Pictures, targets: Pictures, config: DataConfig
     return Unpaired(sources, targets, config, max(len(sources), len(targets)))
 
 
-def _unpaired(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data:
+def _unpaired(path: Path, layout: Layout, config: DataConfig, seed: int, known: Forms | None) -> Data:
     """Two folders whose pictures do not belong together; where there are none to test on, sources are split off."""
     cache = Cache(config.cache_mb)
     folders = layout.parts
-    sides = [open_images(folder, config, cache) for folder in folders["train"]]
+    sides, forms, said = _both_sides([open_images(folder, config, cache) for folder in folders["train"]], config, known)
     train = _pass_of_the_larger(sides[0], sides[1], config)
     validation: Unpaired | None = None
     scenes: dict[str, str] = {}
     held_out: list[Pictures] = []
     if "test" in folders:
-        held_out = [open_images(folder, config, cache) for folder in folders["test"]]
+        test = [open_images(folder, config, cache) for folder in folders["test"]]
+        held_out, _, _ = _both_sides(test, config, forms)
         validation = Unpaired(held_out[0], held_out[1], config, len(held_out[0]))
     elif config.validation:
         scene_of_each = _scenes(sides[0], config)
@@ -298,7 +311,18 @@ def _unpaired(path: Path, layout: Layout, config: DataConfig, seed: int) -> Data
         f"{len(validation) if validation else 0} sources for validation"
     )
     files = manifest(path, files_of(*sides, *held_out))
-    return Data(train, validation, files, (note, *_smaller_than_crop(sides[0])), scenes)
+    said = [f"data {path}: {line}" for line in said]
+    return Data(train, validation, files, (note, *_smaller_than_crop(sides[0]), *said), scenes)
+
+
+def _both_sides(
+    sides: Sequence[Pictures], config: DataConfig, known: Forms | None = None
+) -> tuple[list[Pictures], Forms, list[str]]:
+    """Sources and targets that do not belong together, with what their samples are."""
+    source, first = with_forms(sides[0], config, known, back=True)
+    target, second = with_forms(sides[1], config, known, alone=True)
+    forms = Forms(source.forms.target, target.forms.target)
+    return [source, target], forms, [*first, *second]
 
 
 def _arrays(path: Path, config: DataConfig, seed: int) -> Data:

@@ -6,15 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig
 from img2img.data.labels import LabelMaps, Side, check_files, find_labels, named_labels
 from img2img.data.layouts import Layout, PartFolders
 from img2img.data.masks import with_masks
 from img2img.data.matching import checked_pairs, halves
-from img2img.data.samples import Cache, Item, Pictures, decode_halves, decode_photo, decode_two
+from img2img.data.samples import Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.data.synthesis import SYNTHESES
 from img2img.errors import UserError
-from img2img.images import find, size
+from img2img.images import find
+from img2img.images.raster import any_size as size
 
 
 def open_part(

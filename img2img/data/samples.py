@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,23 +11,31 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from img2img.data.augment import centre_cut, random_cut, resized
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig, Jitter
 from img2img.data.exchange import exchanged
 from img2img.data.jitter import recoloured, turned
 from img2img.data.labels import LabelMaps
 from img2img.data.synthesis import SYNTHESES, filled
 from img2img.errors import UserError
-from img2img.images import as_rgb8, digest, read
+from img2img.images import digest, read
+from img2img.images.form import Forms
 from img2img.images.masks import hole_of
 from img2img.randomness import generator
 
 Pixels = np.ndarray[Any, Any]
 # draws after which no picture of another scene is looked for any more
 TRIES = 32
+PLAIN_FORMS = Forms()
 Kind = Literal["pairs", "unpaired", "images", "points"]
+
+
+def forms_of(samples: Samples) -> Forms:
+    """What the samples of both sides are; 8-bit RGB of sets that are nothing else."""
+    forms: Forms = getattr(samples, "forms", PLAIN_FORMS)
+    return forms
 
 
 class Samples(Protocol):
@@ -52,7 +58,7 @@ class Samples(Protocol):
         ...
 
     def whole(self, index: int) -> dict[str, Pixels]:
-        """The sample as it is validated and tested on, uint8 (H, W, 3) (mask (H, W, 1)), the same at each call.
+        """The sample as it is validated and tested on, (H, W, C) (mask (H, W, 1)), the same at each call.
 
         Resized to ``data.validation_load``, its centre cut to ``data.validation_crop``, and only then degraded.
         """
@@ -61,62 +67,6 @@ class Samples(Protocol):
     def digest(self, index: int) -> str:
         """What identifies the picture itself (its target, as the file holds it), whatever is cut out of it."""
         ...
-
-
-def rgb8_of(path: Path) -> Pixels:
-    """The picture in a file, (H, W, 3) uint8."""
-    return as_rgb8(read(path))
-
-
-# how a file becomes (H, W, 3) uint8
-Reader = Callable[[Path], Pixels]
-
-
-class Cache:
-    """Decoded pictures in memory, the longest unused dropped first, up to ``megabytes``; for use by several threads.
-
-    A worker process starts with an empty one and an equal share of the limit.
-    """
-
-    def __init__(self, megabytes: int) -> None:
-        self.limit = megabytes * 2**20
-        self.bytes = 0
-        self.pictures: OrderedDict[Path | tuple[Path, Reader], Pixels] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[type[Cache], tuple[int]]:
-        return Cache, (self.limit // 2**20,)
-
-    def read(self, path: Path) -> Pixels:
-        """(H, W, 3) uint8, not to be written to.
-
-        Raises:
-            UserError: the picture cannot be read.
-        """
-        return self.read_as(path, rgb8_of)
-
-    def read_as(self, path: Path, reader: Reader) -> Pixels:
-        """(H, W, 3) uint8 as ``reader`` reads it, not to be written to.
-
-        Raises:
-            UserError: the picture cannot be read.
-        """
-        key = path if reader is rgb8_of else (path, reader)
-        with self.lock:
-            if key in self.pictures:
-                self.pictures.move_to_end(key)
-                return self.pictures[key]
-        pixels = reader(path)
-        worker = get_worker_info()
-        limit = self.limit // (worker.num_workers if worker else 1)
-        with self.lock:
-            if pixels.nbytes <= limit and key not in self.pictures:
-                self.pictures[key] = pixels
-                self.bytes += pixels.nbytes
-                while self.bytes > limit:
-                    _, old = self.pictures.popitem(last=False)
-                    self.bytes -= old.nbytes
-        return pixels
 
 
 @dataclass(frozen=True)
@@ -143,34 +93,34 @@ class Item:
 
 
 # what turns an item into its pictures, by name
-Decoder = Callable[[Item, Cache], dict[str, Pixels]]
+Decoder = Callable[[Item, Cache, Forms], dict[str, Pixels]]
 
 
-def decode_halves(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_halves(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[str, Pixels]:
     """Left and right half of one file, as ``left`` and ``right``."""
     if item.source is None:
         raise ValueError("no file")
-    pixels = cache.read(item.source)
+    pixels = cache.read(item.source, forms.source)
     if pixels.shape[1] % 2:
         raise UserError(f"{item.source}: {pixels.shape[1]} px wide, which cannot be halved into a pair")
     half = pixels.shape[1] // 2
     return {"left": pixels[:, :half], "right": pixels[:, half:]}
 
 
-def decode_two(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_two(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[str, Pixels]:
     """Source and target from their files."""
     if item.source is None or item.target is None:
         raise ValueError("two files are needed")
-    return {"source": cache.read(item.source), "target": cache.read(item.target)}
+    return {"source": cache.read(item.source, forms.source), "target": cache.read(item.target, forms.target)}
 
 
-def decode_photo(item: Item, cache: Cache) -> dict[str, Pixels]:
+def decode_photo(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[str, Pixels]:
     """One picture, as ``target``."""
     if item.pixels is not None:
         return {"target": item.pixels}
     if item.target is None:
         raise ValueError("no file")
-    return {"target": cache.read(item.target)}
+    return {"target": cache.read(item.target, forms.target)}
 
 
 @dataclass(frozen=True)
@@ -181,6 +131,7 @@ class Pictures:
     config: DataConfig
     decoder: Decoder
     cache: Cache = field(compare=False)
+    forms: Forms = PLAIN_FORMS
     labels: LabelMaps | None = None
     classes: tuple[int, ...] = ()
 
@@ -200,12 +151,16 @@ class Pictures:
         return replace(self, items=tuple(self.items[index] for index in indices))
 
     def decode(self, index: int) -> dict[str, Pixels]:
-        """Source and target, or target alone, as the files have them: (H, W, 3) uint8, not to be written to."""
-        pictures = self.decoder(self.items[index], self.cache)
+        """Source and target, or target alone, as the files have them: (H, W, C), not to be written to."""
+        pictures = self.decoder(self.items[index], self.cache, self.forms)
         if "left" in pictures:
             source, target = ("left", "right") if self.config.direction == "AtoB" else ("right", "left")
             pictures = {"source": pictures[source], "target": pictures[target]}
         return pictures if self.labels is None else self._with_labels(pictures, self.labels, self.items[index])
+
+    def for_eyes(self, index: int) -> dict[str, Pixels]:
+        """`decode`, each side as (H, W, 3) uint8 to look at: its range as 0 to 255, its first channels."""
+        return {side: self.forms.of(side).for_eyes(pixels) for side, pixels in self.decode(index).items()}
 
     def _with_labels(self, pictures: dict[str, Pixels], labels: LabelMaps, item: Item) -> dict[str, Pixels]:
         """The label map in the colours of its classes."""
@@ -220,7 +175,7 @@ class Pictures:
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
-        sample = {name: to_training(picture, name) for name, picture in degraded.items()}
+        sample = {name: to_training(picture, name, self.forms) for name, picture in degraded.items()}
         if self.labels is not None and self.labels.side == "source":
             sample["source"] = self.labels.one_hot(degraded["source"])
         return labelled(sample, self.items[index].label, self.classes)
@@ -291,6 +246,11 @@ class Unpaired:
     count: int
 
     @property
+    def forms(self) -> Forms:
+        """What the samples of both sides are."""
+        return Forms(self.sources.forms.target, self.targets.forms.target)
+
+    @property
     def names(self) -> Sequence[str]:
         names = self.sources.names
         return [names[index % len(names)] for index in range(self.count)]
@@ -315,7 +275,7 @@ class Unpaired:
             sides[name] = cut["target"]
         if self.config.jitter != Jitter():
             sides = recoloured(sides, self.config.jitter, generator(seed, "colour", epoch, index))
-        return {name: to_training(picture, name) for name, picture in sides.items()}
+        return {name: to_training(picture, name, self.forms) for name, picture in sides.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
         source, target = self.sources.whole(index % len(self.sources)), self.targets.whole(index % len(self.targets))
@@ -389,8 +349,8 @@ def labelled(sample: dict[str, Tensor], label: int | None, classes: Sequence[int
     return {**sample, "label": torch.tensor(label), **of_class}
 
 
-def to_training(picture: Pixels, name: str) -> Tensor:
-    """(H, W, C) uint8 -> (C, H, W) float32 in [-1, 1]; masks 0 or 1."""
-    # a copy always: numpy calls a mirrored picture of one column contiguous, and torch refuses its stride
-    values = torch.from_numpy(picture.transpose(2, 0, 1).copy(order="C"))
-    return (values > 127).float() if name == "mask" else values.float().div_(127.5).sub_(1)
+def to_training(picture: Pixels, name: str, forms: Forms = PLAIN_FORMS) -> Tensor:
+    """(H, W, C) of a side's form -> (C, H, W) float32 in [-1, 1]; masks (H, W, 1) uint8 -> 0 or 1."""
+    if name == "mask":
+        return torch.from_numpy((picture.transpose(2, 0, 1) > 127).astype(np.float32, order="C"))
+    return forms.of(name).to_tensor(picture)

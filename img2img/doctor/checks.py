@@ -73,7 +73,7 @@ def endings(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
 
 def modes(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
     """Files of one side that are stored otherwise than most: channels, depth, palette, CMYK, several frames."""
-    facts = measured.part.reader.facts
+    facts, values = measured.part.reader.facts, measured.part.reader.values
     findings = []
     columns: dict[int, list[Path]] = {}
     for index in measured.readable:
@@ -87,12 +87,16 @@ def modes(inventory: Inventory, measured: MeasuredPart) -> list[Finding]:
         rare = [file for file in files if facts[file][1] != most]
         listed = "; ".join(f"{count} {kind}" for kind, count in kinds.most_common(4))
         side = f" ({('source', 'target')[column]})" if len(columns) > 1 else ""
+        made = inventory.config.synthesis != "none"
+        mixed = not made and len({(file in values, values[file].dtype if file in values else "") for file in files}) > 1
         findings.append(
             Finding(
                 "modes",
-                "note",
+                "wrong" if mixed else "note",
                 f"pictures{measured.part.of}{side} differ in how they are stored ({listed})",
-                "nothing needs be done (training takes 8-bit RGB of all); if grey ones are not meant, remove them",
+                "convert them to one type, or leave the fewer out: training refuses mixed depths"
+                if mixed
+                else "nothing needs be done (training takes RGB of all); if grey ones are not meant, remove them",
                 tuple(Spot(f"{inventory.label(file)}: {facts[file][1]}", (file,)) for file in rare),
             )
         )

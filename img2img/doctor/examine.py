@@ -18,7 +18,7 @@ import numpy as np
 
 from img2img.data.array_sets import is_array_set
 from img2img.data.config import DataConfig
-from img2img.doctor import checks, duplicates, levels
+from img2img.doctor import checks, duplicates, levels, units
 from img2img.doctor.findings import (
     Diagnosis,
     Finding,
@@ -113,6 +113,7 @@ def _quick(inventory: Inventory, task: str) -> Diagnosis:
         votes, looked = sample_looks(part, inventory.config.synthesis)
         findings += levels.narrow(part, looked)
         findings += levels.transparent(inventory, part, looked)
+        findings += units.of_part(inventory, part, list(looked))
         if part.side == "pair":
             findings += checks.direction(inventory, part, votes)
             findings += checks.same_files(inventory, part)
@@ -129,6 +130,7 @@ def _of_part(inventory: Inventory, measured: MeasuredPart, scenes: list[int], ta
         findings += checks.same_sides(inventory, measured)
     findings += levels.narrow(measured.part, measured.levels)
     findings += levels.transparent(inventory, measured.part, measured.levels)
+    findings += units.of_part(inventory, measured.part, measured.readable)
     findings += checks.blank(inventory, measured)
     findings += duplicates.within(inventory, measured, scenes, task)
     for check in (checks.modes, checks.endings):

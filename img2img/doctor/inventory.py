@@ -11,18 +11,23 @@ from typing import Any, Literal
 
 import numpy as np
 
+from img2img.data.cache import Cache
 from img2img.data.config import DataConfig
 from img2img.data.layouts import Layout, read_layout
 from img2img.data.masks import with_masks
 from img2img.data.matching import match
-from img2img.data.samples import Cache, Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
+from img2img.data.samples import Decoder, Item, Pictures, decode_halves, decode_photo, decode_two
 from img2img.doctor import partners
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.partners import of, size_text
 from img2img.doctor.threads import in_threads
+from img2img.doctor.values import Values, values_of
 from img2img.errors import UserError
-from img2img.images import Picture, as_rgb, find, read, size
+from img2img.images import Picture, as_rgb, find
 from img2img.images.folder import dead_links
+from img2img.images.form import Form, seen
+from img2img.images.raster import any_size as size
+from img2img.images.raster import read_any
 
 Pixels = np.ndarray[Any, Any]
 Role = Literal["train", "val", "test"]
@@ -33,30 +38,38 @@ BESIDE = frozenset((".csv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".h
 class Reader(Cache):
     """Reads pictures and keeps none of them, but what each file was.
 
-    ``facts`` are its format and mode, and ``clear`` are the files with alpha that is not opaque everywhere.
+    ``facts`` are its format and mode, ``clear`` are the files with alpha that is not opaque everywhere, ``values`` what
+    those hold that are not 8-bit grey or RGB. With ``pages`` those of a TIFF are its channels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, pages: bool = False) -> None:
         super().__init__(0)
+        self.pages = pages
         self.facts: dict[Path, tuple[str, str]] = {}
         self.clear: set[Path] = set()
+        self.values: dict[Path, Values] = {}
 
-    def read(self, path: Path) -> Pixels:
-        """(H, W, 3) uint8 or uint16, as the file has it.
+    def read(self, path: Path, form: Form | None = None) -> Pixels:
+        """(H, W, 3) uint8 or uint16, as the file has it; of floats and of other channels what there is to see.
 
         Raises:
             UserError: the picture cannot be read.
         """
-        picture = read(path)
+        picture = read_any(path, pages=self.pages)
+        if values := values_of(picture.pixels):
+            self.values[path] = values
         self.facts[path] = (picture.format, mode(picture))
         if picture.alpha is not None and int(picture.alpha.min()) < int(np.iinfo(picture.alpha.dtype).max):
             self.clear.add(path)
+        if picture.pixels.dtype == np.float32 or picture.pixels.shape[2] not in (1, 3):
+            return seen(picture.pixels)
         return as_rgb(picture)
 
 
 def mode(picture: Picture) -> str:
     """Channels and depth in words, and what reading changed: ``RGB, 8 bits``."""
-    colour = "grey" if picture.pixels.shape[2] == 1 else "RGB"
+    channels = picture.pixels.shape[2]
+    colour = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     alpha = " with alpha" if picture.alpha is not None else ""
     changed = [note for note in picture.notes if not note.startswith("named ")]
     return "; ".join([f"{colour}{alpha}, {8 * picture.pixels.itemsize} bits", *changed])
@@ -239,7 +252,7 @@ def _add(
     how: Decoder,
 ) -> None:
     if items:
-        reader = Reader()
+        reader = Reader(pages=inventory.config.pages == "channels")
         inventory.parts.append(Part(name, role, side, Pictures(tuple(items), inventory.config, how, reader), reader))
 
 

@@ -101,7 +101,7 @@ def transparent(inventory: Inventory, part: Part, levels: Levels) -> list[Findin
         for column, file in enumerate(part.files(index))
         if file in part.reader.clear
     ]
-    if not clear:
+    if not clear or part.pictures.config.alpha == "keep":
         return []
     drawn = sum(low == high for _, (low, high, _) in clear)
     text = f"{share(len(clear), len(levels), 'picture')}{part.of} {are(len(clear))} transparent in parts"

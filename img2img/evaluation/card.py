@@ -16,7 +16,7 @@ from img2img.weights.file import weights_path
 
 PACKAGES = ("img2img", "torch", "numpy", "scipy", "pillow", "opencv-python-headless", "tifffile")
 # of a weights file's header
-KEPT = ("task", "method", "seed", "step", "which", "chosen_by", "config")
+KEPT = ("task", "method", "seed", "step", "which", "chosen_by", "config", "forms")
 
 
 def card_of(

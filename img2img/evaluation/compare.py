@@ -11,6 +11,7 @@ from pathlib import Path
 
 from img2img.compute.distributed import World
 from img2img.data.masks import masks_of
+from img2img.data.samples import forms_of
 from img2img.data.split import scene_table
 from img2img.errors import UserError, on_the_way
 from img2img.evaluation.card import about_weights, chosen_on, when_and_where
@@ -39,6 +40,7 @@ from img2img.images import find
 from img2img.inference import Translator, output_names
 from img2img.inference.tiles import Tile
 from img2img.metrics import read_protocol
+from img2img.metrics.depth import protocol_of
 from img2img.metrics.protocols import with_palette
 from img2img.reports.table import Table
 
@@ -180,7 +182,10 @@ def of_weights(
         raise UserError(
             "--region hole: these weights were not trained to fill holes (data.synthesis=hole); leave it out"
         )
-    written = output_names([Path(name) for name in pairs.samples.names], Path(), ".png")
+    forms = forms_of(pairs.samples)
+    request = replace(request, protocol=protocol_of(request.protocol, forms.source if pairs.back else forms.target))
+    ending = ".png" if forms.source.in_png and forms.target.in_png else ".tif"
+    written = output_names([Path(name) for name in pairs.samples.names], Path(), ending)
     if output is not None:
         check_output(output, runs, data, written.values())
     names = {str(written[Path(name)].with_suffix("")): name for name in pairs.samples.names}
@@ -221,7 +226,9 @@ def _run_and_score(
         return {str(name.with_suffix("")): folder / side / name for name in names}
 
     targets = files("target")
-    entries = [Entry(INPUT, files("source")), *(Entry(run.method, files(run.folder), run.seed) for run in runs)]
+    entries = [Entry(run.method, files(run.folder), run.seed) for run in runs]
+    if forms_of(pairs.samples).alike:
+        entries.insert(0, Entry(INPUT, files("source")))
     masks = files("mask") if request.protocol.region == "hole" else None
     scored = score(targets, entries, request.asked, world, masks=masks)
     chosen = [note for run in runs if (note := chosen_on(run.folder, run.header, digests))]

@@ -13,7 +13,8 @@ from img2img.evaluation import record
 from img2img.evaluation.entries import INPUT, Files
 from img2img.evaluation.outcome import Evaluation
 from img2img.files import atomic
-from img2img.images import Pixels, as_rgb8, read
+from img2img.images import Pixels
+from img2img.images.raster import read_any, to_look_at
 from img2img.metrics import METRICS
 from img2img.reports.figures import save_png, zoomed_grid
 from img2img.reports.formats import FORMATS
@@ -95,7 +96,7 @@ def _comparison(evaluation: Evaluation) -> Pixels:
 
 def _shown(evaluation: Evaluation, stem: str, files: Files) -> Pixels:
     """A picture (H, W, 3) uint8 in the size it was measured in."""
-    pixels = as_rgb8(read(files[stem]))
+    pixels = to_look_at(read_any(files[stem]))
     return pixels if evaluation.fitting is None else evaluation.fitting.apply(stem, pixels)
 
 

@@ -19,10 +19,12 @@ from img2img.errors import RunError, UserError
 from img2img.evaluation.entries import INPUT
 from img2img.files import check_folder, inside, listed
 from img2img.images import Picture, is_deep, write
+from img2img.images.form import Forms
 from img2img.inference import Job, Translator, load, translate_folder, weights_header
 from img2img.inference.tiles import Tile
 from img2img.progress import Reporter
 from img2img.recipes.differences import differences
+from img2img.weights.header import WeightsHeader
 
 SIDES = ("source", "target", "mask")
 BACK = {"source": "target", "target": "source"}
@@ -110,6 +112,7 @@ def open_pairs(
     config = build(DataConfig, header["config"]["data"], "the weights' data section")
     changes: dict[str, Any] = {f"validation_{name}": side for name, side in cut.items()}
     config = replace(config, **changes)
+    forms = WeightsHeader.from_json(header, "the weights' header").forms
     back = direction is not None and direction != config.direction
     load_side, crop = config.whole_load, config.validation_crop
     steps = [f"resized to a short side of {load_side} px"] if load_side else []
@@ -119,7 +122,7 @@ def open_pairs(
         raise UserError("these weights make pictures from noise: there are no pairs to measure")
     if part == "validation" or (data is None and config.path is not None):
         here = replace(config, path=data or config.path, mix=())
-        opened = open_data(here, int(header.get("seed", 0)))
+        opened = open_data(here, int(header.get("seed", 0)), forms)
         if opened.validation is None:
             raise UserError(f"no pictures of {here.path} were held out for validation; name others with --data")
         held_out = _paired(opened.validation, data or config.path)
@@ -129,7 +132,7 @@ def open_pairs(
     if data is not None:
         # the masks of the training are those of its own photos
         config = replace(config, hole=replace(config.hole, masks=None, match=None))
-    samples = _open_other(replace(config, layout=layout), data, _labels_of(header))
+    samples = _open_other(replace(config, layout=layout), data, _labels_of(header), forms)
     return Pairs(_paired(samples, data), {}, said, back, _deep(samples), made_source(samples))
 
 
@@ -138,7 +141,7 @@ def _labels_of(header: Mapping[str, Any]) -> LabelMaps | None:
     return None if header.get("labels") is None else build(LabelMaps, header["labels"], "the weights' labels")
 
 
-def _open_other(config: DataConfig, data: str | None, labels: LabelMaps | None) -> Samples:
+def _open_other(config: DataConfig, data: str | None, labels: LabelMaps | None, forms: Forms) -> Samples:
     """What to test on, laid out as the training data or, where folders or files are called otherwise, by its own names.
 
     Raises:
@@ -146,18 +149,18 @@ def _open_other(config: DataConfig, data: str | None, labels: LabelMaps | None) 
     """
     named = replace(config, source=None, target=None, pattern=PLAIN)
     try:
-        return open_test(config, data, labels)
+        return open_test(config, data, labels, forms)
     except UserError:
         if named == config:
             raise
         with suppress(UserError):
-            return open_test(named, data, labels)
+            return open_test(named, data, labels, forms)
         raise
 
 
 def _deep(samples: Samples) -> str:
     """A note where files of the pairs have more than 8 bits, which they are cut to as in training."""
-    items = samples.items if isinstance(samples, Pictures) else ()
+    items = samples.items if isinstance(samples, Pictures) and samples.forms.plain else ()
     files = {file for item in items for file in (item.source, item.target) if file is not None}
     deep = sum(is_deep(file) for file in files)
     if not deep:

@@ -15,7 +15,8 @@ from img2img.errors import UserError
 from img2img.evaluation.copies import Copy, copies_of
 from img2img.evaluation.entries import Entry, Files
 from img2img.evaluation.fit import Fitting
-from img2img.images import Picture, Pixels, as_rgb, digest, read
+from img2img.images import Picture, Pixels, as_rgb, digest
+from img2img.images.raster import read_any
 from img2img.metrics import Protocol, Value, measure
 from img2img.progress import Reporter
 from img2img.reports.table import Score
@@ -124,7 +125,7 @@ def _measured(
     device: torch.device,
     stem: str,
 ) -> _Measured:
-    target = read(targets[stem])
+    target = read_any(targets[stem])
     target_pixels = as_rgb(target)
     hole = None
     if masks is not None:
@@ -136,7 +137,7 @@ def _measured(
     digests = []
     for entry in entries:
         file = entry.files[stem]
-        result = read(file)
+        result = read_any(file)
         if result.alpha is not None:
             with_alpha.add(entry.method)
         if result.pixels.dtype != target.pixels.dtype:

@@ -66,7 +66,7 @@ def seen_pictures(runs: Sequence[Run], samples: Samples, names: Sequence[str]) -
     prints = [Fingerprint.from_json(run.header.get("fingerprint", {}), run.weights) for run in runs]
     hashes: list[int | None] = []
     if isinstance(samples, Pictures) and any(known is not None for known in prints):
-        hashes = [perceptual_hash(samples.decode(index)["target"]) for index in range(len(samples))]
+        hashes = [perceptual_hash(samples.for_eyes(index)["target"]) for index in range(len(samples))]
     return [_seen(run, known, hashes, names) for run, known in zip(runs, prints, strict=True)]
 
 

@@ -20,7 +20,8 @@ from img2img.evaluation.runs import BACK, open_pairs
 from img2img.evaluation.scoring import score
 from img2img.evaluation.verify import SHOWN, Finding, Report
 from img2img.files import listed
-from img2img.images import as_rgb, digest, read
+from img2img.images import Picture, as_rgb, digest
+from img2img.images.raster import read_any
 from img2img.inference import Job, load, output_names, translate_folder
 from img2img.metrics import read_protocol
 from img2img.weights.file import weights_path
@@ -128,20 +129,20 @@ def _data(report: Report, data: str) -> Iterator[Finding]:
 
 
 def _of_folder(data: str) -> dict[str, str]:
-    return {stem: digest(as_rgb(read(file))) for stem, file in by_stem(Path(data)).items()}
+    return {stem: digest(as_rgb(read_any(file))) for stem, file in by_stem(Path(data)).items()}
 
 
 def _of_weights(report: Report, data: str) -> dict[str, str]:
     """Digests of the targets as evaluate cuts them, under the names that it gave them."""
     about = report.record["data"]
     first = next(iter(report.card["results"].values()))
-    header = {"config": first["config"], "seed": first.get("seed", 0)}
+    header = {"config": first["config"], "seed": first.get("seed", 0), "forms": first.get("forms", {})}
     pairs = open_pairs(header, data, about["part"], about["cut"], about["direction"])
     target = BACK["target"] if pairs.back else "target"
     names = [Path(name) for name in pairs.samples.names]
     written = output_names(names, Path(), ".png")
     return {
-        str(written[name].with_suffix("")): digest(pairs.samples.whole(index)[target])
+        str(written[name].with_suffix("")): digest(as_rgb(Picture(pairs.samples.whole(index)[target])))
         for index, name in enumerate(names)
     }
 
@@ -195,7 +196,10 @@ def _mask(report: Report, source: Path, needed: bool) -> Path | None:
 
 def _levels(one: Path, other: Path) -> float:
     """The largest difference of two pictures in levels; infinite where their sizes differ."""
-    first, second = read(one).pixels, read(other).pixels
+    first, second = read_any(one).pixels, read_any(other).pixels
     if first.shape != second.shape:
         return math.inf
+    if first.dtype == np.float32:
+        # a level of floats is the 255th part of what they reach over
+        return float(np.abs(first - second).max()) * 255 / max(float(np.ptp(first)), 1e-30)
     return float(np.abs(first.astype(np.int64) - second.astype(np.int64)).max())

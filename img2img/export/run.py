@@ -14,7 +14,13 @@ from img2img.export.pictures import calibration
 from img2img.export.quantise import quantised
 from img2img.export.request import Request
 from img2img.files import atomic_write_bytes
+from img2img.images.form import Form
 from img2img.inference import load, weights_header
+
+
+def _units(form: Form) -> str:
+    """What 0 and 1 are in the files' units, where that is not 8-bit RGB."""
+    return "" if form.plain else f", which is {form}"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,12 @@ def export(request: Request) -> Exported:
     channels = translator.shape.source
     if translator.labels is not None and translator.labels.side == "source":
         raise UserError("these weights take label maps, and the exported graph pictures in [0, 1]; use img2img infer")
+    source, target = translator.forms.source, translator.forms.target
+    if request.precision != "fp32" and not source.plain:
+        raise UserError(
+            f"--precision {request.precision}: is calibrated and compared on 8-bit pictures, and these weights take "
+            f"{source}; use fp32"
+        )
     pictures = [] if request.precision == "fp32" else calibration(request.calibration, channels, masked=graph.masked)
     model = to_onnx(graph, channels, request.opset)
     if request.precision == "int8":
@@ -55,8 +67,10 @@ def export(request: Request) -> Exported:
     taken = speed(session, translator)
     facts = {
         "precision": request.precision,
-        "input": "image: float32 NCHW in [0, 1]" + ("; mask: float32 N1HW, 1 inside the hole" if graph.masked else ""),
-        "output": "result: float32 NCHW in [0, 1]",
+        "input": "image: float32 NCHW in [0, 1]"
+        + _units(source)
+        + ("; mask: float32 N1HW, 1 inside the hole" if graph.masked else ""),
+        "output": "result: float32 NCHW in [0, 1]" + _units(target),
         "largest_difference": found.largest,
         "psnr_to_fp32": None if paid is None else paid.mean,
     }

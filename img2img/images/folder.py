@@ -27,7 +27,12 @@ FORMATS = {
     ".gif": "GIF",
     ".jp2": "JPEG2000",
     ".avif": "AVIF",
+    ".npy": "NPY",
+    ".npz": "NPZ",
+    ".mat": "MAT",
 }
+# files of numbers, which are pictures where a folder holds no other
+ARRAYS = frozenset((".npy", ".npz", ".mat"))
 HAS_AVIF = find_spec("PIL._avif") is not None
 READABLE = frozenset(FORMATS)
 WRITABLE = READABLE - {".gif", ".jp2"} - (set() if HAS_AVIF else {".avif"})
@@ -74,6 +79,8 @@ def find(folder: Path, *, videos: bool = False, links: bool = False) -> list[Pat
                 outside += 1
             else:
                 (clips if ending in VIDEOS else files).append(path)
+    # beside pictures lie arrays of another purpose
+    files = [path for path in files if path.suffix.lower() not in ARRAYS] or files
     if videos:
         files += clips
     if not files:

@@ -21,6 +21,7 @@ from img2img.images.folder import FORMATS, WRITABLE
 from img2img.images.labels import as_palette_image
 from img2img.images.opening import rules
 from img2img.images.picture import Picture, Pixels, as_image, joined, to_8_bits
+from img2img.images.raster import ARRAY_FORMATS, encode_raster
 
 BAND = 2**20  # bytes that are compressed at a time
 # what a format holds besides its pixels
@@ -79,6 +80,12 @@ def encode(picture: Picture, format: str, quality: int = 95) -> tuple[bytes, tup
     Raises:
         UserError: the format cannot hold the picture (WebP ends at 16383 px a side, JPEG at 65535).
     """
+    shape = picture.pixels.shape
+    unlike = picture.pixels.dtype == np.float32 or shape[2] > 4
+    if unlike or format in ARRAY_FORMATS or (format == "TIFF" and shape[2] in (2, 4)):
+        lost = any((picture.icc, picture.exif, picture.dpi))
+        notes = ["EXIF, profile or dpi were left out"] if lost else []
+        return encode_raster(joined(picture), format), tuple(notes)
     notes = []
     if picture.alpha is not None and format not in WITH_ALPHA:
         notes.append(f"{format} has no alpha")

@@ -18,9 +18,9 @@ from img2img.images import (
     Pixels,
     kept_format,
     read,
-    size,
     write,
 )
+from img2img.images.raster import any_size
 from img2img.inference.budget import codec_bytes
 from img2img.inference.jobs import Job, ending, goes_to_a_file, list_jobs
 from img2img.inference.labels import read_source
@@ -211,7 +211,7 @@ class _Folder:
         while self.coming and len(self.ahead) <= self.batch:
             job = self.coming[0]
             try:
-                width, height = size(job.source)
+                width, height = any_size(job.source)
                 codec = codec_bytes(job.source, job.result)
             except UserError:
                 width = height = codec = 0  # reading it says why
@@ -226,7 +226,9 @@ class _Folder:
     def read(self, job: Job, width: int, height: int, codec: int) -> _Loaded | _Written:
         try:
             self.translator.budget.admit(width, height, codec)
-            picture = read_source(job.source, self.max_pixels, self.translator.labels)
+            picture = read_source(
+                job.source, self.max_pixels, self.translator.labels, pages=self.translator.forms.source.pages
+            )
             mask = read(job.mask, self.max_pixels) if job.mask else None
             return _Loaded(job, picture, mask, codec * width * height)
         except FAILURES as error:

@@ -14,6 +14,7 @@ from img2img.errors import UserError, nearest
 from img2img.files import inside, is_there, stem
 from img2img.images import READABLE, WRITABLE, find, is_video, video_advice
 from img2img.images.folder import FORMATS
+from img2img.inference import units
 from img2img.inference.labels import check_sources, format_of_results
 from img2img.inference.translator import Translator
 
@@ -122,6 +123,8 @@ def list_jobs(
     files, holes = _with_masks(_pictures(given), given, masks, match, wanted=translator.needs_mask)
     _check_folders(given, output, to_file)
     check_sources(translator.labels, files)
+    units.check_forms(translator.forms, translator.shape.source, files, translator.labels)
+    suffix = units.format_of_results(translator.forms.target, suffix, files, output if to_file else None)
     if to_file:
         results = {given: output}
     else:

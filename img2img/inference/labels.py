@@ -5,51 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from img2img.data.labels import LabelMaps, check_files
 from img2img.errors import UserError
-from img2img.images import Picture, Pixels, read, size, to_pixels, to_tensor
+from img2img.images import Picture, Pixels, size
+from img2img.images.form import Form
+from img2img.images.raster import read_any
 
 
-def read_source(path: Path, max_pixels: int, labels: LabelMaps | None) -> Picture:
+def read_source(path: Path, max_pixels: int, labels: LabelMaps | None, *, pages: bool = False) -> Picture:
     """A picture as weights take it: a label map in its classes' colours, where their sources are such.
+
+    With ``pages`` those of a TIFF are channels.
 
     Raises:
         UserError: unreadable, too large, or no label map of these classes.
     """
     if labels is None or labels.side != "source":
-        return read(path, max_pixels)
+        return read_any(path, max_pixels, pages=pages)
     width, height = size(path)
     if width * height > max_pixels:
         raise UserError(f"{path}: {width}x{height} px are more than {max_pixels} pixels")
     return labels.read(path)
 
 
-def to_network(pixels: Pixels, labels: LabelMaps | None) -> Tensor:
-    """(H, W, C) as (1, C, H, W) in [-1, 1], or a label map as (1, classes, H, W) of 0 and 1.
+def to_network(pixels: Pixels, form: Form, labels: LabelMaps | None) -> Tensor:
+    """(H, W, C) of a form as (1, C, H, W) in [-1, 1], or a label map as (1, classes, H, W) of 0 and 1.
 
     Raises:
         UserError: a colour or number that is no class's.
     """
     if labels is None or labels.side != "source":
-        return to_tensor(pixels)
+        return form.to_tensor(pixels)[None]
     return labels.one_hot(pixels)[None]
 
 
-def from_network(values: Tensor, depth: Any, labels: LabelMaps | None) -> Pixels:
-    """(1, C, H, W) in [-1, 1] as (H, W, C); where it is a label map, uint8 in the nearest classes' colours."""
-    if labels is None or labels.side != "target":
-        return to_pixels(values, depth)
-    return labels.snapped(to_pixels(values, np.dtype(np.uint8)))
-
-
-def depth_of_results(pixels: Pixels, labels: LabelMaps | None) -> Any:
-    """The type of results: their sources', but label maps have 8 bits."""
-    return pixels.dtype if labels is None or labels.side != "target" else np.dtype(np.uint8)
+def from_network(values: Tensor, form: Form, labels: LabelMaps | None) -> Pixels:
+    """(1, C, H, W) in [-1, 1] as (H, W, C) of a form; where it is a label map, in the nearest classes' colours."""
+    pixels = form.to_pixels(values[0])
+    return labels.snapped(pixels) if labels is not None and labels.side == "target" else pixels
 
 
 def as_label_result(result: Picture, labels: LabelMaps | None) -> Picture:

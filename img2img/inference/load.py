@@ -15,8 +15,10 @@ from img2img.compute.precision import DTYPES, is_fast_in_bf16
 from img2img.config import build
 from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
+from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError, unknown
+from img2img.images.form import Forms
 from img2img.inference.budget import parse_amount
 from img2img.inference.ensemble import SIZES, Ensemble, SelfEnsemble
 from img2img.inference.tiles import Tile, parse_tile
@@ -42,6 +44,7 @@ def translator_of(
     seed: int = 0,
     *,
     grey_targets: bool = False,
+    forms: Forms = PLAIN_FORMS,
     labels: LabelMaps | None = None,
     back: bool = False,
 ) -> Translator:
@@ -68,6 +71,7 @@ def translator_of(
         tile=tile,
         seed=seed,
         grey_targets=grey_targets,
+        forms=forms.back if back else forms,
         labels=labels,
     )
 
@@ -130,6 +134,7 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
+        forms=saved.header.forms.back if goes_back(saved.header, direction) else saved.header.forms,
         labels=_labels(saved.header, direction),
         array=saved.header.array,
     )
@@ -222,6 +227,7 @@ def header_for(
     *,
     statistics: SourceStatistics | None = None,
     grey_targets: bool = False,
+    forms: Forms = PLAIN_FORMS,
     fingerprint: Mapping[str, Any] | None = None,
     labels: LabelMaps | None = None,
     array: ArrayRecipe | None = None,
@@ -235,6 +241,7 @@ def header_for(
         shape=shape,
         source_statistics=statistics,
         grey_targets=grey_targets,
+        forms=forms,
         labels=labels,
         array=array,
         seed=seed,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,17 +14,20 @@ from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out
 from img2img.compute.precision import Precision
 from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
+from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
 from img2img.images import Picture, Pixels, from_array, from_pil, to_pil
+from img2img.images.form import Forms
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
 from img2img.inference.callers import check_alike, check_values, shaped_as
 from img2img.inference.generator import WithinFlow, check_reach, finite
-from img2img.inference.labels import as_label_result, depth_of_results, from_network, to_network
+from img2img.inference.labels import as_label_result, from_network, to_network
 from img2img.inference.sampling import RESULTS, FromNoise
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.tiles import Tile, Tiling, lay_out, stream
+from img2img.inference.units import in_kind, units_of, with_channels
 from img2img.inference.unlike import on_ground, unlike
 from img2img.randomness import stable_seed
 from img2img.recipes.method import Method
@@ -48,6 +50,7 @@ class Translator(FromNoise):
             default 1.5 GB, or more where a picture's own pixels need it; on a GPU three quarters of what is free.
         statistics: what the training's sources look like; pictures far from them are noted.
         grey_targets: the training's targets were grey, and results are the mean of the network's channels.
+        forms: types, channels and ranges of the training's sources and targets.
         labels: which side is a label map: such sources go in one-hot, such results take the nearest class's colour.
         array: how samples of an array became what the network sees, where the training had one.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
@@ -71,6 +74,7 @@ class Translator(FromNoise):
         fill: Sequence[int] = (),
         statistics: SourceStatistics | None = None,
         grey_targets: bool = False,
+        forms: Forms = PLAIN_FORMS,
         labels: LabelMaps | None = None,
         array: ArrayRecipe | None = None,
     ) -> None:
@@ -84,7 +88,7 @@ class Translator(FromNoise):
         self.seed = seed
         self.fill = tuple(fill)
         self.statistics = statistics
-        self.grey_targets = grey_targets
+        self.grey_targets, self.forms = grey_targets, forms
         self.labels = labels
         self.array = array
         self.tiled = 0  # pictures taken in tiles
@@ -131,6 +135,8 @@ class Translator(FromNoise):
         """
         if isinstance(source, Image.Image):
             return to_pil(self.picture(from_pil(source), None if mask is None else from_pil(mask), sample))
+        if isinstance(source, np.ndarray) and not self.forms.plain:
+            return self.picture(Picture(source.reshape(*source.shape[:2], -1)), None, sample).pixels
         if isinstance(source, np.ndarray):
             result = self.picture(from_array(source), None if mask is None else from_array(mask), sample)
             return shaped_as(source, result)
@@ -286,14 +292,15 @@ class Translator(FromNoise):
         return self._per_pixel[channels]
 
     def pixels(self, source: Pixels, mask: Pixels | None = None) -> Pixels:
-        """(H, W, 3) uint8 -> (H, W, 3) uint8; ``mask`` (H, W) or (H, W, 1), non-zero inside the hole.
+        """(H, W, C) of the sources' form -> (H, W, C) of the targets'; ``mask`` (H, W) or (H, W, 1), non-zero in it.
 
         A mask that the flow does not look at is left aside: a set for in-painting has them for every method.
         """
         if mask is not None and not self.needs_mask:
             mask = None
         hole = None if mask is None else torch.from_numpy((mask.reshape(1, 1, *mask.shape[:2]) > 0).astype(np.float32))
-        return from_network(self.tensor(to_network(source, self.labels), hole), np.dtype(np.uint8), self.labels)
+        values = self.tensor(to_network(source, self.forms.source, self.labels), hole)
+        return from_network(values, self.forms.target, self.labels)
 
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated: same size, depth, alpha and metadata; grey is given to the network as R = G = B.
@@ -322,17 +329,16 @@ class Translator(FromNoise):
         check_alike(pictures, given)
         holes, said = zip(*map(hole_of, given), strict=True) if given else ((), ((),) * len(pictures))
         check_reach(self.flow, *(torch.from_numpy(hole) for hole in holes))
-        pictures = [on_ground(picture, self.statistics) for picture in pictures]
+        pictures = [on_ground(with_channels(picture, self.shape.source), self.statistics) for picture in pictures]
         notes = [(*more, *self._unlike(picture)) for picture, more in zip(pictures, said, strict=True)]
-        depth = depth_of_results(pictures[0].pixels, self.labels)
-        height, width, channels = pictures[0].pixels.shape
-        one_hot = self.labels is not None and self.labels.side == "source"
-        grey = channels == 1 and self.shape.source == 3 and not one_hot
-        to_grey = grey or self.grey_targets
+        height, width = pictures[0].pixels.shape[:2]
+        units = units_of(self.forms, self.shape.source, pictures[0], self.labels)
+        grey, to_grey = units.grey, units.to_grey or self.grey_targets
         results: list[Pixels] = []
 
         def take(part: slice, rows: slice, columns: slice) -> Tensor:
-            source = torch.cat([to_network(picture.pixels[rows, columns], self.labels) for picture in pictures[part]])
+            tiles = [picture.pixels[rows, columns] for picture in pictures[part]]
+            source = torch.cat([to_network(tile, units.source, self.labels) for tile in tiles])
             source = source.expand(-1, 3, -1, -1) if grey else source
             if not holes:
                 return source
@@ -343,20 +349,18 @@ class Translator(FromNoise):
             result = finite(result)
             result = result.mean(1, keepdim=True) if to_grey and result.shape[1] == 3 else result
             while len(results) < len(pictures):
-                results.append(np.empty((height, width, result.shape[1]), depth))
+                results.append(np.empty((height, width, result.shape[1]), units.target.dtype))
             for row in range(len(result)):
-                results[part.start + row][rows, columns] = from_network(result[row : row + 1], depth, self.labels)
+                results[part.start + row][rows, columns] = from_network(
+                    result[row : row + 1], units.target, self.labels
+                )
 
-        seen = (self.shape.source if grey or one_hot else channels) + bool(holes)
+        seen = self.shape.source + bool(holes)
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
         return [
-            as_label_result(
-                # a profile of colours says nothing of grey
-                replace(p, pixels=made, icc=p.icc if made.shape[2] == channels else None, notes=(*p.notes, *more)),
-                self.labels,
-            )
-            for p, made, more in zip(pictures, results, notes, strict=True)
+            as_label_result(in_kind(picture, pixels, units.source, more), self.labels)
+            for picture, pixels, more in zip(pictures, results, notes, strict=True)
         ]
 
     def _unlike(self, picture: Picture) -> tuple[str, ...]:

@@ -22,11 +22,12 @@ from img2img.metrics.registry import METRICS
 from img2img.metrics.segmentation import classes_in, confusion
 
 Pixels = np.ndarray[Any, Any]
-Colour = Literal["rgb", "gray", "y", "y_uint8", "y_full"]
+Colour = Literal["rgb", "channels", "gray", "y", "y_uint8", "y_full"]
 # MATLAB's rgb2gray: the first row of inv([1 .956 .621; 1 -.272 -.647; 1 -1.106 1.703])
 GRAY = (0.29893602129377533, 0.5870430744511214, 0.11402090425510324)
 COLOURS: dict[Colour, str] = {
     "rgb": "RGB",
+    "channels": "every channel",
     "gray": "grey as MATLAB's rgb2gray, rounded to 8 bits",
     "y": "Y of BT.601, 16 to 235, not rounded",
     "y_uint8": "Y of BT.601, 16 to 235, rounded to 8 bits",
@@ -51,10 +52,11 @@ class Protocol:
     ``colour`` names the planes. ``psnr`` is of one MSE over all ``samples`` or the mean of the ``channels``' PSNRs.
     ``ssim_auto`` replaces SSIM by its downsampling form. ``crop`` leaves out that many pixels at each side; ``resize``
     (width, height) first makes both pictures that size (Pillow's bicubic, antialiased, rounded to 8 bits). ``depth`` is
-    the bits a sample must have: 8, or 16 (divided by 257, so that the scale stays 0 to 255). ``region`` is
-    ``hole`` where in-painting is measured inside its holes alone. ``source`` says where the protocol comes from,
-    ``open`` what is not known of it. ``palette`` has the colours of classes, where the pictures are label maps;
-    measures of classes are undefined without it.
+    the bits a sample must have: 8, 16, or 32 of floats; ``range`` the values that are brought to the scale 0 to 255
+    (what lies beyond is clipped), by default all that the type holds. ``region`` is ``hole`` where in-painting is
+    measured inside its holes alone. ``source`` says where the protocol comes from, ``open`` what is not known of it.
+    ``palette`` has the colours of classes, where the pictures are label maps; measures of classes are undefined
+    without it.
     """
 
     name: str
@@ -63,7 +65,8 @@ class Protocol:
     ssim_auto: bool = False
     crop: int = 0
     resize: tuple[int, int] | None = None
-    depth: Literal[8, 16] = 8
+    depth: Literal[8, 16, 32] = 8
+    range: tuple[float, float] | None = None
     region: Literal["picture", "hole"] = "picture"
     source: str = ""
     open: str = ""
@@ -74,9 +77,14 @@ class Protocol:
             raise UserError(f"protocol {self.name}: crop={self.crop} must be at least 0")
         if self.resize is not None and min(self.resize) < 1:
             raise UserError(f"protocol {self.name}: resize must be WIDTHxHEIGHT of at least 1x1")
-        if self.depth == 16 and (self.colour in ("gray", "y_uint8") or self.resize is not None):
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise UserError(f"protocol {self.name}: range=LOWEST:HIGHEST, the lowest value comes first")
+        if self.depth == 32 and self.range is None:
+            raise UserError(f"protocol {self.name}: floats have no range of their own: add range=LOWEST:HIGHEST")
+        if (self.depth != 8 or self.range) and (self.colour in ("gray", "y_uint8") or self.resize is not None):
             raise UserError(
-                f"protocol {self.name}: rounds to 8 bits, so that depth=16 has no meaning; use rgb, y, y_full"
+                f"protocol {self.name}: rounds to 8 bits, so that depth={self.depth} has no meaning; use rgb, y, "
+                f"y_full, channels"
             )
 
         if self.region == "hole" and self.resize is not None:
@@ -95,6 +103,8 @@ class Protocol:
             words.append(f"psnr={self.psnr}")
         if self.depth != base.depth:
             words.append(f"depth={self.depth}")
+        if self.range != base.range and self.range is not None:
+            words.append(f"range={self.range[0]:.9g}:{self.range[1]:.9g}")
         if self.region != base.region:
             words.append(f"region={self.region}")
         return ",".join(words)
@@ -106,8 +116,9 @@ class Protocol:
     def line(self, metrics: Iterable[str]) -> str:
         """One line that says all that decides the numbers."""
         chosen = self.names(metrics)
-        several = self.colour == "rgb"
-        parts = [COLOURS[self.colour], f"{self.depth} bit, data range {2**self.depth - 1}"]
+        several = self.colour in ("rgb", "channels")
+        scale = f"{2**self.depth - 1}" if self.range is None else f"{self.range[0]:g} to {self.range[1]:g}"
+        parts = [COLOURS[self.colour], f"{'float' if self.depth == 32 else f'{self.depth} bit'}, data range {scale}"]
         parts.append(
             "no resizing" if self.resize is None else f"resized to {self.resize[0]}x{self.resize[1]} (bicubic)"
         )
@@ -137,16 +148,25 @@ class Protocol:
             )
 
     def planes(self, pixels: Pixels) -> Tensor:
-        """(H, W, 3) uint8 (``depth`` 8) or uint16 RGB as (1, C, H', W') on the scale 0 to 255: uint8 or float64.
+        """(H, W, C) uint8 (``depth`` 8), uint16 or float32 as (1, C', H', W') on the scale 0 to 255: uint8 or float64.
 
         Raises:
-            UserError: another type, another depth than the protocol's, or a crop that leaves nothing.
+            UserError: another type, depth or number of channels than the protocol's, or a crop that leaves nothing.
         """
-        if pixels.dtype not in (np.uint8, np.uint16):
-            raise UserError(f"is of type {pixels.dtype}; pictures are measured as uint8 or uint16, as they lie on disk")
+        if pixels.dtype not in (np.uint8, np.uint16, np.float32):
+            raise UserError(
+                f"is of type {pixels.dtype}; pictures are measured as uint8, uint16 or float32, as they lie on disk"
+            )
         bits = pixels.dtype.itemsize * 8
         if bits != self.depth:
             raise UserError(f"has {bits} bits a sample; protocol {self.label} is of {self.depth}")
+        channels = pixels.shape[2]
+        if channels != 3 and self.colour != "channels" and (channels, self.colour) != (1, "gray"):
+            wanted = "1 or 3" if self.colour == "gray" else "3"
+            raise UserError(
+                f"has {channels} channel{'s' if channels > 1 else ''}; protocol {self.label} is of {wanted}, "
+                f"channels of any number"
+            )
         if self.resize is not None:
             pixels = np.asarray(Image.fromarray(pixels).resize(self.resize, Image.Resampling.BICUBIC))
         if self.crop:
@@ -154,15 +174,24 @@ class Protocol:
             if min(height, width) <= 2 * self.crop:
                 raise UserError(f"is {width}x{height}: nothing is left of it by crop={self.crop}")
             pixels = pixels[self.crop : height - self.crop, self.crop : width - self.crop]
-        converted = CONVERT[self.colour](pixels, 1 if bits == 8 else 257)
-        return torch.from_numpy(np.ascontiguousarray(converted.transpose(2, 0, 1)))[None]
+        unit = 1 if bits == 8 else 257
+        if self.range is not None:
+            low, high = self.range
+            pixels = np.clip((pixels.astype(np.float64) - low) * (RANGE / (high - low)), 0, RANGE)
+            unit = 1
+        converted = CONVERT[self.colour](pixels, unit)
+        return torch.from_numpy(converted.transpose(2, 0, 1).copy(order="C"))[None]
 
 
 def _parts(rgb: Pixels, kind: type[np.int64] | type[np.float64]) -> tuple[Pixels, Pixels, Pixels]:
+    # of a stated range they are no whole numbers
+    kind = np.float64 if rgb.dtype == np.float64 else kind
     return rgb[..., :1].astype(kind), rgb[..., 1:2].astype(kind), rgb[..., 2:].astype(kind)
 
 
 def _gray(rgb: Pixels, unit: int) -> Pixels:
+    if rgb.shape[2] == 1:
+        return rgb
     red, green, blue = _parts(rgb, np.float64)
     gray: Pixels = np.floor(GRAY[0] * red + GRAY[1] * green + GRAY[2] * blue + 0.5)
     return gray
@@ -197,6 +226,7 @@ def _y_full(rgb: Pixels, unit: int) -> Pixels:
 # of (H, W, 3) whole numbers, 0 to 255 times a unit: planes on the scale 0 to 255
 CONVERT: dict[Colour, Callable[[Pixels, int], Pixels]] = {
     "rgb": lambda rgb, unit: rgb if unit == 1 else rgb / unit,
+    "channels": lambda planes, unit: planes if unit == 1 else planes / unit,
     "gray": _gray,
     "y": _y,
     "y_uint8": _y_uint8,
@@ -207,6 +237,7 @@ PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         Protocol(name="rgb", colour="rgb", source="plain RGB, the default"),
+        Protocol(name="channels", colour="channels", source="all channels, whatever they are and however many"),
         Protocol(name="gray", colour="gray", source="MATLAB's rgb2gray before any measure; as ssim_index.m asks for"),
         Protocol(name="y", colour="y", source="MATLAB's rgb2ycbcr on doubles"),
         Protocol(name="y_uint8", colour="y_uint8", source="MATLAB's rgb2ycbcr on 8-bit pictures"),
@@ -271,8 +302,15 @@ def read_protocol(text: str) -> Protocol:
                 ) from error
             raise unknown("key", key, READ, f"--protocol {text}") from error
         except ValueError as error:
-            raise UserError(f"--protocol {text}: {change} cannot be read (such as crop=4, resize=256x256)") from error
+            raise UserError(
+                f"--protocol {text}: {change} cannot be read (such as crop=4, resize=256x256, range=0:1)"
+            ) from error
     return replace(PROTOCOLS[name], **values)
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, high = (float(part) for part in text.split(":"))
+    return low, high
 
 
 def _size(text: str) -> tuple[int, int] | None:
@@ -282,9 +320,11 @@ def _size(text: str) -> tuple[int, int] | None:
     return width, height
 
 
-KNOWN: dict[str, dict[str, Any]] = {"psnr": {"samples": "samples", "channels": "channels"}, "depth": {"8": 8, "16": 16},
+KNOWN: dict[str, dict[str, Any]] = {"psnr": {"samples": "samples", "channels": "channels"},
+                                    "depth": {"8": 8, "16": 16, "32": 32},
                                     "region": {"picture": "picture", "hole": "hole"}}  # fmt: skip
-READ: dict[str, Any] = {"crop": int, "resize": _size, **{key: known.__getitem__ for key, known in KNOWN.items()}}
+READ: dict[str, Any] = {"crop": int, "resize": _size, "range": _range,
+                        **{key: known.__getitem__ for key, known in KNOWN.items()}}  # fmt: skip
 
 
 def measure(
@@ -295,7 +335,7 @@ def measure(
     device: torch.device | None = None,
     hole: Pixels | None = None,
 ) -> dict[str, Value]:
-    """Measures of one pair of (H, W, 3) RGB pictures by name, under a protocol.
+    """Measures of one pair of (H, W, C) pictures by name, under a protocol.
 
     ``hole`` (H, W), above 0 inside, is looked at where the protocol is of the hole alone.
 

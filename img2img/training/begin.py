@@ -11,10 +11,12 @@ from typing import Any
 from torch import nn
 
 from img2img.config import build, choose, read_yaml
+from img2img.data.samples import PLAIN_FORMS
 from img2img.engine.optimizers import OPTIMIZERS
 from img2img.engine.step import Engine
 from img2img.errors import UserError
 from img2img.files import inside
+from img2img.images.form import Forms
 from img2img.recipes.likeness import first_difference
 from img2img.recipes.method import Method, name_of
 from img2img.recipes.settings import Settings, from_tree
@@ -43,7 +45,7 @@ class Origin:
         return UserError(f"--from {self.given}: {text}")
 
 
-def begin(settings: Settings, engine: Engine, shape: Shape) -> tuple[Settings, list[str]]:
+def begin(settings: Settings, engine: Engine, shape: Shape, forms: Forms = PLAIN_FORMS) -> tuple[Settings, list[str]]:
     """Give the players of ``engine`` the weights that ``train.begin`` names; nothing where it names none.
 
     All parents take them over, their moving averages too. Of a run directory the critics are taken as well, where they
@@ -54,7 +56,7 @@ def begin(settings: Settings, engine: Engine, shape: Shape) -> tuple[Settings, l
 
     Raises:
         UserError: no weights there, others than ``train.begin.sha256`` says, or of another network, width or number of
-            channels; moments of another optimiser.
+            channels, or for samples of another type or range; moments of another optimiser.
     """
     plan = settings.train
     if plan.begin.weights is None:
@@ -66,6 +68,7 @@ def begin(settings: Settings, engine: Engine, shape: Shape) -> tuple[Settings, l
             f"{origin.sha256[:12]}); give --from again with another --output"
         )
     check_generators(origin, settings.method, shape, engine)
+    check_forms(origin, forms)
     take_critics, lines = _same_critics(origin, settings.method, engine)
     if plan.begin.optimizer:
         check_optimizers(origin, settings.method, take_critics)
@@ -133,6 +136,22 @@ def check_generators(origin: Origin, method: Method, shape: Shape, engine: Engin
             f"data.crop={theirs.size} is what they were trained on" if sized else "take the task they were trained on"
         )
         raise origin.misfit(f"the generator has another shape: {tensor}; {cure}")
+
+
+def check_forms(origin: Origin, forms: Forms) -> None:
+    """Refuse weights for samples of another type or range, in whose units the same levels mean something else.
+
+    Raises:
+        UserError: naming the side, what it is in the weights and here, and the cure.
+    """
+    for side in ("source", "target"):
+        theirs, ours = origin.header.forms.of(side), forms.of(side)
+        if (theirs.dtype, theirs.range) != (ours.dtype, ours.range):
+            low, high = theirs.range
+            cure = "take data of that type, or other weights"
+            if theirs.dtype == ours.dtype:
+                cure = f"data.range.{side}=[{low:.9g},{high:.9g}] takes what the weights have"
+            raise origin.misfit(f"{side}s are {theirs} in the weights and {ours} here; {cure}")
 
 
 def _channels(shape: Shape) -> str:

@@ -16,11 +16,13 @@ from img2img.data.classes import label_maps_of
 from img2img.data.labels import LabelMaps
 from img2img.data.loader import Stream
 from img2img.data.rows import Rows
+from img2img.data.samples import forms_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
 from img2img.errors import on_the_way
 from img2img.inference import Shape, header_for
+from img2img.metrics.depth import protocol_of
 from img2img.progress import say
 from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
@@ -117,7 +119,7 @@ def _train(
     trainer = _restored(settings, parts, run, earlier, stop) if run and earlier else None
     begun: list[str] = []
     if trainer is None:
-        settings, begun = begin(settings, parts.engine, parts.shape)
+        settings, begun = begin(settings, parts.engine, parts.shape, forms_of(data.train))
     notes = _notes(settings, parts, begun)
     if trainer is None:
         trainer = _begin(settings, parts, run, earlier, stop, command)
@@ -161,6 +163,9 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
         compile_networks(engine)
     labels = label_maps_of(data.train)
     statistics, grey_targets = measure_training(data.train, plan.seed)
+    forms = forms_of(data.train)
+    if not forms.plain:
+        statistics = None
     if labels is not None:
         # a class is no level
         statistics, grey_targets = (None if labels.side == "source" else statistics), False
@@ -175,10 +180,11 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             plan,
             shape,
             metrics=metrics,
-            protocol=settings.protocol,
+            protocol=protocol_of(settings.protocol, forms.target),
             world=world,
             run=run,
             grey_targets=grey_targets,
+            forms=forms,
             labels=labels,
             unmeasured=unmeasured,
         )
@@ -241,6 +247,7 @@ def _trainer(
             plan.seed,
             statistics=parts.statistics,
             grey_targets=parts.grey_targets,
+            forms=forms_of(parts.data.train),
             fingerprint=fingerprint,
             labels=parts.labels,
             array=parts.data.train.recipe if isinstance(parts.data.train, Rows) else None,

@@ -14,7 +14,8 @@ from img2img.compute.distributed import World
 from img2img.data import Samples
 from img2img.data.classes import label_maps_of
 from img2img.data.labels import LabelMaps
-from img2img.data.samples import Mixture
+from img2img.data.samples import PLAIN_FORMS, Mixture
+from img2img.images.form import Forms
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
 from img2img.metrics.protocols import with_palette
@@ -62,6 +63,7 @@ class Validator:
         world: World,
         run: Run | None,
         grey_targets: bool = False,
+        forms: Forms = PLAIN_FORMS,
         labels: LabelMaps | None = None,
         unmeasured: str = "",
     ) -> None:
@@ -69,7 +71,7 @@ class Validator:
         self.metrics, self.protocol = tuple(metrics), with_palette(protocol, labels.palette if labels else ())
         self.labels = labels
         self.world, self.run = world, run
-        self.grey_targets, self.unmeasured = grey_targets, unmeasured
+        self.grey_targets, self.unmeasured, self.forms = grey_targets, unmeasured, forms
         self.count = min(len(samples), plan.validation_images)
         self.sets = SetValidator(samples, self.metrics, self.count, world)
 
@@ -128,6 +130,7 @@ class Validator:
             "fp32",
             self.plan.seed,
             grey_targets=self.grey_targets,
+            forms=self.forms,
             labels=self.labels,
             back=back,
         )
@@ -144,7 +147,9 @@ class Validator:
         if self.metrics:
             values = measure(self.protocol, self.metrics, result, pair["target"], self.world.device, pair.get("mask"))
             rows = [(self.samples.names[index], metric, *value) for metric, value in values.items()]
-        return [pair["source"], result, pair["target"]], rows
+        source, target = self.forms.source, self.forms.target
+        shown = (source.for_eyes(pair["source"]), target.for_eyes(result), target.for_eyes(pair["target"]))
+        return list(shown), rows
 
     def _summed(self, rows: Sequence[Row]) -> Validation:
         """The means over all processes' rows."""
@@ -215,7 +220,9 @@ def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
         if not pictures:
             return None
         labels = list(pictures)
-        rows.append([_for_eyes(_in_colours(samples, name, value)) for name, value in pictures.items()])
+        rows.append(
+            [_for_eyes(_in_colours(samples, name, value), mask=name == "mask") for name, value in pictures.items()]
+        )
     names = {"source": "source (what goes in)", "target": "target (what should come out)"}
     return grid(rows, [names.get(label, label) for label in labels])
 
@@ -229,10 +236,11 @@ def _in_colours(samples: Samples, name: str, values: torch.Tensor) -> torch.Tens
     return colours[values.argmax(0)].permute(2, 0, 1)
 
 
-def _for_eyes(values: torch.Tensor) -> Pixels:
+def _for_eyes(values: torch.Tensor, *, mask: bool = False) -> Pixels:
     """(C, H, W) in [-1, 1], or a mask (1, H, W) of 0 and 1, as (H, W, 3) uint8."""
+    if mask:
+        values = values * 2 - 1
     pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().byte()
-    if pixels.shape[0] == 1:
-        pixels = (values * 255).byte().expand(3, -1, -1)
+    pixels = pixels if len(pixels) >= 3 else pixels[:1].expand(3, -1, -1)
     array: Pixels = pixels[:3].permute(1, 2, 0).contiguous().numpy()
     return array

@@ -13,6 +13,7 @@ from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
+from img2img.images.form import Form, Forms
 
 # no picture of a training has a longer side, and no data more channels: what a stranger's header may ask for
 LARGEST = 65_536
@@ -43,6 +44,7 @@ class WeightsHeader:
         shape: what the networks were built for.
         source_statistics: what the training's sources look like; None where that is unknown.
         grey_targets: whether all targets were grey, so that results are.
+        forms: types, channels and ranges of the sources' and the targets' samples.
         labels: which side is a label map, and its classes' colours; None where neither is.
         array: how samples of an array became what the network sees; None where the data were pictures.
         seed: of the run; dropout and noise at inference are functions of it.
@@ -65,6 +67,7 @@ class WeightsHeader:
     shape: Shape | None = None
     source_statistics: SourceStatistics | None = None
     grey_targets: bool = False
+    forms: Forms = field(default_factory=Forms)
     labels: LabelMaps | None = None
     array: ArrayRecipe | None = None
     seed: int = 0
@@ -102,6 +105,11 @@ class WeightsHeader:
             known["source_statistics"] = build(
                 SourceStatistics, known["source_statistics"], f"{where}: source_statistics"
             )
+        if "forms" in known:
+            sides = {
+                side: build(Form, known["forms"].get(side, {}), f"{where}: forms") for side in ("source", "target")
+            }
+            known["forms"] = Forms(**sides)
         if known.get("labels") is not None:
             known["labels"] = build(LabelMaps, known["labels"], f"{where}: labels")
         if known.get("array") is not None:
@@ -115,7 +123,7 @@ class WeightsHeader:
             del tree["shape"]["classes"]
         if all(getattr(self, key) == _default(key) for key in OF_TRAINING):
             tree = {key: value for key, value in tree.items() if key not in OF_TRAINING}
-        tree = {key: value for key, value in tree.items() if key not in OPTIONAL or value != _default(key)}
+        tree = {key: value for key, value in tree.items() if key not in OPTIONAL or value != plain(_default(key))}
         return {**tree, **plain(self.unknown)}
 
 
@@ -129,6 +137,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "shape": (Mapping, NULL),
     "source_statistics": (Mapping, NULL),
     "grey_targets": (bool,),
+    "forms": (Mapping,),
     "labels": (Mapping, NULL),
     "array": (Mapping, NULL),
     "seed": (int,),
@@ -141,7 +150,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "release": (Mapping,),
 }
 # left out of a file where they have their defaults
-OPTIONAL = ("source_statistics", "grey_targets", "labels", "array", "fingerprint", "release")
+OPTIONAL = ("source_statistics", "grey_targets", "forms", "labels", "array", "fingerprint", "release")
 OF_TRAINING = ("which", "step", "metrics", "chosen_by", "chosen_on")
 
 

@@ -150,7 +150,7 @@ def test_damaged_and_unknown_files(tmp_path):
         cut.name: "it should hold 6x28x28 values and holds 4694",
         "word.csv": "is no table of numbers .*four",
         "short.csv": "is no table of numbers .*column",
-        "v73.mat": "is HDF5",
+        "v73.mat": "damaged",
         "notes.md": "is a file; a folder of pictures is needed, or arrays",
     }.items():
         with pytest.raises(UserError, match=line):

@@ -110,20 +110,28 @@ def test_photos_for_a_synthesis_and_doubt(tmp_path):
         open_data(config(tmp_path / "photos", synthesis="rain"), 0)
 
 
-def test_grey_and_16_bit_become_rgb_of_8_bits(tmp_path):
+def test_grey_among_rgb_is_taken_as_rgb_and_16_bits_stay(tmp_path):
     import cv2
 
-    grey = picture(0)[:, :, 0]
-    save(tmp_path / "A/grey.png", grey)
-    save(tmp_path / "B/grey.png", grey)
-    deep = picture(1).astype(np.uint16) * 257
+    grey, deep = picture(0)[:, :, 0], picture(1).astype(np.uint16) * 257 - 1
     for side in "AB":
-        cv2.imwrite(str(tmp_path / side / "deep.png"), deep[:, :, ::-1])
-    samples = open_data(config(tmp_path), 0).train
-    made = {name: samples.whole(index)["source"] for index, name in enumerate(samples.names)}
-    assert np.array_equal(made["grey.png"], np.repeat(grey[:, :, None], 3, axis=2))
-    assert np.array_equal(made["deep.png"], picture(1))
-    assert made["deep.png"].dtype == np.uint8
+        for bits, pixels in ((8, picture(1)), (16, deep)):
+            folder = tmp_path / f"{bits}/{side}"
+            folder.mkdir(parents=True)
+            cv2.imwrite(str(folder / "colour.png"), pixels[:, :, ::-1])
+            cv2.imwrite(str(folder / "grey.png"), grey if bits == 8 else grey.astype(np.uint16) * 257)
+    for bits, colour, factor in ((8, picture(1), 1), (16, deep, 257)):
+        data = open_data(config(tmp_path / str(bits)), 0)
+        made = {name: data.train.whole(index)["source"] for index, name in enumerate(data.train.names)}
+        same = np.repeat(grey[:, :, None], 3, axis=2).astype(colour.dtype) * factor
+        assert np.array_equal(made["grey.png"], same)
+        assert np.array_equal(made["colour.png"], colour)
+        assert made["colour.png"].dtype == colour.dtype
+    save(tmp_path / "16/A/grey.png", grey)
+    with pytest.raises(
+        UserError, match=r"sources are of uint16 \(.*A/colour.png\) and uint8 \(.*A/grey.png\): convert"
+    ):
+        open_data(config(tmp_path / "16"), 0)
 
 
 def test_unpaired_folders_and_their_direction(tmp_path):

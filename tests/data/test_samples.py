@@ -17,7 +17,7 @@ from conftest import picture
 from img2img.config import build
 from img2img.data import DataConfig, open_data
 from img2img.data.augment import centre_cut, random_cut, resize_short, resized
-from img2img.data.samples import Cache
+from img2img.data.cache import Cache
 from img2img.errors import UserError
 from img2img.images import as_rgb8, read
 from img2img.randomness import generator

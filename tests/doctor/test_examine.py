@@ -573,7 +573,7 @@ def test_no_more_pictures_are_held_than_threads(clean, monkeypatch):
         weakref.finalize(got.pixels, alive.discard, id(got.pixels))
         return got
 
-    monkeypatch.setattr(inventory, "read", counted)
+    monkeypatch.setattr(inventory, "read_any", counted)
     diagnosis = look(clean / "two")
     assert diagnosis.parts[0].pictures == len(TRAIN)
     # source and target in each of the two threads, and what is just being let go

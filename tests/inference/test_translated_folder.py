@@ -210,13 +210,13 @@ def test_a_heavy_picture_is_alone_whatever_the_batch(tmp_path, monkeypatch):
     alive: list[int] = []
     pictures: weakref.WeakValueDictionary[int, Picture] = weakref.WeakValueDictionary()
 
-    def noted(path: Path, *more: object) -> Picture:
+    def noted(path: Path, *more: object, pages: bool = False) -> Picture:
         result = read(path, *more)
         pictures[len(alive)] = result
         alive.append(len(pictures))
         return result
 
-    monkeypatch.setattr("img2img.inference.labels.read", noted)
+    monkeypatch.setattr("img2img.inference.labels.read_any", noted)
     jobs = list_jobs(made, tmp_path / "in", tmp_path / "out", None, None, 1)
     assert translate_folder(made, jobs, batch=4).done == 6
     assert max(alive) == 1

@@ -97,7 +97,7 @@ def test_every_tie_of_y_is_rounded_up():
 
 @pytest.mark.parametrize("name", COLOURS)
 def test_ends_and_greys(name):
-    black, white = plane(name, [(0, 0, 0), (255, 255, 255)]) if name != "rgb" else (0, 255)
+    black, white = plane(name, [(0, 0, 0), (255, 255, 255)]) if name not in ("rgb", "channels") else (0, 255)
     assert (black, white) == ((16, 235) if name in ("y", "y_uint8") else (0, 255))
     # nothing that leaves [0, 255] by rounding
     for level in (np.full((20, 20, 3), 255, np.uint8), np.zeros((20, 20, 3), np.uint8)):
@@ -186,7 +186,10 @@ def test_labels_are_read_back(name, crop, size, psnr, depth):
         ("rgb,corp=4", "--protocol rgb,corp=4: unknown key 'corp'; did you mean 'crop'?"),
         ("rgb,", "--protocol rgb,: unknown key ''"),
         ("rgb,colour=y", "--protocol rgb,colour=y: unknown key 'colour'"),
-        ("rgb,crop=four", "--protocol rgb,crop=four: crop=four cannot be read (such as crop=4, resize=256x256)"),
+        (
+            "rgb,crop=four",
+            "--protocol rgb,crop=four: crop=four cannot be read (such as crop=4, resize=256x256, range=",
+        ),
         ("rgb,crop", "crop cannot be read"),
         ("rgb,crop=-1", "protocol rgb: crop=-1 must be at least 0"),
         ("rgb,resize=256", "resize=256 cannot be read"),
@@ -374,9 +377,11 @@ def test_a_protocol_is_frozen():
 
 
 def test_only_pictures_as_they_lie_on_disk_are_measured():
-    for kind in (np.float32, np.float16, np.int16):
-        with pytest.raises(UserError, match="uint8 or uint16"):
+    for kind in (np.float64, np.float16, np.int16):
+        with pytest.raises(UserError, match="uint8, uint16 or float32"):
             PROTOCOLS["rgb"].planes(np.zeros((8, 8, 3), kind))
+    with pytest.raises(UserError, match="has 32 bits a sample; protocol rgb is of 8"):
+        PROTOCOLS["rgb"].planes(np.zeros((8, 8, 3), np.float32))
 
 
 def test_a_key_given_twice_is_refused():

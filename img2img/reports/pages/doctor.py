@@ -11,7 +11,7 @@ from PIL import Image
 from img2img.doctor.findings import WEIGHTS, Diagnosis, Finding, Spot, data_line
 from img2img.errors import UserError
 from img2img.files import atomic_write_bytes
-from img2img.images import as_rgb8, read
+from img2img.images.raster import read_any, to_look_at
 from img2img.reports.pages.document import data_uri, document, escape
 
 # places of a finding that are shown with pictures, and pictures of one place
@@ -109,7 +109,7 @@ def _label(diagnosis: Diagnosis, file: Path) -> str:
 
 def _image(file: Path) -> str:
     try:
-        image = Image.fromarray(as_rgb8(read(file)))
+        image = Image.fromarray(to_look_at(read_any(file)))
     except UserError:
         return '<div class="broken">cannot be shown</div>'
     image.thumbnail((WIDE, HIGH))

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from img2img.images import Pixels, as_rgb8, read
+from img2img.images import Pixels
+from img2img.images.raster import read_any, to_look_at
 from img2img.reports.pages.document import data_uri
 
 # by image (its number), by side
@@ -104,8 +105,8 @@ class _Encoded:
 
 
 def _encode(file: Path, fitted: Fitted, longest: int, lossless: bool) -> _Encoded:
-    picture = read(file)
-    pixels = as_rgb8(picture)
+    picture = read_any(file)
+    pixels = to_look_at(picture)
     image = Image.fromarray(pixels if fitted is None else fitted(pixels))
     smaller = max(image.size) > longest
     if smaller:
@@ -125,7 +126,7 @@ def reduced_jpeg(file: Path, longest: int, quality: int = 80) -> bytes:
     Raises:
         UserError: it cannot be read.
     """
-    image = Image.fromarray(as_rgb8(read(file)))
+    image = Image.fromarray(to_look_at(read_any(file)))
     image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=quality)
