@@ -8,36 +8,62 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits as bce
+from torch import nn
 
-from benchmarks.common import THREADS, own_process
+from benchmarks import plain, plain_noise
+from benchmarks.common import own_process
+from benchmarks.plain import Case, Step
 from img2img.compute.distributed import World
 from img2img.compute.memory import keep_freed_memory, peak_bytes
 from img2img.compute.precision import Precision
+from img2img.engine.step import Engine
 from img2img.inference import Shape
 from img2img.recipes.blueprint import draw_up
 from img2img.recipes.settings import Settings, resolve
 from img2img.training.build import build_engine
-from img2img.types import Batch, Verdict
+from img2img.types import Batch
 
-SETTINGS = {
-    "pix2pix": ["train.batch=4", "data.crop=256", "data.load=286"],
-    "pan": ["train.batch=4", "data.crop=128", "data.load=null"],
+
+@dataclass(frozen=True)
+class Subject:
+    """What is timed: a method as its task sets it up, and the plain loop of the same mathematics."""
+
+    task: str
+    method: str
+    plain: Callable[[Case], Step]
+    settings: tuple[str, ...]
+    # a game whose losses half precision does not hold, or a network so small that it gains nothing
+    fp32_only: bool = False
+
+
+PAIRS_128 = ("data.crop=128", "data.load=null")
+SMALL_PICTURES = ("data.crop=32", "data.load=32")
+SUBJECTS = {
+    "pix2pix": Subject("edges", "pix2pix", plain.pix2pix, ("train.batch=4", "data.crop=256", "data.load=286")),
+    # on its own network, T 6+6, not the one that a task shares among methods
+    "pan": Subject("derain", "pan", plain.pan, ("train.batch=4", *PAIRS_128, "generator=pan")),
+    "cyclegan": Subject("unpaired", "cyclegan", plain.cyclegan, ("train.batch=1", *PAIRS_128)),
+    # without trained features
+    "idcgan": Subject("derain", "l2_cgan", plain.idcgan, ("train.batch=2", *PAIRS_128)),
+    "quick": Subject("derain", "quick", plain.quick, PAIRS_128),
+    "egan": Subject("images", "egan", plain_noise.egan, SMALL_PICTURES, fp32_only=True),
+    "wgan_gp": Subject("images", "wgan_gp", plain_noise.wgan_gp, SMALL_PICTURES, fp32_only=True),
+    "toy": Subject("toy", "nsgan", plain_noise.toy, (), fp32_only=True),
 }
 LABELS = ("plain fp32", "ours fp32", "ours bf16")
 # the first steps allocate and choose algorithms
 WARM_UP = 2
-Step = Callable[[], None]
 
 
-def compare(rounds: int, methods: str) -> None:
+def compare(rounds: int, methods: str, threads: int, clock: str) -> None:
     """Every kind of step by turns, so that a change of the machine's speed meets all alike."""
     ratios: dict[str, float] = {}
     for name in methods.split(","):
-        workers = {label: Worker(name, label) for label in LABELS}
+        labels = LABELS[:2] if SUBJECTS[name].fp32_only else LABELS
+        workers = {label: Worker(name, label, threads, clock) for label in labels}
         times: dict[str, list[float]] = {label: [] for label in workers}
         for number in range(rounds + WARM_UP):
             for label, worker in workers.items():
@@ -45,12 +71,13 @@ def compare(rounds: int, methods: str) -> None:
                 if number >= WARM_UP:
                     times[label].append(seconds)
         medians = {label: statistics.median(values) for label, values in times.items()}
-        plain = medians["plain fp32"]
-        ratios[name] = round(plain / min(medians["ours fp32"], medians["ours bf16"]), 3)
-        for label, seconds in medians.items():
+        reference = medians.pop("plain fp32")
+        ratios[name] = round(reference / min(medians.values()), 3)
+        for label, seconds in {"plain fp32": reference, **medians}.items():
             peak = workers[label].ask("peak")
             workers[label].close()
-            print(f"{name:8s} {label:11s} {seconds:7.3f} s  {plain / seconds:5.2f}x  peak {peak:5.0f} MB")
+            ratio = reference / seconds
+            print(f"{name:8s} {label:11s} {seconds:7.4f} s  {ratio:5.2f}x  peak {peak:5.0f} MB", flush=True)
     print(json.dumps({**ratios, "bf16_hardware": bf16_hardware()}))
 
 
@@ -67,12 +94,12 @@ def bf16_hardware() -> bool:
 class Worker:
     """One kind of step in a process of its own, so that memory settings and peaks are its own too."""
 
-    def __init__(self, name: str, label: str) -> None:
-        command = own_process("step", name, label)
+    def __init__(self, name: str, label: str, threads: int, clock: str) -> None:
+        command = own_process("step", name, label, "--threads", threads, "--clock", clock)
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, word: str) -> float:
-        """``step`` answers its seconds, ``peak`` the most memory so far in MB."""
+        """``step`` answers its seconds (of a burst, per step), ``peak`` the most memory so far in MB."""
         if self.process.stdin is None or self.process.stdout is None:
             raise SystemExit("a worker without pipes")
         self.process.stdin.write(word + "\n")
@@ -89,41 +116,62 @@ class Worker:
         self.process.wait()
 
 
-def answer_steps(name: str, label: str) -> None:
+def answer_steps(name: str, label: str, threads: int, clock: str) -> None:
     """The other end of `Worker`: an answer for each line of standard input."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads)
     settings = settings_for(name)
-    size = int(settings.data.crop or 256)
-    generator = torch.Generator().manual_seed(0)
-    source, target = (torch.rand(settings.train.batch, 3, size, size, generator=generator) * 2 - 1 for _ in "ab")
     if label.startswith("plain"):
-        step = PLAIN[name](settings, size, source, target)
+        step = SUBJECTS[name].plain(plain_case(settings))
     else:
         keep_freed_memory()
-        step = ours(settings, size, source, target, label.split()[-1])
+        step = ours(settings, label.split()[-1])
+    burst = BURSTS.get(name, 1)
+    # of a busy machine's clock the neighbours take their part; all threads' work counts in the processor's time
+    now = time.perf_counter if clock == "wall" else time.process_time
     for line in sys.stdin:
-        began = time.perf_counter()
         if line.strip() == "peak":
             print(peak_bytes() / 2**20, flush=True)
             continue
-        step()
-        print(time.perf_counter() - began, flush=True)
+        began = now()
+        for _ in range(burst):
+            step()
+        print((now() - began) / burst, flush=True)
 
 
-def settings_for(name: str) -> Settings:
-    """The method on its own network (T 6+6 for PAN), not the one that a task shares among methods."""
-    task = "edges" if name == "pix2pix" else "derain"
-    own_network = ["generator=pan"] if name == "pan" else []
-    return resolve(task, name, None, None, [*SETTINGS[name], *own_network, "train.steps=1"])
+# steps that are timed together, where one is too short for a clock on a busy machine
+BURSTS = {"toy": 20}
 
 
-def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precision: str) -> Step:
-    """The engine's step of one batch (N, 3, ``size``, ``size``) in [-1, 1]."""
+def settings_for(name: str, *more: str) -> Settings:
+    """What a subject is timed with, and ``more`` settings."""
+    subject = SUBJECTS[name]
+    return resolve(subject.task, subject.method, None, None, [*subject.settings, "train.steps=1", *more])
+
+
+def shape(settings: Settings) -> Shape:
+    """Three channels at the crop's size, or the two numbers of a toy sample."""
+    size = settings.data.crop
+    return Shape(source=2, target=2, size=None) if size is None else Shape(source=3, target=3, size=int(size))
+
+
+def made_batch(settings: Settings) -> Batch:
+    """Noise in [-1, 1], the same each time."""
+    given, generator = shape(settings), torch.Generator().manual_seed(0)
+    count = settings.train.batch
+    sides = () if given.size is None else (given.size, given.size)
+    source, target = (torch.rand(count, given.target, *sides, generator=generator) * 2 - 1 for _ in "ab")
+    return Batch(source=source, target=target, index=torch.arange(count))
+
+
+def engine_for(settings: Settings, precision: str) -> Engine:
+    """The engine that is timed."""
     world = World()
-    shape = Shape(source=3, target=3, size=size)
-    engine = build_engine(settings.method, settings.train, shape, world, Precision(precision, world.device))
-    batch = Batch(source=source, target=target, index=torch.arange(len(source)))
-    count = 0
+    return build_engine(settings.method, settings.train, shape(settings), world, Precision(precision, world.device))
+
+
+def ours(settings: Settings, precision: str) -> Step:
+    """The engine's step, the same batch each time."""
+    engine, batch, count = engine_for(settings, precision), made_batch(settings), 0
 
     def step() -> None:
         nonlocal count
@@ -133,88 +181,15 @@ def ours(settings: Settings, size: int, source: Tensor, target: Tensor, precisio
     return step
 
 
-def networks(settings: Settings, size: int) -> tuple[nn.Module, nn.Module]:
-    """Generator and critic, of the same weights each time."""
+def plain_case(settings: Settings) -> Case:
+    """The networks of a method, of the same weights each time, and what they are trained on."""
     torch.manual_seed(0)
-    blueprint = draw_up(settings.method, Shape(source=3, target=3, size=size))
-    generators, critics = blueprint.build_generators(), blueprint.build_critics()
-    if critics is None:
-        raise SystemExit("a method with a critic is needed")
-    return generators["generator"].train(), critics["critic"].train()
-
-
-def default_adam(network: nn.Module) -> torch.optim.Adam:
-    """Adam as one writes it down, with the paper's rate."""
-    return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
-
-
-def set_trainable(network: nn.Module, trainable: bool) -> None:
-    """Whether gradients flow to a network's weights."""
-    for parameter in network.parameters():
-        parameter.requires_grad_(trainable)
-
-
-def plain_pix2pix(settings: Settings, size: int, source: Tensor, target: Tensor) -> Step:
-    """The loop everybody writes: NCHW, fp32, default Adam, requires_grad toggled, three critic passes."""
-    generator, critic = networks(settings, size)
-    generator_adam, critic_adam = default_adam(generator), default_adam(critic)
-
-    def step() -> None:
-        fake = generator(source)
-        set_trainable(critic, True)
-        critic_adam.zero_grad()
-        on_fake = critic(torch.cat([source, fake.detach()], 1)).logits[0]
-        on_real = critic(torch.cat([source, target], 1)).logits[0]
-        loss = 0.5 * (bce(on_fake, torch.zeros_like(on_fake)) + bce(on_real, torch.ones_like(on_real)))
-        torch.autograd.backward(loss)
-        critic_adam.step()
-        set_trainable(critic, False)
-        generator_adam.zero_grad()
-        logits = critic(torch.cat([source, fake], 1)).logits[0]
-        loss = bce(logits, torch.ones_like(logits)) + 100 * (fake - target).abs().mean()
-        torch.autograd.backward(loss)
-        generator_adam.step()
-
-    return step
-
-
-# hidden layers of PAN's critic with their weights, and the hinge's margin, as configs/methods/pan.yaml has them
-PAN_LAYERS = {1: 5.0, 4: 1.5, 6: 1.5, 8: 1.0}
-PAN_MARGIN = 3
-
-
-def perceptual_distance(real: Verdict, fake: Verdict) -> Tensor:
-    """PAN's P: weighted mean absolute differences of the critic's hidden layers."""
-    parts = [weight * (fake.features[j - 1] - real.features[j - 1]).abs().mean() for j, weight in PAN_LAYERS.items()]
-    return torch.stack(parts).sum()
-
-
-def plain_pan(settings: Settings, size: int, source: Tensor, target: Tensor) -> Step:
-    """PAN's step in the same plain style, four critic passes."""
-    generator, critic = networks(settings, size)
-    generator_adam, critic_adam = default_adam(generator), default_adam(critic)
-
-    def step() -> None:
-        fake = generator(source)
-        set_trainable(critic, True)
-        critic_adam.zero_grad()
-        real_verdict, fake_verdict = critic(target), critic(fake.detach())
-        on_real, on_fake = real_verdict.logits[0], fake_verdict.logits[0]
-        loss = bce(on_real, torch.ones_like(on_real)) + bce(on_fake, torch.zeros_like(on_fake))
-        hinge = torch.relu(PAN_MARGIN - perceptual_distance(real_verdict, fake_verdict))
-        torch.autograd.backward(loss + hinge)
-        critic_adam.step()
-        set_trainable(critic, False)
-        generator_adam.zero_grad()
-        with torch.no_grad():
-            real_verdict = critic(target)
-        fake_verdict = critic(fake)
-        logits = fake_verdict.logits[0]
-        distance = perceptual_distance(real_verdict, fake_verdict)
-        torch.autograd.backward(bce(logits, torch.ones_like(logits)) + distance)
-        generator_adam.step()
-
-    return step
-
-
-PLAIN = {"pix2pix": plain_pix2pix, "pan": plain_pan}
+    blueprint, batch = draw_up(settings.method, shape(settings)), made_batch(settings)
+    networks: dict[str, nn.Module] = {}
+    for built in (blueprint.build_generators(), blueprint.build_critics()):
+        networks.update({name: network.train() for name, network in (built or {}).items()})
+    latent = getattr(settings.method.build_flow(), "z", None)
+    if batch.source is None or batch.target is None:
+        raise SystemExit("a batch without pictures")
+    source = batch.source if latent is None else torch.empty(len(batch), latent)
+    return Case(networks, source, batch.target)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import resource
 import shutil
 import tempfile
 import unicodedata
@@ -32,7 +31,9 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
-        _sync(path.parent)
+        # elsewhere folders cannot be opened
+        if hasattr(os, "O_DIRECTORY"):
+            _sync(path.parent)
     except (OSError, RuntimeError) as error:
         kept = f"; the {path.name} that was there is kept" if is_there(path) else ""
         raise RunError(f"{path}: cannot be written: {_refusal(temporary, error)}{kept}") from error
@@ -64,6 +65,10 @@ def _refusal(temporary: Path, error: OSError | RuntimeError) -> str:
 
 def file_size_limit() -> int | None:
     """The bytes that a file may have by the limits of this process (``ulimit -f``); None: any number."""
+    try:
+        import resource  # there is none on Windows
+    except ImportError:
+        return None
     soft, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     return None if soft == resource.RLIM_INFINITY else soft
 
@@ -120,7 +125,8 @@ def check_folder(path: Path, flag: str) -> None:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    # Windows flushes only what may be written
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

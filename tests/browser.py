@@ -81,9 +81,11 @@ class Browser:
         one, self.buffer = self.buffer.split(b"\0", 1)
         return json.loads(one)
 
-    def open(self, path: Path, address: str = "") -> None:
+    def open(self, path: Path | str, address: str = "") -> None:
+        """A file, or what is served at an ``http:`` address."""
+        place = path if isinstance(path, str) else path.as_uri()
         # away first: a change after # alone would not load the page again
-        for url in ("about:blank", path.as_uri() + address):
+        for url in ("about:blank", place + address):
             self.events.clear()
             loader = self.call("Page.navigate", url=url)["loaderId"]
             while not any(

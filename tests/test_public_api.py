@@ -73,8 +73,8 @@ def test_nothing_but_the_promised_names_can_be_imported():
     assert public(img2img) == promised
 
 
-def test_the_readme_shows_every_public_name_and_no_other():
-    text = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+def test_the_first_page_shows_every_public_name_and_no_other():
+    text = (Path(__file__).resolve().parents[1] / "docs/index.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     shown = {name for block in blocks for name in re.findall(r"\bimg2img\.(\w+)", block)}
     assert shown == {name for name in img2img.__all__ if not name.startswith("_")}

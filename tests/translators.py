@@ -46,12 +46,19 @@ def unsettled(generator: dict[str, Any], **inference: object) -> Translator:
     return made
 
 
-def weights_file(path: Path, method: str = "quick", task: str | None = None, seed: int = 0, **extra: object) -> Path:
+def weights_file(
+    path: Path,
+    method: str = "quick",
+    task: str | None = None,
+    seed: int = 0,
+    classes: tuple[int, ...] = (),
+    **extra: object,
+) -> Path:
     """A weights file as training writes it, of untrained networks (``quick``'s give their input back)."""
     settings = small(method, task, **extra)
     size = None if task == "toy" else settings.data.crop
     channels = 2 if task == "toy" else 3
-    shape = Shape(source=channels, target=channels, size=size)
+    shape = Shape(source=channels, target=channels, size=size, classes=classes)
     networks = draw_up(settings.method, shape).build_generators()
     for network in networks.values():
         initialize(network, settings.train.init, torch_generator(seed, "test"))

@@ -13,7 +13,10 @@ from pathlib import Path
 # of each command the file in benchmarks/ and its function, which takes the command's options
 FUNCTIONS = {
     "train": ("train", "compare"),
+    "gan": ("train", "compare"),
     "step": ("train", "answer_steps"),
+    "gpu": ("gpu", "compare"),
+    "data": ("data", "compare"),
     "metrics": ("metrics", "compare"),
     "memory": ("memory", "compare"),
     "evaluation": ("memory", "evaluate"),
@@ -30,10 +33,28 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     train = commands.add_parser("train", help="a training step against the plain eager loop")
     train.add_argument("--rounds", type=int, default=7)
-    train.add_argument("--methods", default="pix2pix,pan")
+    train.add_argument("--methods", default="pix2pix,pan,cyclegan,idcgan,quick,egan,wgan_gp,toy")
+    train.add_argument("--threads", type=int, default=2)
+    train.add_argument("--clock", choices=("wall", "processor"), default="wall")
+    gan = commands.add_parser("gan", help="the steps of GANs from noise against plain loops: toy, WGAN-GP, E-GAN")
+    gan.add_argument("--rounds", type=int, default=7)
+    gan.add_argument("--methods", default="toy,wgan_gp,egan")
+    gan.add_argument("--threads", type=int, default=2)
+    gan.add_argument("--clock", choices=("wall", "processor"), default="wall")
     step = commands.add_parser("step", help="(used by train) one kind of step, at each line of standard input")
     step.add_argument("name")
     step.add_argument("label")
+    step.add_argument("--threads", type=int, default=2)
+    step.add_argument("--clock", choices=("wall", "processor"), default="wall")
+    gpu = commands.add_parser("gpu", help="what must hold on a GPU, and the speed of steps there: about five minutes")
+    gpu.add_argument("--device", default="cuda")
+    gpu.add_argument("--seconds", type=float, default=240, help="no further timing is begun after so many")
+    gpu.add_argument("--tiny", action="store_true", help="narrow networks: tries the program itself, on a CPU too")
+    gpu.add_argument("--backend", default="inductor", help="torch.compile's")
+    data = commands.add_parser("data", help="training samples a second of made pairs of 256 px")
+    data.add_argument("--pairs", type=int, default=32)
+    data.add_argument("--rounds", type=int, default=5)
+    data.add_argument("--workers", type=int, default=2)
     metrics = commands.add_parser("metrics", help="the measures of a 512x384 pair against other programs")
     metrics.add_argument("--rounds", type=int, default=7)
     memory = commands.add_parser("memory", help="whether an evaluation's memory grows with the number of pictures")

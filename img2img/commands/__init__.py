@@ -20,10 +20,12 @@ COMMANDS = {
     "export": "write weights as an ONNX file, for onnxruntime",
     "evaluate": "measure results against their targets",
     "verify": "compute a report's figures again, and say what of it holds",
+    "demo": "a page in the browser that translates your photos",
     "reproduce": "train and measure the arms of a published table",
     "check_data": "say what is wrong with a data set, before training on it",
     "list": "what there is: tasks, methods, networks, losses, ..., shipped weights",
     "show": "what a run is, and how far it is",
+    "completion": "print what bash, zsh or fish need to complete all this",
 }
 
 

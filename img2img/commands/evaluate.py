@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from img2img.commands import Parser, parser
+from img2img.commands import Parser, parser, sets
 from img2img.compute.distributed import join
 from img2img.errors import UserError
 from img2img.inference.tiles import parse_tile
@@ -26,6 +26,7 @@ EXAMPLES = """\
   img2img evaluate --weights pan=runs/seed0 pan=runs/seed1 --data DIR --spread std
   img2img evaluate --target clean --results ours=dry --metrics psnr,ssim,uqi,vif --explain
   img2img evaluate --target clean --results ours=dry --fit crop
+  img2img evaluate --sets real=photos ours=made theirs=samples.npy
   img2img evaluate --target photos --results ours=filled --region hole --masks holes
   img2img evaluate --target pairs --source pairs --results ours=dry --direction BtoA
   img2img evaluate --target clean --results theirs=results/NAME --match 'test_latest/images/{}_fake_B'
@@ -37,6 +38,7 @@ def arguments() -> Parser:
     """What the command takes."""
     command = parser("evaluate", "Measure results against their targets.", EXAMPLES)
     _add_pictures(command)
+    sets.add_sets(command)
     _add_measures(command)
     _add_table(command)
     _add_running(command)
@@ -82,9 +84,9 @@ def _add_pictures(command: Parser) -> None:
 def _add_measures(command: Parser) -> None:
     command.add_argument(
         "--metrics",
-        default="psnr,ssim",
-        help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae; of label maps: pixel_accuracy, "
-        "class_accuracy, mean_iou",
+        help="comma-separated: psnr, ssim, ssim_auto, uqi, vifp, vif, mae (default: psnr,ssim); of label maps: "
+        "pixel_accuracy, class_accuracy, mean_iou; of sets: mmd, wasserstein, frechet, 1nn, kid, precision_recall, "
+        "inception_score, mode_score, modes (default: all possible)",
     )
     command.add_argument(
         "--protocol",
@@ -161,13 +163,20 @@ def _add_running(command: Parser) -> None:
         "side by side: AtoB takes the right half, BtoA the left",
     )
     command.add_argument("--tile", help="auto (default), off, or a side in px")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     command.add_argument("--require-gain", type=float, metavar="DB", help="exit 1 if no method gains this much PSNR")
 
 
 def run(words: Sequence[str]) -> int:
     """Measure; 0 done, 1 the gain asked for with --require-gain was not reached."""
-    given = arguments().parse_args(list(words))
+    command = arguments()
+    given = command.parse_args(list(words))
+    if given.sets:
+        return _run_sets(given, command, named(given.sets, "--sets"))
+    if given.weights and not given.results:
+        weights = named(given.weights, "--weights")
+        if _make_samples(weights):
+            return _run_sets(given, command, weights)
     _check_together(given)
     from img2img.evaluation import report
     from img2img.evaluation.compare import of_folders, of_weights
@@ -200,9 +209,30 @@ def run(words: Sequence[str]) -> int:
     return 0 if given.require_gain is None else _status(evaluation.gain(), given.require_gain)
 
 
+def _make_samples(weights: Sequence[tuple[str, str]]) -> bool:
+    from img2img.evaluation.set_weights import makes_samples
+
+    return makes_samples(weights)
+
+
+def _run_sets(given: Namespace, command: Parser, named: Sequence[tuple[str, str]]) -> int:
+    sets.refuse_others(given, command)
+    if given.sets and given.weights:
+        raise UserError("give either --sets or --weights; samples of weights are sets once infer has written them")
+    formats = _listed(given.format)
+    sets.check_formats(formats)
+    sets.check_output(given)
+    table = sets.of_sets(given, named) if given.sets else sets.of_noise_weights(given, named)
+    sets.show(given, table, formats)
+    return 0
+
+
 def _check_together(given: Namespace) -> None:
     if bool(given.results) == bool(given.weights):
-        raise UserError("give either --target with --results, or --weights with --data")
+        raise UserError("give either --target with --results, or --weights with --data, or --sets")
+    for flag in ("features", "samples"):
+        if getattr(given, flag) is not None:
+            raise UserError(f"--{flag} is of sets of samples (--sets, or weights that start from noise); leave it out")
     if given.results and given.target is None:
         raise UserError("--target is needed: the folder the results are compared with")
     of_weights = ("data", "part", "load", "crop", "tile", "require_gain", "strict")
@@ -220,7 +250,7 @@ def _request(given: Namespace) -> Request:
 
     protocol = read_protocol(given.protocol)
     request = Request(
-        metrics=tuple(_listed(given.metrics)),
+        metrics=tuple(_listed(given.metrics or "psnr,ssim")),
         protocol=protocol if given.region is None else replace(protocol, region=given.region),
         masks=given.masks,
         explain=given.explain,

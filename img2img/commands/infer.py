@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from img2img.inference import Job, Summary, Translator
 
 # flags of weights that start from noise
-FROM_NOISE = ("grid", "seed", "npy", "between", "steps", "along")
+FROM_NOISE = ("grid", "seed", "npy", "class", "between", "steps", "along")
 EXAMPLES = """\
   img2img infer --weights derain --input photos --output dry         shipped weights
   img2img infer --weights runs/derain --input photos --output dry
@@ -35,6 +35,7 @@ EXAMPLES = """\
   img2img infer --weights runs/horses --input horses --output zebras --cycle
   img2img infer --weights runs/gan --samples 16 --output made
   img2img infer --weights runs/gan --samples 64 --grid 8x8 --seed 3 --output made
+  img2img infer --weights runs/digits --class 7 --samples 16 --output sevens
   img2img infer --weights runs/gan --between 3 17 --steps 9 --along spherical --output made
 Existing outputs are kept unless --overwrite; sub-folders and names stay as they are.
 Exit status: 0 all is there, 1 some failed (named at the end), 2 cannot be done as asked, 130 interrupted."""
@@ -84,7 +85,7 @@ def arguments() -> Parser:
         metavar="N",
         help="results are the mean over N views of each picture: 2 mirrored, 4 upside down too, 8 turned too",
     )
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     command.add_argument(
         "--samples",
         type=count,
@@ -109,6 +110,9 @@ def from_noise_arguments(command: Parser) -> None:
         "--seed", type=int, metavar="N", help="z of each sample is a function of it (default: the run's)"
     )
     noise.add_argument("--npy", action="store_true", help="also write samples.npy (always, after training on an array)")
+    noise.add_argument(
+        "--class", type=int, metavar="N", help="samples of the class with this label alone (data.classes; default: all)"
+    )
     noise.add_argument("--between", type=int, nargs=2, metavar=("I", "J"), help="a strip from sample I to sample J")
     noise.add_argument("--steps", type=int, metavar="N", help="pictures of the strip, both ends included (default 9)")
     noise.add_argument(

@@ -41,7 +41,7 @@ def arguments() -> Parser:
     length.add_argument("--as-published", action="store_true", help="as long as each method's YAML says")
     command.add_argument("--seeds", type=count, default=1, metavar="K", help="runs of each arm, seeds 0 to K - 1")
     command.add_argument("--arms", action="extend", nargs="+", default=[], metavar="NAME", help="some rows alone")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     command.add_argument("--threads", type=count, help="CPU threads (default: all cores)")
     command.add_argument(
         "overrides",

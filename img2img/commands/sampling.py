@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from img2img.errors import UserError
@@ -46,22 +47,46 @@ def write_all(translator: Translator, given: Namespace, rank: int, world: int) -
     pictures = translator.shape.size is not None
     if given.grid and not pictures:
         raise UserError("--grid: these weights make vectors, no pictures; leave it out")
-    rows, columns = parse_grid(given.grid or "4x4")
+    translator.label = getattr(given, "class")
+    labelled = bool(translator.classes_of([0]))
+    classes = translator.shape.classes if translator.label is None else ()
+    rows, columns = _grid(given.grid, classes)
     count = given.samples or rows * columns
     way = _way(translator, given, count)
     done = [inference.write_samples(translator, given.output, count, given.overwrite, rank=rank, world=world)]
     if rank == 0:
         folder, over = given.output, given.overwrite
-        if pictures:
+        if pictures and classes:
+            done.append(inference.write_class_grid(translator, folder / "grid.png", columns, over))
+        elif pictures:
             shown = min(count, rows * columns)
             done.append(inference.write_grid(translator, folder / "grid.png", shown, min(columns, shown), over))
         if given.npy or translator.array is not None:
             done.append(inference.write_array(translator, folder / "samples.npy", count, over))
+            if labelled:
+                done.append(inference.write_labels(translator, folder / "labels.npy", count, over))
         if way is not None:
             name = f"between-{way.first}-{way.last}{'.png' if pictures else '.csv'}"
             done.append(inference.write_between(translator, folder / name, way, over))
     written, skipped = (sum(numbers) for numbers in zip(*done, strict=True))
     return written, skipped
+
+
+def _grid(text: str | None, classes: Sequence[int]) -> tuple[int, int]:
+    """(rows, columns): a row for each of ``classes``, where there are any.
+
+    Raises:
+        UserError: as `parse_grid`; another number of rows than classes.
+    """
+    if not classes:
+        return parse_grid(text or "4x4")
+    rows, columns = parse_grid(text or f"{len(classes)}x8")
+    if rows != len(classes):
+        raise UserError(
+            f"--grid {text}: each of the {len(classes)} classes has a row: --grid {len(classes)}x{columns}; "
+            f"--class N shows one class"
+        )
+    return rows, columns
 
 
 def parse_grid(text: str) -> tuple[int, int]:

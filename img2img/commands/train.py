@@ -38,7 +38,7 @@ def arguments() -> Parser:
     made.add_argument(
         "--from-optimizer", action="store_true", help="with --from RUN: its optimisers' moments are taken too"
     )
-    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     made.add_argument("--threads", type=count, help="CPU threads (default: all cores)")
     made.add_argument("--print-config", action="store_true", help="show the configuration and stop")
     made.add_argument("overrides", nargs="*", metavar="key=value", help="such as train.steps=500 data.crop=128")

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from img2img.errors import RunError, UserError
 
+# devices that torch may have besides: they are taken as torch offers them, and no test has run on one
+UNTESTED = ("mps", "xpu")
+
 
 class _GlobalMean(torch.autograd.Function):
     """Mean over processes; its gradient is the mean over processes of the gradients.
@@ -164,9 +167,11 @@ def pick_device(name: str, local_rank: int = 0) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"--device {name}: unknown device; use auto, cpu, cuda or cuda:N") from error
+        raise UserError(f"--device {name}: unknown device; use auto, cpu, cuda or cuda:N, mps, xpu") from error
+    if device.type in UNTESTED:
+        return _accelerator(name, device)
     if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device {name}: only cpu and cuda are supported")
+        raise UserError(f"--device {name}: only cpu, cuda, {' and '.join(UNTESTED)} are supported")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise UserError(f"--device {name}: this machine has no CUDA device that torch can use; use --device cpu")
@@ -174,4 +179,16 @@ def pick_device(name: str, local_rank: int = 0) -> torch.device:
             device = torch.device("cuda", local_rank)
         if device.index >= torch.cuda.device_count():
             raise UserError(f"--device {name}: there are only {torch.cuda.device_count()} CUDA devices")
+    return device
+
+
+def _accelerator(name: str, device: torch.device) -> torch.device:
+    """One of the `UNTESTED`, where torch says that this machine has it."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if found is None or found.type != device.type:
+        raise UserError(f"--device {name}: torch finds no such device on this machine; use --device cpu")
+    if device.index is not None and device.index >= torch.accelerator.device_count():
+        raise UserError(f"--device {name}: there are only {torch.accelerator.device_count()} of them")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(f"--device {name}: several processes train on cpu or cuda alone; start one")
     return device

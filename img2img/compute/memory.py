@@ -64,7 +64,7 @@ def _libc() -> Any:
 
 
 def peak_bytes() -> int:
-    """Most memory this process has held so far (resident, in bytes)."""
+    """Most memory this process has held so far (resident, in bytes); 0 where the system does not tell."""
     try:
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM:"):
@@ -72,9 +72,10 @@ def peak_bytes() -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    # there is none on Windows
-    import resource
-
+    try:
+        import resource  # there is none on Windows
+    except ImportError:
+        return 0
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

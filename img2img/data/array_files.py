@@ -92,7 +92,12 @@ def _of_file(path: Path) -> Arrays:
             raise UserError(f"--data {path}: an .npz with an array 'images' is needed; this is none, or damaged") from (
                 error
             )
-        raise UserError(f"--data {path}: damaged ({' '.join(str(error).split())[:120]})") from error
+        why = " ".join(str(error).split(";")[0].split())[:120]
+        if reader is _csv:
+            raise UserError(
+                f"--data {path}: is no table of numbers ({why}); fill empty cells, leave out columns of words"
+            ) from error
+        raise UserError(f"--data {path}: damaged ({why})") from error
 
 
 def _of_folder(folder: Path) -> Arrays:

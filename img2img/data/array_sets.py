@@ -46,7 +46,7 @@ def open_arrays(path: Path, config: DataConfig) -> Opened:
         UserError: unknown or damaged files, NaN, shapes that are no samples, constant columns, one sample alone.
     """
     arrays = read_arrays(path)
-    values = _channels_last(arrays.values)
+    values = channels_last(arrays.values)
     if len(values) < 2:
         raise UserError(f"--data {path}: holds 1 sample; at least 2 are needed, and some thousands to learn from")
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
@@ -56,6 +56,10 @@ def open_arrays(path: Path, config: DataConfig) -> Opened:
     ]
     samples: Pictures | Rows
     if values.ndim == 4 and values.dtype == np.uint8 and values.shape[3] in (1, 3):
+        if values.min() == values.max():
+            raise UserError(
+                f"--data {path}: every level is {values.flat[0]}; there is nothing to learn from such images"
+            )
         samples, what = _pictures(path, values, arrays.labels, config), "images"
     else:
         samples, what = _rows(path, values, arrays, config)
@@ -68,7 +72,7 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _channels_last(values: Values) -> Values:
+def channels_last(values: Values) -> Values:
     """(N, H, W) of bytes and (N, C, H, W) as (N, H, W, C)."""
     if values.ndim == 3 and values.dtype == np.uint8:
         return values[..., None]
@@ -104,10 +108,14 @@ def _rows(path: Path, values: Values, arrays: Arrays, config: DataConfig) -> tup
     where = f"--data {path}"
     if values.ndim > 4 or (values.ndim == 4 and values.shape[3] not in (1, 3)):
         raise UserError(
-            f"{where}: holds samples of {'x'.join(map(str, values.shape[1:]))}; rows (F), or images (H, W, 1 or 3)"
+            f"{where}: holds samples of {'x'.join(map(str, values.shape[1:]))}; rows (F), or images (H, W, 1 or 3) are "
+            f"taken"
         )
     if values.ndim > 2 and values.shape[1] != values.shape[2]:
-        raise UserError(f"{where}: its images are {values.shape[2]}x{values.shape[1]}; numbers are taken as squares")
+        raise UserError(
+            f"{where}: its images are {values.shape[2]}x{values.shape[1]}; numbers are taken as squares; "
+            f"cut or pad them"
+        )
     recipe = recipe_of(
         values,
         arrays.columns,

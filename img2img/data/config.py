@@ -274,6 +274,9 @@ class DataConfig:
     scale: Annotated[
         Literal["array", "column"], Field(description="what is scaled to [-1, 1] by its least and largest value")
     ] = "array"
+    classes: Annotated[
+        bool, Field(description="networks of flow noise are told each sample's class, which the data's labels give")
+    ] = False
     mixture: Annotated[
         Literal["8gaussians", "25gaussians", "ring"], Field(description="the toy distribution of layout mixture")
     ] = "8gaussians"
@@ -359,6 +362,8 @@ class DataConfig:
     def _check_mix(self) -> None:
         if self.crop is None:
             raise ValueError("data.mix needs data.crop: samples of all sets share a batch")
+        if self.classes:
+            raise ValueError("data.classes and data.mix cannot be used together: labels of two sets mean other things")
         total = sum(weight for weight, _ in self.mixed())
         if total > 1 + 1e-9:
             raise ValueError(f"data.mix: weights are shares of all samples, and theirs together are {total:.6g}")

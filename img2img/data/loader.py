@@ -127,9 +127,7 @@ class Stream:
             thread.join(timeout=10)
 
     def _from_workers(self, position: int) -> Generator[Batch, None, None]:
-        # a forked copy of a process that has used OpenMP threads may hang in them; the fork server has not
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["__main__", __name__])
+        context = _context()
         loader: DataLoader[Any] = DataLoader(
             _NumberedSamples(self.samples, self.seed),
             batch_sampler=_Numbers(self, position),
@@ -156,9 +154,24 @@ class Stream:
             ) from error
 
 
+def _context() -> Any:
+    """What starts data workers: the fork server, or a new Python each where there is none.
+
+    A forked copy of a process that has used OpenMP threads may hang in them; the fork server has not.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["__main__", __name__])
+    return context
+
+
 @contextmanager
 def _blocked_signals() -> Iterator[None]:
     """Processes started within inherit the block from their first moment; a signal to this one waits until after."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
     # some Pythons unblock both signals after starting this helper
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -206,7 +219,10 @@ def _begin_worker(worker: int) -> None:
     import cv2
 
     cv2.setNumThreads(0)
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True, name="parent").start()
 
 

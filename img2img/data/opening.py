@@ -13,6 +13,7 @@ import numpy as np
 from img2img.data import builtin
 from img2img.data.array_sets import is_array_set, open_arrays
 from img2img.data.cache import Cache
+from img2img.data.classes import find_classes, with_classes
 from img2img.data.config import DataConfig
 from img2img.data.drawings import deciding_side, drawn_vote
 from img2img.data.drawn import check_drawn
@@ -25,6 +26,7 @@ from img2img.data.parts import open_images, open_part
 from img2img.data.peers import WHOLE
 from img2img.data.samples import PLAIN_FORMS, Item, Mixture, Pictures, Samples, Unpaired, decode_photo
 from img2img.data.split import find_scenes, read_scenes, split, thumbnail
+from img2img.data.synthesis import prepare
 from img2img.errors import UserError
 from img2img.files import listed
 from img2img.images.folder import dead_links
@@ -55,7 +57,7 @@ def open_set(config: DataConfig, seed: int, forms: Forms | None = None) -> Data:
 
     Raises:
         UserError: missing or empty folder, pairs without partner, halves that differ, unreadable files, layout unclear,
-            options that the set has no use for.
+            options that the set has no use for, weights of a drawing's network that are absent or damaged.
     """
     data = _opened(config, seed, forms)
     if config.labels:
@@ -63,6 +65,13 @@ def open_set(config: DataConfig, seed: int, forms: Forms | None = None) -> Data:
     if config.exchange.share:
         _check_exchange(data.train, config)
     check_drawn(data.train, config)
+    if config.classes:
+        classes = find_classes((data.train, data.validation), config.path or "what is built in")
+        held = data.validation
+        validation = None if held is None else with_classes(held, classes)
+        data = replace(data, train=with_classes(data.train, classes), validation=validation)
+    if isinstance(data.train, Pictures) and data.train.decoder is decode_photo:
+        prepare(config)
     return data
 
 

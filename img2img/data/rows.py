@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from img2img.config import options
-from img2img.data.samples import Kind, Pixels
+from img2img.data.samples import Kind, Pixels, labelled
 from img2img.errors import UserError
 from img2img.files import listed
 
@@ -120,12 +120,16 @@ def recipe_of(
 
 @dataclass(frozen=True)
 class Rows:
-    """Samples of an array as a recipe scaled and padded them: ``scaled`` (N, ...), with labels (N,) where they are."""
+    """Samples of an array as a recipe scaled and padded them: ``scaled`` (N, ...), with labels (N,) where they are.
+
+    ``classes`` are the labels of the classes that networks are told, in order; empty where they are told none.
+    """
 
     scaled: Tensor = field(compare=False)
     recipe: ArrayRecipe
     numbers: tuple[int, ...]
     labels: Values | None = field(default=None, compare=False)
+    classes: tuple[int, ...] = ()
 
     @property
     def names(self) -> Sequence[str]:
@@ -144,10 +148,8 @@ class Rows:
 
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         number = self.numbers[index]
-        sample = {"target": self.scaled[number].clone()}
-        if self.labels is not None:
-            sample["label"] = torch.tensor(int(self.labels[number]))
-        return sample
+        label = None if self.labels is None else int(self.labels[number])
+        return labelled({"target": self.scaled[number].clone()}, label, self.classes)
 
     def whole(self, index: int) -> dict[str, Pixels]:
         raise UserError("samples of an array of numbers are no pictures")

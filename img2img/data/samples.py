@@ -125,7 +125,7 @@ def decode_photo(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[s
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pairs, photos with a synthesis, or pictures alone, out of files or memory."""
+    """Pairs, photos with a synthesis, or pictures alone, out of files or memory; ``classes`` as in `labelled`."""
 
     items: tuple[Item, ...]
     config: DataConfig
@@ -133,6 +133,7 @@ class Pictures:
     cache: Cache = field(compare=False)
     forms: Forms = PLAIN_FORMS
     labels: LabelMaps | None = None
+    classes: tuple[int, ...] = ()
 
     @property
     def names(self) -> Sequence[str]:
@@ -177,8 +178,7 @@ class Pictures:
         sample = {name: to_training(picture, name, self.forms) for name, picture in degraded.items()}
         if self.labels is not None and self.labels.side == "source":
             sample["source"] = self.labels.one_hot(degraded["source"])
-        label = self.items[index].label
-        return sample if label is None else {**sample, "label": torch.tensor(label)}
+        return labelled(sample, self.items[index].label, self.classes)
 
     @property
     def _label_side(self) -> str | None:
@@ -341,9 +341,12 @@ class Mixture:
         raise UserError("points of a toy distribution are no pictures")
 
 
-def labels_of(samples: Samples) -> LabelMaps | None:
-    """The label maps among pictures; None where neither side is one."""
-    return samples.labels if isinstance(samples, Pictures) else None
+def labelled(sample: dict[str, Tensor], label: int | None, classes: Sequence[int]) -> dict[str, Tensor]:
+    """``sample`` with its label, if it has one; its row of 0 and one 1, too, where there are ``classes`` (labels)."""
+    if label is None:
+        return sample
+    of_class = {"classes": torch.tensor([float(label == of) for of in classes])} if classes else {}
+    return {**sample, "label": torch.tensor(label), **of_class}
 
 
 def to_training(picture: Pixels, name: str, forms: Forms = PLAIN_FORMS) -> Tensor:

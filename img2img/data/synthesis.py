@@ -10,6 +10,7 @@ import numpy as np
 from img2img.data.config import DataConfig, Hole
 from img2img.data.degradation_options import Edges
 from img2img.data.degradations import colorize, deblur, dehaze, denoise, jpeg, superres
+from img2img.data.hed import hed, network_of
 from img2img.data.holes import made_hole
 from img2img.data.rain import add_rain
 
@@ -34,10 +35,8 @@ def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
 
 
 def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
-    """source: edges of the photo's luminance, dark on white; target: the photo."""
-    from skimage.color import rgb2gray
-
-    drawn = DRAWINGS[config.edges.kind](rgb2gray(clean), config.edges)
+    """source: the photo's edges, dark on white; target: the photo."""
+    drawn = DRAWINGS[config.edges.kind](clean, config.edges)
     return {"source": np.repeat(drawn[:, :, None], 3, axis=2), "target": clean}
 
 
@@ -61,7 +60,22 @@ def xdog(luminance: Pixels, options: Edges) -> Pixels:
     return drawn
 
 
-DRAWINGS: dict[str, Callable[[Pixels, Edges], Pixels]] = {"canny": canny, "xdog": xdog}
+Drawing = Callable[[Pixels, Edges], Pixels]
+
+
+def of_luminance(drawing: Drawing) -> Drawing:
+    """A drawing of photos (H, W, 3) uint8 by one of their luminance (H, W) in [0, 1]."""
+
+    def drawn(photo: Pixels, options: Edges) -> Pixels:
+        from skimage.color import rgb2gray
+
+        return drawing(rgb2gray(photo), options)
+
+    return drawn
+
+
+# of (H, W, 3) uint8
+DRAWINGS: dict[str, Drawing] = {"canny": of_luminance(canny), "xdog": of_luminance(xdog), "hed": hed}
 
 
 # of a clean picture, the configuration, a generator, and the short side in px of the photo that it was cut from
@@ -77,3 +91,13 @@ SYNTHESES: dict[str, Synthesis] = {
     "dehaze": dehaze,
     "jpeg": jpeg,
 }
+
+
+def prepare(config: DataConfig) -> None:
+    """Read beforehand what the synthesis of a source needs beside the photo.
+
+    Raises:
+        UserError: it is absent or damaged.
+    """
+    if config.synthesis == "edges" and config.edges.kind == "hed":
+        network_of(config.edges)

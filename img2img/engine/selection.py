@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -45,6 +45,8 @@ class Best:
 @options
 class Pareto:
     """NSGA-II (Deb et al. 2002): fronts of candidates that none dominates, in a front the loneliest first."""
+
+    needs_values: ClassVar[int] = 2
 
     def choose(self, values: Tensor, count: int, lots: Lots) -> list[int]:
         points = _ranked(values)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
-from img2img.compute.random import NamedRandom
+from img2img.compute.random import NamedRandom, seed_torch
 from img2img.engine.forward import Forward, Forwards, StepLog, View
 from img2img.engine.player import GradientSum, Player
 from img2img.engine.pool import ImagePool
@@ -250,7 +250,7 @@ class Engine:
         """The forward of a batch that has been prepared; ``shared`` is what several compute once (`View.once`)."""
         rules, random = self.rules, self._random(step, tag, offset)
         # dropout draws from torch's own generator: seeded anew, it depends on nothing that ran before
-        torch.manual_seed(stable_seed(self.seed, "dropout", step, tag, self.world.rank, offset))
+        seed_torch(stable_seed(self.seed, "dropout", step, tag, self.world.rank, offset), self.world.device)
         with ExitStack() as stack:
             stack.enter_context(torch.set_grad_enabled(graph))
             stack.enter_context(precision.autocast())

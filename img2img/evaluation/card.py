@@ -39,7 +39,7 @@ def card_of(
         "pairs": len(digests),
         "data_hash": hashed,
         "results": dict(results),
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -51,7 +51,8 @@ def data_hash(digests: Mapping[str, str]) -> str:
     return total.hexdigest()
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Python's and those of the packages that figures depend on."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -55,8 +55,9 @@ def evaluate(
 ) -> Table:
     """Measure folders of results against a folder of targets, as ``img2img evaluate`` does.
 
-    >>> table = img2img.evaluate({"ours": "dry", "input": "photos"}, "clean", protocol="matlab_y")
-    >>> decibels, left_out = table.mean("ours", "psnr")
+    Examples:
+        >>> table = img2img.evaluate({"ours": "dry", "input": "photos"}, "clean", protocol="matlab_y")
+        >>> decibels, left_out = table.mean("ours", "psnr")
 
     Args:
         results: a folder of pictures, which is called ``results`` in the table, or several by name.

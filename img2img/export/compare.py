@@ -96,6 +96,19 @@ def drift(model: Runs, translator: Translator) -> Drift:
     return Drift(largest, sizes)
 
 
+def refuse_drift(found: Drift, what: str) -> None:
+    """Refuse ``what`` where it is not the network it was made from.
+
+    Raises:
+        RunError: the difference is above `LARGEST_DRIFT`.
+    """
+    if found.largest > LARGEST_DRIFT:
+        raise RunError(
+            f"{what}: the exported network differs from torch by up to {found.largest:.2g} of values in [0, 1] "
+            f"({LARGEST_DRIFT:.0e} is allowed)"
+        )
+
+
 def cost(model: Runs, translator: Translator, pictures: Sequence[Pair]) -> Cost:
     """How far a model's results are from those of torch in fp32, on pictures in [0, 1]."""
     expected = by_torch(translator)

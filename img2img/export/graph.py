@@ -23,14 +23,16 @@ class PictureGraph(nn.Module):
 
     Args:
         dtype: in which the network computes; input and output are float32.
+        clamped: whether results are clamped to [0, 1]; without it whoever runs the graph has to, after joining tiles.
 
     Raises:
         UserError: these weights have no graph, with the reason (see `refuse`).
     """
 
-    def __init__(self, translator: Translator, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(self, translator: Translator, dtype: torch.dtype = torch.float32, *, clamped: bool = True) -> None:
         super().__init__()
         refuse(translator)
+        self.clamped = clamped
         self.dtype = dtype
         self.masked = translator.takes_mask
         self.grey_targets = translator.grey_targets
@@ -50,8 +52,8 @@ class PictureGraph(nn.Module):
         result = self.within_flow(x.to(self.dtype)).float()[:, :, :height, :width]
         if self.grey_targets:
             result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
-        values: Tensor = (result / 2 + 0.5).clamp(0, 1)
-        return values
+        values: Tensor = result / 2 + 0.5
+        return values.clamp(0, 1) if self.clamped else values
 
     def _mirrored(self, length: int) -> Tensor:
         """Which pixel of ``length`` stands at each place of the padded axis."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from img2img.errors import RunError, UserError
-from img2img.export.compare import LARGEST_DRIFT, Cost, Drift, Speed, cost, drift, speed
+from img2img.errors import UserError
+from img2img.export.compare import Cost, Drift, Speed, cost, drift, refuse_drift, speed
 from img2img.export.graph import PictureGraph
 from img2img.export.model import Session, describe, to_onnx
 from img2img.export.pictures import calibration
@@ -61,11 +61,8 @@ def export(request: Request) -> Exported:
         model = quantised(model, pictures)
     session = Session(model)
     found = drift(session, translator)
-    if request.precision == "fp32" and found.largest > LARGEST_DRIFT:
-        raise RunError(
-            f"{request.output}: not written: the exported network differs from torch by up to {found.largest:.2g} of "
-            f"values in [0, 1] ({LARGEST_DRIFT:.0e} is allowed)"
-        )
+    if request.precision == "fp32":
+        refuse_drift(found, f"{request.output}: not written")
     paid = cost(session, translator, pictures) if pictures else None
     taken = speed(session, translator)
     facts = {

@@ -17,7 +17,10 @@ from img2img.types import Batch, Draw, Generators, Match
 
 @options
 class Noise(OneGenerator):
-    """z is the source: ``z`` numbers, uniform in (-1, 1) or normal; drawn anew for the generator's update."""
+    """z is the source: ``z`` numbers, uniform in (-1, 1) or normal; drawn anew for the generator's update.
+
+    Where samples have a class (`data.classes`), what is made beside a sample is of its class: both networks are told.
+    """
 
     z: Annotated[int, Field(ge=1, le=16_384, description="numbers that a picture starts from")] = 100
     distribution: Annotated[
@@ -41,7 +44,13 @@ class Noise(OneGenerator):
         return replace(batch, source=z)
 
     def images(self, generators: Generators, batch: Batch) -> dict[str, Tensor]:
-        return {"fake": generators["generator"](needed(batch.source, "source", "noise"))}
+        return {"fake": generators["generator"](needed(batch.source, "source", "noise"), **_classes(batch))}
 
     def matches(self, batch: Batch, images: Mapping[str, Tensor], conditional: bool) -> tuple[Match, ...]:
-        return (Match("critic", needed(batch.target, "target", "noise"), images["fake"]),)
+        real = needed(batch.target, "target", "noise")
+        return (Match("critic", real, images["fake"], given=_classes(batch)),)
+
+
+def _classes(batch: Batch) -> dict[str, Tensor]:
+    """The samples' classes (N, K), rows of 0 and one 1, that both networks are told; nothing where data have none."""
+    return {"classes": batch.extra["classes"]} if "classes" in batch.extra else {}

@@ -3,7 +3,16 @@
 from img2img.inference.folder import translate, translate_folder
 from img2img.inference.jobs import Job, ending, goes_to_a_file, keep_apart, list_jobs, output_names
 from img2img.inference.load import header_for, load, other_direction, translator_of, weights_header
-from img2img.inference.noise import Interpolation, check_way, write_array, write_between, write_grid, write_samples
+from img2img.inference.noise import (
+    Interpolation,
+    check_way,
+    write_array,
+    write_between,
+    write_class_grid,
+    write_grid,
+    write_labels,
+    write_samples,
+)
 from img2img.inference.statistics import as_results_are_made
 from img2img.inference.summary import Summary, reason, summed
 from img2img.inference.translator import Translator
@@ -35,6 +44,8 @@ __all__ = [
     "weights_path",
     "write_array",
     "write_between",
+    "write_class_grid",
     "write_grid",
+    "write_labels",
     "write_samples",
 ]

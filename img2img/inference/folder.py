@@ -60,8 +60,9 @@ def translate(
 ) -> Summary:
     """Translate a folder of pictures (or one), as ``img2img infer`` does; sub-folders and names stay as they are.
 
-    >>> summary = img2img.translate("runs/derain", "photos", "dry")
-    >>> summary.done, summary.failed
+    Examples:
+        >>> summary = img2img.translate("runs/derain", "photos", "dry")
+        >>> summary.done, summary.failed
 
     Args:
         weights: the name of shipped weights, a run directory (its best weights) or a ``.safetensors`` file.
@@ -72,7 +73,7 @@ def translate(
         match: what masks are called, ``{}`` being the picture's path without ending, such as ``{}_hole``.
         samples: results a picture, where they are made with dropout.
         format: write all results as ``png``, ``jpg``, ``tif``, ...; by default as they came.
-        tile, precision, device, memory, direction, ensemble: as for `load`.
+        tile: as for `load`; so are ``precision``, ``device``, ``memory``, ``direction`` and ``ensemble``.
         batch: many small pictures of one size go faster when so many are taken together.
         max_pixels: larger pictures are refused before they are decoded.
 

@@ -87,8 +87,9 @@ def load(
 ) -> Translator:
     """The translator of a training: call it with a picture and it gives the picture translated.
 
-    >>> derain = img2img.load("derain")
-    >>> dry = derain(PIL.Image.open("rainy.jpg"))
+    Examples:
+        >>> derain = img2img.load("derain")
+        >>> dry = derain(PIL.Image.open("rainy.jpg"))
 
     Args:
         weights: the name of shipped weights (``img2img list weights``), a run directory (its best weights) or a

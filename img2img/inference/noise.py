@@ -38,7 +38,7 @@ class Interpolation:
 def write_samples(
     translator: Translator, output: Path, count: int, overwrite: bool, *, rank: int = 0, world: int = 1
 ) -> tuple[int, int]:
-    """Write ``count`` results from noise as 0000.png, ...; (written, skipped).
+    """Write ``count`` results from noise as 0000.png (of classes: 0000-class7.png), ...; (written, skipped).
 
     Vectors, and rows of an array that were trained on as squares, go to points.csv, in the array's units and under the
     names of its columns. Of ``world`` processes each writes its share of the pictures, the first one all of the rows.
@@ -53,7 +53,7 @@ def write_samples(
     for number, sample in enumerate(_samples(translator, count)):
         if number % world != rank:
             continue
-        path = output / f"{number:04d}.png"
+        path = output / f"{number:04d}{''.join(f'-class{label}' for label in translator.classes_of([number]))}.png"
         if path.exists() and not overwrite:
             skipped += 1
             continue
@@ -76,6 +76,32 @@ def write_grid(translator: Translator, path: Path, count: int, columns: int, ove
     return _unless_there(path, overwrite, save)
 
 
+def write_class_grid(translator: Translator, path: Path, columns: int, overwrite: bool) -> tuple[int, int]:
+    """A row of pictures for each class, those of a column from the z of the same sample; (written, skipped).
+
+    Raises:
+        UserError, RunError: as `write_samples`.
+    """
+
+    def save() -> None:
+        zs = translator.z(columns)
+        made = [translator.samples(z=z[None], label=label) for label in translator.shape.classes for z in zs]
+        write(path, Picture(_mosaic(translator, made, columns)))
+
+    return _unless_there(path, overwrite, save)
+
+
+def write_labels(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
+    """The labels of the first ``count`` results' classes as a .npy (N,) int64; (written, skipped)."""
+
+    def save() -> None:
+        packed = io.BytesIO()
+        np.save(packed, np.array(translator.classes_of(range(count)), np.int64))
+        atomic_write_bytes(path, packed.getvalue())
+
+    return _unless_there(path, overwrite, save)
+
+
 def write_array(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
     """``count`` results as a .npy, with (N, ...) float64 in the units of an array that was trained on.
 
@@ -86,7 +112,7 @@ def write_array(translator: Translator, path: Path, count: int, overwrite: bool)
     """
 
     def save() -> None:
-        parts = [_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
+        parts = [sample_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
         packed = io.BytesIO()
         np.save(packed, np.concatenate(parts))
         atomic_write_bytes(path, packed.getvalue())
@@ -95,7 +121,7 @@ def write_array(translator: Translator, path: Path, count: int, overwrite: bool)
 
 
 def write_between(translator: Translator, path: Path, way: Interpolation, overwrite: bool) -> tuple[int, int]:
-    """A strip of pictures between two samples (vectors: a .csv in their units); (written, skipped).
+    """A strip of pictures between two samples (vectors: a .csv in their units), of each class; (written, skipped).
 
     Raises:
         UserError, RunError: as `write_samples`.
@@ -103,11 +129,13 @@ def write_between(translator: Translator, path: Path, way: Interpolation, overwr
 
     def save() -> None:
         first, last = (translator.z(1, number)[0] for number in (way.first, way.last))
-        made = [translator.samples(z=z[None]) for z in between(first, last, way.steps, way.along)]
+        zs = between(first, last, way.steps, way.along)
+        labels = translator.shape.classes if translator.label is None else (translator.label,)
+        made = [translator.samples(z=z[None], label=label) for label in labels or (None,) for z in zs]
         if translator.shape.size is None:
-            _write_csv(translator, path, torch.cat(made))
+            _write_csv(translator, path, torch.cat(made), [label for label in labels for _ in zs])
         else:
-            write(path, Picture(_mosaic(translator, made, len(made))))
+            write(path, Picture(_mosaic(translator, made, len(zs))))
 
     return _unless_there(path, overwrite, save)
 
@@ -126,10 +154,11 @@ def _pixels(translator: Translator, made: Tensor) -> Pixels:
     return to_pixels(made.mean(1, keepdim=True) if grey else made, np.uint8)
 
 
-def _values(translator: Translator, made: Tensor) -> Pixels:
+def sample_values(translator: Translator, made: Tensor) -> Pixels:
+    """`samples` as they are written: (N, ...) float64 in the units of an array, (N, F), or (N, H, W, C) uint8."""
     if translator.array is not None:
         return translator.in_units(made)
-    return made.numpy() if made.ndim == 2 else _pixels(translator, made)[None]
+    return made.numpy() if made.ndim == 2 else np.stack([_pixels(translator, one[None]) for one in made])
 
 
 def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], columns: int) -> Pixels:
@@ -148,17 +177,23 @@ def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], c
 def _write_points(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
     def save() -> None:
         made = [translator.generate(sample) for sample in _samples(translator, count)]
-        _write_csv(translator, path, torch.cat(made))
+        _write_csv(translator, path, torch.cat(made), translator.classes_of(range(count)))
 
     return _unless_there(path, overwrite, save)
 
 
-def _write_csv(translator: Translator, path: Path, made: Tensor) -> None:
-    """Rows in the data's units where they have some, under the names of their columns where those have names."""
-    rows = translator.in_units(made) if translator.array else made.numpy()
-    names = translator.array.columns if translator.array else ()
+def _write_csv(translator: Translator, path: Path, made: Tensor, labels: Sequence[int]) -> None:
+    """Rows in the data's units where they have some, under the names of their columns where those have names.
+
+    The last column is ``label``, where there are ``labels``: what is written can be learnt from again.
+    """
+    rows = (translator.in_units(made) if translator.array else made.numpy()).tolist()
+    names = list(translator.array.columns) if translator.array else []
+    if labels:
+        names = [*(names or [f"x{number}" for number in range(len(rows[0]))]), "label"]
     lines = [",".join(names)] if names else []
-    lines += [",".join(f"{value:.6g}" for value in row) for row in rows.tolist()]
+    ends = [f",{label}" for label in labels] or [""] * len(rows)
+    lines += [",".join(f"{value:.6g}" for value in row) + end for row, end in zip(rows, ends, strict=True)]
     with atomic(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -179,7 +214,7 @@ def _samples(translator: Translator, count: int) -> Iterator[Batch]:
     """The first ``count`` samples in order, each as a batch of its own."""
     draw = _RowAfterRow(translator.seed)
     for number in range(count):
-        yield translator.flow.prepare(Batch(index=torch.tensor([number])), draw)
+        yield translator.flow.prepare(translator.numbered([number]), draw)
 
 
 class _RowAfterRow:

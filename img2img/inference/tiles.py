@@ -104,13 +104,18 @@ class Tiling:
         return len(self.rows) * len(self.columns)
 
 
+def blend_of(radius: int | None) -> tuple[int, int]:
+    """What tiles of a network discard at each cut side, and over how much of the rest they are blended, in px."""
+    return (WIDE_MARGIN, WIDE_BLEND) if radius is None else (radius, BLEND)
+
+
 class _Axis:
     """How one axis may be cut for a network; sides are multiples of the network's, neighbours share ``overlap``."""
 
     def __init__(self, length: int, network: Network) -> None:
         self.length = length
         self.multiple = network.multiple
-        self.margin, blend = (WIDE_MARGIN, WIDE_BLEND) if network.radius is None else (network.radius, BLEND)
+        self.margin, blend = blend_of(network.radius)
         self.overlap = round_up(2 * self.margin + blend, network.multiple)
         self.shared = self.overlap - 2 * self.margin
         self.whole = round_up(max(length, network.minimum), network.multiple)

@@ -35,6 +35,11 @@ class QualityDiversity:
     gamma: Annotated[float, Field(ge=0, description="weight of the diversity fitness Fd")] = 0.5
     eps: Annotated[float, Field(gt=0, description="added to the norm whose logarithm is taken")] = 1e-12
 
+    @property
+    def values(self) -> int:
+        """How many values it gives each child."""
+        return 2 if self.gamma else 1
+
     def __call__(self, view: ForwardView) -> Tensor:
         with torch.enable_grad():
             fakes = [at_least_fp32(logit) for match in view.matches for logit in view.fake(match).logits]
@@ -55,6 +60,8 @@ class QualityDiversity:
 @options
 class RandomFitness:
     """A random number for each child: the control that selection must beat."""
+
+    values: ClassVar[int] = 1
 
     def __call__(self, view: ForwardView) -> Tensor:
         # the images decide which number, so that siblings differ and the same child always gets the same

@@ -10,5 +10,25 @@ from __future__ import annotations
 
 from img2img.metrics.protocols import PROTOCOLS, Protocol, Value, measure, read_protocol
 from img2img.metrics.registry import METRICS, Metric, mean
+from img2img.metrics.sets.registry import set_numbers
 
-__all__ = ["METRICS", "PROTOCOLS", "Metric", "Protocol", "Value", "mean", "measure", "read_protocol"]
+__all__ = [
+    "METRICS",
+    "PROTOCOLS",
+    "Metric",
+    "Protocol",
+    "Value",
+    "higher_is_better",
+    "mean",
+    "measure",
+    "read_protocol",
+]
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether more is better of a measure of pictures, or of one number of sets of samples.
+
+    Raises:
+        UserError: neither.
+    """
+    return METRICS[name].higher_is_better if name in METRICS else set_numbers([name])[name].higher_is_better

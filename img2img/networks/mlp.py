@@ -10,33 +10,41 @@ from torch import Tensor, nn
 
 from img2img.config import options
 from img2img.networks.base import Critic, Generator
+from img2img.networks.classes import beside, judged, projection
 from img2img.networks.spectral import spectral
 from img2img.types import Verdict
 
 
 class MlpGenerator(Generator):
-    """Three hidden layers with ReLU. (N, z) -> (N, F), linear; or with a side (N, C, side, side), tanh."""
+    """Three hidden layers with ReLU. (N, z) -> (N, F), linear; or with a side (N, C, side, side), tanh.
 
-    def __init__(self, latent: int, out_channels: int, width: int, side: int | None) -> None:
+    Of ``classes`` the sample's stands beside z (Mirza and Osindero 2014).
+    """
+
+    def __init__(self, latent: int, out_channels: int, width: int, side: int | None, classes: int = 0) -> None:
         super().__init__()
         self.form = (out_channels,) if side is None else (out_channels, side, side)
-        sides = [latent, width, width, width]
+        sides = [latent + classes, width, width, width]
         layers: list[nn.Module] = []
         for given, made in zip(sides, sides[1:], strict=False):
             layers += [nn.Linear(given, made), nn.ReLU(inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Linear(width, prod(self.form)))
         self.vector = side is None
         self.latent = latent
+        self.joined = classes
 
-    def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.layers(x).view(-1, *self.form)
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
+        made: Tensor = self.layers(beside(x, classes, self.joined)).view(-1, *self.form)
         return made if self.vector else made.tanh()
 
 
 class MlpCritic(Critic):
-    """Three hidden layers with ReLU, batch normalisation on the second where asked; features are the activations."""
+    """Three hidden layers with ReLU, batch normalisation on the second where asked; features are the activations.
 
-    def __init__(self, in_features: int, width: int, norm: str, normalised: bool) -> None:
+    Of ``classes`` it is a projection critic on the third layer.
+    """
+
+    def __init__(self, in_features: int, width: int, norm: str, normalised: bool, classes: int = 0) -> None:
         super().__init__()
         sides = [in_features, width, width, width]
         blocks = []
@@ -47,14 +55,15 @@ class MlpCritic(Critic):
             blocks.append(nn.Sequential(*parts, nn.ReLU(inplace=True)))
         self.blocks = nn.ModuleList(blocks)
         self.last = spectral(nn.Linear(width, 1), normalised)
+        self.projection = projection(classes, width, normalised)
 
-    def forward(self, x: Tensor) -> Verdict:
+    def forward(self, x: Tensor, classes: Tensor | None = None) -> Verdict:
         features = []
         x = x.flatten(1)
         for block in self.blocks:
             x = block(x)
             features.append(x)
-        return Verdict((self.last(x),), tuple(features))
+        return Verdict((judged(self.last(x), self.projection, x, classes),), tuple(features))
 
 
 Units = Annotated[int, Field(ge=1, le=16_384)]
@@ -66,8 +75,8 @@ class MlpG:
 
     width: Annotated[Units, Field(description="units of each of the three hidden layers")] = 512
 
-    def build(self, *, in_channels: int, out_channels: int, size: int | None) -> MlpGenerator:
-        return MlpGenerator(in_channels, out_channels, self.width, size)
+    def build(self, *, in_channels: int, out_channels: int, size: int | None, classes: int = 0) -> MlpGenerator:
+        return MlpGenerator(in_channels, out_channels, self.width, size, classes)
 
 
 @options
@@ -78,5 +87,5 @@ class MlpD:
     norm: Annotated[Literal["batch", "none"], Field(description="normalisation of the second layer")] = "batch"
     spectral: Annotated[bool, Field(description="spectral normalisation of all layers")] = False
 
-    def build(self, *, in_channels: int, size: int | None) -> MlpCritic:
-        return MlpCritic(in_channels * (size or 1) ** 2, self.width, self.norm, self.spectral)
+    def build(self, *, in_channels: int, size: int | None, classes: int = 0) -> MlpCritic:
+        return MlpCritic(in_channels * (size or 1) ** 2, self.width, self.norm, self.spectral, classes)

@@ -73,7 +73,10 @@ def _critics(method: Method, matches: Sequence[Match]) -> dict[str, Callable[[],
         network, match = choose(CRITICS, spec, "critic", where), shown[name]
         channels = match.real.shape[1] + (0 if match.condition is None else match.condition.shape[1])
         size = int(match.real.shape[-1]) if match.real.ndim == 4 else None
-        builders[name] = _builder(network, in_channels=channels, size=size)
+        builders[name] = _builder(network, in_channels=channels, size=size, **_widths(network, match.given))
+        if match.given:
+            with torch.device("meta"):
+                _check_takes(builders[name](), match.given, f"{where} {name_of(spec)}")
     if method.penalised():
         with torch.device("meta"):
             modules = [module for build in builders.values() for module in build().modules()]
@@ -90,6 +93,27 @@ def _builder(network: Any, **sizes: int | None) -> Callable[[], nn.Module]:
     return build
 
 
+def _widths(options: Any, given: Mapping[str, Tensor]) -> dict[str, int]:
+    """How wide the rows are that a network is given by name, where its options want to know that to build it."""
+    asked = inspect.signature(options.build).parameters
+    return {name: int(values.shape[1]) for name, values in given.items() if name in asked and values.ndim == 2}
+
+
+def _check_takes(network: nn.Module, given: Mapping[str, Tensor], called: str) -> None:
+    """Refuse a network that does not take what it will be given by name.
+
+    Raises:
+        UserError: naming it.
+    """
+    try:
+        inspect.signature(network.forward).bind(None, **given)
+    except TypeError:
+        asked = ", ".join(given)
+        raise UserError(
+            f"{called}: cannot be asked for its {asked}, which this flow needs; name another network"
+        ) from None
+
+
 class _Newcomer(nn.Module):
     """A generator that is built when it is first given something, for as many channels; on the meta device."""
 
@@ -98,6 +122,7 @@ class _Newcomer(nn.Module):
         self.called = called
         self.options, self.out_channels, self.size = options, out_channels, size
         self.in_channels: int | None = None
+        self.widths: dict[str, int] = {}
         self.network: nn.Module | None = None
 
     def build(self) -> nn.Module:
@@ -105,20 +130,16 @@ class _Newcomer(nn.Module):
         if self.in_channels is None:
             raise LookupError("the flow gave this generator nothing")
         built: nn.Module = self.options.build(
-            in_channels=self.in_channels, out_channels=self.out_channels, size=self.size
+            in_channels=self.in_channels, out_channels=self.out_channels, size=self.size, **self.widths
         )
         return built
 
     def forward(self, x: Tensor, **given: Tensor) -> Any:
         if self.network is None:
-            self.in_channels = int(x.shape[1])
+            self.in_channels, self.widths = int(x.shape[1]), _widths(self.options, given)
             with torch.device("meta"):
                 self.network = self.build()
-        try:
-            inspect.signature(self.network.forward).bind(x, **given)
-        except TypeError:
-            asked = ", ".join(given)
-            raise UserError(f"{self.called}: cannot be asked for its {asked}, which this flow needs") from None
+        _check_takes(self.network, given, self.called)
         return check_training_shape(self.network, tuple(x.shape), given)
 
 
@@ -134,5 +155,6 @@ def _without_data(flow: Flow, data: Shape, samples: int) -> Batch:
         target=empty("target", (samples, data.target, *sides)),
         mask=empty("mask", (samples, 1, *sides)) if flow.needs_mask else None,
         index=torch.empty(samples, dtype=torch.int64, device="meta"),
+        extra={"classes": empty("classes", (samples, len(data.classes)))} if data.classes else {},
     )
     return flow.prepare(batch, empty)

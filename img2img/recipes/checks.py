@@ -109,6 +109,12 @@ def _selection(method: Method) -> None:
     if method.critic is None:
         raise UserError("a fitness needs a critic, but critic is null")
     fitness = choose(FITNESS, method.fitness, "fitness", "fitness")
+    given, needed = getattr(fitness, "values", None), getattr(method.build_selection(), "needs_values", 1)
+    if given is not None and given < needed:
+        raise UserError(
+            f"survival={name_of(method.survival)} weighs {needed} values of each child against each other, and fitness "
+            f"{name_of(method.fitness)!r} gives {given}: take quality_diversity with gamma above 0, or survival=best"
+        )
     if getattr(fitness, "needs_probability", False) and not method.build_games()[1].cross_entropy:
         raise UserError(
             f"fitness {name_of(method.fitness)!r} reads the critic's logits as probabilities of real, which "

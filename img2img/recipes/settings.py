@@ -13,8 +13,10 @@ from img2img.data.config import DataConfig
 from img2img.errors import UserError, nearest, unknown
 from img2img.flows import FLOWS
 from img2img.metrics import METRICS, Protocol, read_protocol
+from img2img.metrics.sets.registry import set_numbers
 from img2img.networks.init import INITS
 from img2img.recipes.checks import check
+from img2img.recipes.fit import check_fit
 from img2img.recipes.method import Method, name_of
 from img2img.recipes.task import Task
 from img2img.recipes.train_config import TrainConfig
@@ -35,9 +37,7 @@ class Settings:
     train: TrainConfig
 
     def __post_init__(self) -> None:
-        for name in self.task.metrics:
-            if name not in METRICS:
-                raise unknown("metric", name, METRICS, "metrics")
+        self._check_metrics()
         if self.protocol.depth != 8:
             raise UserError(f"protocol {self.task.protocol!r}: training pictures have 8 bits a sample")
         if self.task.selection not in (*self.task.metrics, "none"):
@@ -45,8 +45,24 @@ class Settings:
         if self.train.patience is not None and self.task.selection == "none":
             raise UserError("train.patience waits for a better selection metric, but this task has selection: none")
         self._check_hole()
+        if self.data.classes and not self.method.build_flow().from_noise:
+            raise UserError(
+                f"data.classes=true: flow {name_of(self.method.flow)!r} makes pictures of pictures and tells no "
+                f"network their class; leave it out, or take a method of flow noise (--task images)"
+            )
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
+
+    def _check_metrics(self) -> None:
+        """Pictures are measured against their targets, samples out of noise as sets."""
+        if self.method.build_flow().from_noise:
+            numbers = set_numbers(self.task.metrics, "metrics")
+            if several := [name for name in self.task.metrics if name not in numbers]:
+                raise UserError(f"metrics: {several[0]} is several numbers; name those wanted: {', '.join(numbers)}")
+            return
+        for name in self.task.metrics:
+            if name not in METRICS:
+                raise unknown("metric", name, METRICS, "metrics")
 
     @property
     def protocol(self) -> Protocol:
@@ -174,7 +190,16 @@ def resolve(
         check(settings.method)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+    if not any("layout" in _section(given, "data", where) for given in (file_tree, over)):
+        _check_fit(settings, below[0], where)
     return settings
+
+
+def _check_fit(settings: Settings, task_tree: Tree, where: str) -> None:
+    """`check_fit`, by the layout that the task itself says, before the method's data keys."""
+    layout = str(_section(task_tree, "data", where).get("layout", "auto"))
+    default = settings.task.default_method
+    check_fit(settings.task_name, default, layout, settings.method_name, settings.method, settings.data)
 
 
 def _check_chosen(file_tree: Tree, over: Tree, flags: dict[str, str | None], config: Path | None) -> None:

@@ -16,7 +16,9 @@ class Task:
 
     description: Annotated[str, Field(description="what is learnt from what, in a sentence")] = ""
     default_method: Annotated[str, Field(description="method that is taken where none is named")]
-    metrics: Annotated[tuple[str, ...], Field(description=f"measures of validation, of {', '.join(METRICS)}")] = (
+    metrics: Annotated[
+        tuple[str, ...], Field(description=f"measures of validation, of {', '.join(METRICS)}; of sets from noise")
+    ] = (
         "psnr",
         "ssim",
     )

@@ -14,7 +14,7 @@ from img2img.recipes.train_config import TrainConfig
 
 
 def shape_of(samples: Samples, seed: int) -> Shape:
-    """Channels and training size in px (None for vectors), read off the first training sample.
+    """Channels, training size in px (None for vectors) and classes, read off the first training sample.
 
     Raises:
         UserError: there is nothing in it, or it cannot be read.
@@ -26,7 +26,8 @@ def shape_of(samples: Samples, seed: int) -> Shape:
         raise UserError("the data set gives neither source nor target")
     target = source if target is None else target
     size = int(target.shape[-1]) if target.ndim == 3 else None
-    return Shape(source=int(source.shape[0]), target=int(target.shape[0]), size=size)
+    classes = getattr(samples, "classes", ())
+    return Shape(source=int(source.shape[0]), target=int(target.shape[0]), size=size, classes=classes)
 
 
 def build_engine(method: Method, plan: TrainConfig, shape: Shape, world: World, precision: Precision) -> Engine:

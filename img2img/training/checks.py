@@ -58,6 +58,19 @@ def check_partners(flow: Flow, samples: Samples, layout: str) -> list[str]:
     ]
 
 
+def check_enough(flow: Flow, samples: Samples) -> None:
+    """Refuse to learn a distribution from one sample.
+
+    Raises:
+        UserError: with how many are needed.
+    """
+    if flow.from_noise and len(samples) < 2:
+        raise UserError(
+            f"--data: holds {len(samples)} sample to train on; at least 2 are needed, and some thousands to learn what "
+            f"they have in common (data.validation=0 holds none back)"
+        )
+
+
 def check_batches(engine: Engine, method: Method, plan: TrainConfig, samples: Samples) -> None:
     """Refuse batches that processes cannot share, that cannot be summed over parts, or that a network cannot take.
 

@@ -16,14 +16,15 @@ from img2img.compute.transfer import moved
 from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import RunError
-from img2img.metrics import METRICS
+from img2img.metrics import higher_is_better
 from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.run_folder import Run
+from img2img.training.set_validation import Validation
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import EventWriter, add_sheet, event_writer
 from img2img.training.time_budget import TimeBudget
-from img2img.training.validation import Validate, Validation
+from img2img.training.validation import Validate
 from img2img.types import Batch
 from img2img.weights.file import save_weights
 
@@ -294,7 +295,7 @@ class Trainer:
         if not validation.metrics:
             return False
         value = validation.metrics.get(self.selection)
-        better = state.judge(value, value is not None and METRICS[self.selection].higher_is_better)
+        better = state.judge(value, value is not None and higher_is_better(self.selection))
         if better:
             self._write_weights("best")
         text = "  ".join(f"{name} {number:.4f}" for name, number in validation.metrics.items())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from img2img.config import dump_yaml
-from img2img.metrics import METRICS
+from img2img.metrics import higher_is_better
 from img2img.progress import duration
 from img2img.reports.curves import Curve, Panel, curves_of
 from img2img.reports.figures import save_png
@@ -177,8 +177,7 @@ def _figures(record: Mapping[str, Any]) -> dict[str, float]:
 def _measures(validations: Records) -> list[Panel]:
     panels = []
     for curve in curves_of([{"step": record["step"], **_figures(record)} for record in validations]):
-        metric = METRICS.get(curve.name)
-        better = "" if metric is None else "higher" if metric.higher_is_better else "lower"
+        better = "higher" if higher_is_better(curve.name) else "lower"
         panels.append(Panel(f"validation {curve.name}", [curve], better))
     return panels
 

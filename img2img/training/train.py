@@ -12,10 +12,11 @@ from img2img.compute.distributed import World
 from img2img.compute.precision import Precision, kernels
 from img2img.config import plain
 from img2img.data import Data, Samples, open_data
+from img2img.data.classes import label_maps_of
 from img2img.data.labels import LabelMaps
 from img2img.data.loader import Stream
 from img2img.data.rows import Rows
-from img2img.data.samples import forms_of, labels_of
+from img2img.data.samples import forms_of
 from img2img.data.source_statistics import SourceStatistics, measure_training
 from img2img.doctor import quick
 from img2img.engine.step import Engine
@@ -27,7 +28,14 @@ from img2img.recipes.settings import Settings
 from img2img.reports.figures import save_png
 from img2img.training.begin import as_begun, begin
 from img2img.training.build import build_engine, compile_networks, shape_of
-from img2img.training.checks import cautions, check_batches, check_partners, check_place, check_space
+from img2img.training.checks import (
+    cautions,
+    check_batches,
+    check_enough,
+    check_partners,
+    check_place,
+    check_space,
+)
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
 from img2img.training.loop import Progress, Trainer
@@ -35,6 +43,7 @@ from img2img.training.report import RunReport
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
 from img2img.training.seen import seen, seen_before
+from img2img.training.set_validation import too_few
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
@@ -146,12 +155,13 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     """Everything that the method, the plan and the data say, checked against each other."""
     method, plan, task = settings.method, settings.train, settings.task
     check_partners(method.build_flow(), data.train, settings.data.layout)
+    check_enough(method.build_flow(), data.train)
     shape = shape_of(data.train, plan.seed)
     engine = build_engine(method, plan, shape, world, Precision("fp32", world.device))
     check_batches(engine, method, plan, data.train)
     if plan.compile:
         compile_networks(engine)
-    labels = labels_of(data.train)
+    labels = label_maps_of(data.train)
     statistics, grey_targets = measure_training(data.train, plan.seed)
     forms = forms_of(data.train)
     if not forms.plain:
@@ -162,9 +172,8 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
     validator = None
     chosen_on: tuple[str, ...] = ()
     if data.validation is not None:
-        # against a target of another scene there is nothing to measure
-        measured = task.selection != "none" and data.validation.kind != "unpaired"
-        metrics = task.metrics if measured else ()
+        unmeasured = _unmeasured(settings, data.validation)
+        metrics = () if task.selection == "none" or unmeasured else task.metrics
         validator = Validator(
             data.validation,
             method,
@@ -177,6 +186,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             grey_targets=grey_targets,
             forms=forms,
             labels=labels,
+            unmeasured=unmeasured,
         )
         chosen_on = validator.digests() if metrics else ()
     source = Stream(
@@ -189,6 +199,14 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
         device=world.device,
     )
     return Parts(data, shape, engine, source, validator, chosen_on, statistics, grey_targets, labels)
+
+
+def _unmeasured(settings: Settings, validation: Samples) -> str:
+    """Why the measures mean nothing on what is validated; empty where they do."""
+    if settings.method.build_flow().from_noise:
+        return too_few(validation, settings.task.metrics, settings.train.validation_images)
+    # against a target of another scene there is nothing to measure
+    return "the validated pictures are no pairs" if validation.kind == "unpaired" else ""
 
 
 def _trainer(
@@ -258,9 +276,7 @@ def _notes(settings: Settings, parts: Parts, begun: Sequence[str]) -> list[str]:
     partners = check_partners(parts.engine.rules.flow, samples, settings.data.layout)
     notes = [*begun, *parts.data.notes, *looked, *partners, *cautions(parts.engine, settings.train, samples)]
     if settings.selection != "none" and parts.validator and not parts.validator.metrics:
-        notes.append(
-            "the validated pictures are no pairs: nothing is measured on them, and the last weights are the best"
-        )
+        notes.append(f"{parts.validator.unmeasured}: nothing is measured on them, and the last weights are the best")
     if parts.grey_targets:
         notes.append("the targets are grey: results are made grey (the mean of the network's channels)")
     if parts.engine.world.is_main:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
+from img2img.data.classes import label_maps_of
 from img2img.data.labels import LabelMaps
-from img2img.data.samples import PLAIN_FORMS, labels_of
+from img2img.data.samples import PLAIN_FORMS, Mixture
 from img2img.images.form import Forms
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
@@ -25,22 +25,11 @@ from img2img.recipes.train_config import TrainConfig
 from img2img.reports.figures import grid, save_png, vectors_side_by_side
 from img2img.reports.plots import scatter
 from img2img.training.run_folder import Run
+from img2img.training.set_validation import Row, SetValidator, Validation
 
 Pixels = np.ndarray[Any, Any]
-# (image, metric, value, why there is none)
-Row = tuple[str, str, float, str]
-
 # spread of made samples over that of real ones below which a generator has collapsed
 COLLAPSED = 0.05
-
-
-@dataclass(frozen=True)
-class Validation:
-    """One validation: means by metric name, a row for each image and metric, and the protocol's line."""
-
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    rows: Sequence[Row] = ()
-    protocol: str = ""
 
 
 SHEET = ("source", "result", "target")
@@ -59,6 +48,7 @@ class Validator:
         run: where sample sheets go, or None for no sheets.
         grey_targets: results are made grey.
         labels: which side is a label map.
+        unmeasured: why there are no metrics, where they were asked for.
     """
 
     def __init__(
@@ -75,16 +65,23 @@ class Validator:
         grey_targets: bool = False,
         forms: Forms = PLAIN_FORMS,
         labels: LabelMaps | None = None,
+        unmeasured: str = "",
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
         self.metrics, self.protocol = tuple(metrics), with_palette(protocol, labels.palette if labels else ())
         self.labels = labels
         self.world, self.run = world, run
-        self.grey_targets, self.forms = grey_targets, forms
+        self.grey_targets, self.forms, self.unmeasured = grey_targets, forms, unmeasured
         self.count = min(len(samples), plan.validation_images)
+        self.sets = SetValidator(samples, self.metrics, self.count, world)
 
     def digests(self) -> tuple[str, ...]:
-        """What identifies the pictures that are validated on, wherever and under whatever name they lie."""
+        """What identifies the pictures that are validated on, wherever and under whatever name they lie.
+
+        Points of a toy distribution are drawn, and identified by nothing.
+        """
+        if isinstance(self.samples, Mixture):
+            return ()
         return tuple(self.samples.digest(index) for index in range(self.count))
 
     def __call__(self, networks: nn.ModuleDict, step: int) -> Validation:
@@ -94,7 +91,7 @@ class Validator:
         translator = self._translator(networks)
         if translator.flow.from_noise:
             self._save_noise_sheet(translator, step)
-            return Validation()
+            return self.sets.measured(translator) if self.metrics else Validation()
         back = self._translator(networks, back=True) if translator.flow.way_back else None
         rows: list[Row] = []
         spreads: list[tuple[float, float]] = []
@@ -113,6 +110,8 @@ class Validator:
         """About how many seconds a validation takes: of as many pictures as fit into ``budget_s``, at least one."""
         translator = self._translator(networks)
         mine = self._mine()
+        if translator.flow.from_noise and self.metrics:
+            return self.sets.rehearse(translator, budget_s, clock)
         if translator.flow.from_noise or not mine:
             return 0.0
         began, seconds, done = clock(), 0.0, 0
@@ -230,7 +229,7 @@ def pair_sheet(samples: Samples, seed: int, count: int = 4) -> Pixels | None:
 
 def _in_colours(samples: Samples, name: str, values: torch.Tensor) -> torch.Tensor:
     """A one-hot label map (classes, H, W) as the colours of its classes (3, H, W) in [-1, 1]; others as they are."""
-    labels = labels_of(samples)
+    labels = label_maps_of(samples)
     if labels is None or labels.side != name or name != "source":
         return values
     colours = torch.tensor(labels.palette, dtype=torch.float32) / 127.5 - 1

@@ -21,11 +21,16 @@ LARGEST = 65_536
 
 @options
 class Shape:
-    """What a generator was built for: channels in and out, and the training crop (None: vectors or unknown)."""
+    """What a generator was built for: channels in and out, and the training crop (None: vectors or unknown).
+
+    ``classes`` are the labels of the classes that it makes, in the order in which it is told them; empty: it is told
+    none.
+    """
 
     source: Annotated[int, Field(ge=1, le=LARGEST)]
     target: Annotated[int, Field(ge=1, le=LARGEST)]
     size: Annotated[int | None, Field(ge=1, le=LARGEST)]
+    classes: Annotated[tuple[int, ...], Field(max_length=1000)] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +119,8 @@ class WeightsHeader:
     def to_json(self) -> Tree:
         """Plain values; what only a training or its data know is left out where it is not known."""
         tree: Tree = {key: plain(getattr(self, key)) for key in KINDS}
+        if self.shape is not None and not self.shape.classes:
+            del tree["shape"]["classes"]
         if all(getattr(self, key) == _default(key) for key in OF_TRAINING):
             tree = {key: value for key, value in tree.items() if key not in OF_TRAINING}
         tree = {key: value for key, value in tree.items() if key not in OPTIONAL or value != plain(_default(key))}

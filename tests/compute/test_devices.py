@@ -60,3 +60,25 @@ def test_processes_on_cpus_are_as_many_as_one_likes(machine):
     assert join("auto").device == torch.device("cpu")
     with pytest.raises(UserError, match="no CUDA device that torch can use"):
         pick_device("cuda:0")
+
+
+@pytest.mark.parametrize("name", ["mps", "xpu", "xpu:1"])
+def test_other_accelerators_are_taken_where_torch_has_them(name, monkeypatch, machine):
+    machine(gpus=0)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device(name))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    assert pick_device(name) == torch.device(name)
+    with pytest.raises(UserError, match="there are only 2 of them"):
+        pick_device(f"{torch.device(name).type}:2")
+    machine(gpus=0, processes=2)
+    with pytest.raises(UserError, match="several processes train on cpu or cuda alone"):
+        pick_device(name)
+
+
+def test_an_accelerator_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    with pytest.raises(UserError, match="--device mps: torch finds no such device on this machine; use --device cpu"):
+        pick_device("mps")
+    with pytest.raises(UserError, match="only cpu, cuda, mps and xpu are supported"):
+        pick_device("meta")

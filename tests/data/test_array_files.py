@@ -148,8 +148,8 @@ def test_damaged_and_unknown_files(tmp_path):
     (tmp_path / "notes.md").write_text("nothing")
     for name, line in {
         cut.name: "it should hold 6x28x28 values and holds 4694",
-        "word.csv": "damaged .*four",
-        "short.csv": "damaged .*column",
+        "word.csv": "is no table of numbers .*four",
+        "short.csv": "is no table of numbers .*column",
         "v73.mat": "damaged",
         "notes.md": "is a file; a folder of pictures is needed, or arrays",
     }.items():

@@ -148,10 +148,11 @@ def test_every_arm_of_a_shipped_table_can_be_trained(name, tmp_path):
     table = load(name)
     assert set(table.metrics) == {"psnr", "ssim", "uqi", "vif"}
     for set_name, its in table.sets.items():
-        rows = {row.method for row in published.load(its.published).quoted}
-        # every printed row is trained or said to be missing, under its name or a shorter one; beside them yardsticks
-        yardsticks = {"L2", "pix2pix"} if name == "table4" else set()
-        assert rows | yardsticks == {arm.replace("PA+", "PA Loss+") for arm in (*table.arms, *table.missing)}
+        if its.published is not None:
+            rows = {row.method for row in published.load(its.published).quoted}
+            # every printed row is trained or said to be missing, by its name or a shorter one; beside them yardsticks
+            yardsticks = {"L2", "pix2pix"} if name == "table4" else set()
+            assert rows | yardsticks == {arm.replace("PA+", "PA Loss+") for arm in (*table.arms, *table.missing)}
         for arm in table.arms:
             settings = table.settings(set_name, arm, str(tmp_path))
             assert settings.data.split_seed == 0

@@ -209,7 +209,9 @@ def test_documents_are_true(path):
 
 def test_there_is_something_to_read():
     assert ROOT / "README.md" in DOCUMENTS
-    assert len(list(commands((ROOT / "README.md").read_text(encoding="utf-8")))) >= 5
+    assert len(list(commands((ROOT / "README.md").read_text(encoding="utf-8")))) >= 3
+    assert len(list(commands((ROOT / "docs/index.md").read_text(encoding="utf-8")))) >= 8
+    assert len(list(commands((ROOT / "docs/faq.md").read_text(encoding="utf-8")))) >= 25
 
 
 GOOD = """

@@ -115,11 +115,23 @@ def test_pan_is_the_loop_of_the_paper(first, margin, game):
             assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize("parents", [1, 2])
-def test_egan_children_are_separate_one_step_runs(parents, monkeypatch):
-    engine = engine_of("egan", VECTORS, **{"train.batch": 16, "parents": parents})
+# conditional methods evolve by naming several games and a fitness; pix2pix has dropout, and a critic of both sides
+EVOLVED = {"games": "[minimax, non_saturating, least_squares_probability]", "fitness": "quality_diversity"}
+
+
+@pytest.mark.parametrize(
+    ("method", "parents"), [("egan", 1), ("egan", 2), ("egan", 4), ("pan", 1), ("pan", 2), ("pix2pix", 2)]
+)
+def test_egan_children_are_separate_one_step_runs(method, parents, monkeypatch):
+    noise = method == "egan"
+    batch, more = (16, {}) if noise else (4, EVOLVED)
+
+    def samples(step: int) -> Batch:
+        return vectors(batch, step) if noise else images(batch)
+
+    engine = engine_of(method, VECTORS if noise else PICTURES, **{"train.batch": batch, "parents": parents, **more})
     for step in range(2):  # so that the parents differ and have moments
-        engine.step(step, [vectors(16, step)])
+        engine.step(step, [samples(step)])
     # the critics stay as they are: what a lone parent would teach them is another matter
     engine.rules = dataclasses.replace(engine.rules, critic_steps=0)
     start = copy.deepcopy(engine)
@@ -128,14 +140,14 @@ def test_egan_children_are_separate_one_step_runs(parents, monkeypatch):
     monkeypatch.setattr(
         engine, "fitness", lambda step, batches, players: children.extend(players) or fitness(step, batches, players)
     )
-    engine.step(2, [vectors(16, 2)])
+    engine.step(2, [samples(2)])
     assert len(children) == 3 * parents
     singles = [(parent, entry) for parent in start.parents for entry in start.rules.games]
     for child, (parent, entry) in zip(children, singles, strict=True):
         single = copy.deepcopy(start)
         single.parents = [copy.deepcopy(parent)]
         single.rules = dataclasses.replace(start.rules, games=(entry,), fitness=None, parents=1)
-        single.step(2, [vectors(16, 2)])
+        single.step(2, [samples(2)])
         for a, b in zip(bits(child.networks), bits(single.parents[0].networks), strict=True):
             assert torch.equal(a, b)
 

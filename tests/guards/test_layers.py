@@ -34,6 +34,7 @@ FLOORS = (
     ("inference",),
     ("export",),
     ("reports",),
+    ("demo",),
     ("evaluation", "training"),
     ("experiments",),
     ("commands",),

@@ -13,7 +13,7 @@ from img2img.recipes.settings import resolve
 from img2img.zoo import names
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ("py", "html", "css", "js", "yaml", "safetensors")
+KINDS = ("py", "html", "css", "js", "mjs", "gz", "yaml", "safetensors")
 PHOTO = ROOT / "datasets/samples/derain/rainy/rocket.png"
 
 
@@ -38,11 +38,7 @@ def test_a_wheel_works_in_an_empty_folder(tmp_path):
 
     assert (target / "img2img/py.typed").is_file()
     assert (target / "bin/img2img").is_file()
-    for path in (
-        path
-        for kind in ("py", "html", "css", "js", "yaml", "safetensors")
-        for path in (ROOT / "img2img").rglob(f"*.{kind}")
-    ):
+    for path in (path for kind in KINDS for path in (ROOT / "img2img").rglob(f"*.{kind}")):
         assert (target / path.relative_to(ROOT)).is_file(), f"{path} is not in the wheel"
     for path in (ROOT / "configs").rglob("*.yaml"):
         assert (target / "img2img" / path.relative_to(ROOT)).read_bytes() == path.read_bytes()

@@ -32,7 +32,20 @@ class CutError(Exception):
     pass
 
 
-SPECIAL = [("egan", {"parents": 2}), ("pan", {"train.precision": "fp16"}), ("l1", {"ema_half_life_images": 16})]
+EVOLVED = {
+    "games": "[minimax, non_saturating]",
+    "fitness": "quality_diversity",
+    "survival": "pareto",
+    "parents": 2,
+    "generator_losses.perceptual_adversarial.layers": "{1: 1}",
+    "critic_losses.perceptual_margin.layers": "{1: 1}",
+}
+SPECIAL = [
+    ("egan", {"parents": 4}),
+    ("egan", {"parents": 4, "survival": "pareto"}),
+    ("pan", {"train.precision": "fp16"}),
+    ("l1", {"ema_half_life_images": 16}),
+]
 
 
 @pytest.mark.parametrize(("method", "further"), [*((method, {}) for method in METHODS), *SPECIAL])

@@ -1,4 +1,4 @@
-"""The README's commands, in their order, in one folder, on small data: each takes what the one before has left."""
+"""The commands of docs/index.md, in their order, on small data: each takes what the one before has left."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def own_pictures() -> list[list[str]]:
     """The words of each command under "Your own pictures"."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own pictures")[2]
+    text = (ROOT / "docs/index.md").read_text(encoding="utf-8").partition("## Your own pictures")[2]
     block = re.search(r"```sh\n(.*?)```", text, re.DOTALL)[1]
     return [shlex.split(line, comments=True) for line in block.splitlines() if line.strip()]
 
