@@ -71,7 +71,7 @@ class Validator:
         self.metrics, self.protocol = tuple(metrics), with_palette(protocol, labels.palette if labels else ())
         self.labels = labels
         self.world, self.run = world, run
-        self.grey_targets, self.unmeasured, self.forms = grey_targets, unmeasured, forms
+        self.grey_targets, self.forms, self.unmeasured = grey_targets, forms, unmeasured
         self.count = min(len(samples), plan.validation_images)
         self.sets = SetValidator(samples, self.metrics, self.count, world)
 
