@@ -12,6 +12,7 @@ from img2img.data.samples import Pictures
 from img2img.errors import UserError
 from img2img.evaluation.runs import Run
 from img2img.files import listed
+from img2img.reports.writing import printable
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Seen:
         said = f"{count} of {self.tested} pictures {verb} known to {self.name} from its training"
         if count:
             turned = f", {len(self.mirrored)} mirrored" if self.mirrored else ""
-            said += f" ({listed(list(self.pictures))}{turned}), so they are no test of it"
+            said += f" ({printable(listed(list(self.pictures)))}{turned}), so they are no test of it"
         if known.hashed < known.pictures:
             said += f"; {known.hashed} of the training's {known.pictures} pictures were compared"
         return f"{said}; not known is {known.unknown}" if known.unknown else said
