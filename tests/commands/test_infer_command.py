@@ -342,7 +342,7 @@ def test_a_linked_original_is_not_replaced(run, tmp_path, capsys):
 
 
 def test_results_never_land_among_the_masks(tmp_path, capsys):
-    weights = weights_file(tmp_path / "w.safetensors", flow="inpaint")
+    weights = weights_file(tmp_path / "w.safetensors", "quick", "inpaint")
     save(tmp_path / "photos/a.png", picture(0))
     save(tmp_path / "masks/a.png", np.full((48, 64), 255, np.uint8))
     before = tree(tmp_path / "masks")

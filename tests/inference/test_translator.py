@@ -72,8 +72,8 @@ def test_a_hole_is_filled_and_the_rest_is_kept():
 
 def test_what_lies_under_the_mask_does_not_show(tmp_path):
     """Training saw holes filled by one colour; what a person wants removed must not be looked at."""
-    made = load(weights_file(tmp_path / "w.safetensors", "l2", flow="inpaint"))
-    assert list(made.fill) == small("l2").tree["data"]["hole"]["fill"]
+    made = load(weights_file(tmp_path / "w.safetensors", "l2", "inpaint"))
+    assert list(made.fill) == small("l2", "inpaint").tree["data"]["hole"]["fill"]
     for part in made.network.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(part.weight, generator=torch.Generator().manual_seed(0))
