@@ -161,6 +161,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             protocol=settings.protocol,
             world=world,
             run=run,
+            critics=engine.critics,
             grey_targets=grey_targets,
         )
         chosen_on = validator.digests() if metrics else ()

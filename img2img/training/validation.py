@@ -13,6 +13,7 @@ from torch import nn
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
+from img2img.engine.player import Player
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
 from img2img.progress import say
@@ -20,12 +21,15 @@ from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
 from img2img.reports.figures import grid, save_png, vectors_side_by_side
 from img2img.reports.plots import scatter
+from img2img.training.points import critic_surface, save_points
 from img2img.training.run_folder import Run
 
 Pixels = np.ndarray[Any, Any]
 # (image, metric, value, why there is none)
 Row = tuple[str, str, float, str]
 
+# points that are made of noise at each validation of a generator of vectors
+POINTS = 2000
 # spread of made samples over that of real ones below which a generator has collapsed
 COLLAPSED = 0.05
 
@@ -53,6 +57,7 @@ class Validator:
     Args:
         metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
         run: where sample sheets go, or None for no sheets.
+        critics: whose surface over points of the plane is kept beside what was made of noise.
         grey_targets: results are made grey.
     """
 
@@ -67,12 +72,14 @@ class Validator:
         protocol: Protocol,
         world: World,
         run: Run | None,
+        critics: Player | None = None,
         grey_targets: bool = False,
     ) -> None:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
         self.metrics, self.protocol = tuple(metrics), protocol
-        self.world, self.run = world, run
+        self.world, self.run, self.critics = world, run, critics
         self.grey_targets = grey_targets
+        self._first: Pixels | None = None
         self.count = min(len(samples), plan.validation_images)
 
     def digests(self) -> tuple[str, ...]:
@@ -175,13 +182,24 @@ class Validator:
         if self.run is None or not self.world.is_main:
             return
         vectors = self.shape.size is None
-        count = 1000 if vectors else 16
+        count = POINTS if vectors else 16
         made = translator.samples(count).numpy()
-        real = np.stack([self.samples.sample(0, i % len(self.samples), 0)["target"].numpy() for i in range(count)])
+        real = self._real(count)
         path = self.run.sample_sheet(step)
         if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
             say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
-        save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+        if vectors:
+            surface = critic_surface(self.critics.networks, made, real, self.world.device) if self.critics else None
+            save_points(self.run.points(step), made, surface)
+        if self.plan.samples:
+            save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+    def _real(self, count: int) -> Pixels:
+        """The first samples of the set, read once."""
+        if self._first is None:
+            samples = self.samples
+            self._first = np.stack([samples.sample(0, i % len(samples), 0)["target"].numpy() for i in range(count)])
+        return self._first
 
 
 def _both_ways(there: Translator, back: Translator, pictures: Sequence[Pixels]) -> list[Pixels]:
