@@ -22,6 +22,11 @@ def markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
+def plain_table(heads: Sequence[str], words: int, rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts, the first ``words`` columns aligned as text; marks in cells are kept."""
+    return "\n".join(_table(heads, words, rows))
+
+
 def _table(heads: Sequence[str], words: int, rows: Sequence[Sequence[str]]) -> list[str]:
     """``words``: how many columns from the left are aligned as text."""
     rule = "|" + "---|" * words + "---:|" * (len(heads) - words)

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from img2img.files import atomic_write_bytes
 
 Points = np.ndarray[Any, Any]
+# points that are made of noise at each validation of a generator of vectors
+POINTS = 2000
 # places along each axis of a critic's surface, from -REACH to REACH
 PLACES, REACH = 64, 2.0
 

@@ -21,15 +21,13 @@ from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
 from img2img.reports.figures import grid, save_png, vectors_side_by_side
 from img2img.reports.plots import scatter
-from img2img.training.points import critic_surface, save_points
+from img2img.training.points import POINTS, critic_surface, save_points
 from img2img.training.run_folder import Run
 
 Pixels = np.ndarray[Any, Any]
 # (image, metric, value, why there is none)
 Row = tuple[str, str, float, str]
 
-# points that are made of noise at each validation of a generator of vectors
-POINTS = 2000
 # spread of made samples over that of real ones below which a generator has collapsed
 COLLAPSED = 0.05
 
@@ -80,6 +78,7 @@ class Validator:
         self.world, self.run, self.critics = world, run, critics
         self.grey_targets = grey_targets
         self._first: Pixels | None = None
+        self._collapsed = False
         self.count = min(len(samples), plan.validation_images)
 
     def digests(self) -> tuple[str, ...]:
@@ -186,8 +185,11 @@ class Validator:
         made = translator.samples(count).numpy()
         real = self._real(count)
         path = self.run.sample_sheet(step)
-        if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
-            say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
+        collapsed = step > 0 and bool(made.std(0).mean() < COLLAPSED * real.std(0).mean())
+        if collapsed and not self._collapsed:
+            where = f": see {path}" if self.plan.samples else ""
+            say(f"step {step}: the generator makes nearly the same thing of every z (collapse){where}")
+        self._collapsed = collapsed
         if vectors:
             surface = critic_surface(self.critics.networks, made, real, self.world.device) if self.critics else None
             save_points(self.run.points(step), made, surface)

@@ -1,0 +1,5 @@
+"""Later."""
+from img2img.config import options
+@options
+class Pictures:
+    """x."""

@@ -1,0 +1,280 @@
+"""Measures of sets by name, what each needs, and the numbers it gives (one entry each)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from torch import Tensor
+
+from img2img.errors import UserError, unknown
+from img2img.metrics.sets.classes import inception_score, mode_score
+from img2img.metrics.sets.kernels import KERNELS, MEDIAN, SCALES, Bandwidth, Estimator, kid, mmd, mmd_name
+from img2img.metrics.sets.mixtures import modes
+from img2img.metrics.sets.neighbours import nearest_neighbour, precision_recall
+from img2img.metrics.sets.transport import frechet, wasserstein
+
+T = TypeVar("T")
+MMD_NAME = re.compile(r"mmd2_(?P<kernel>[a-z]+)_(?P<width>[^_]+)_(?P<estimator>unbiased|biased)")
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """Samples in a space: ``features`` (N, F) there, named ``space``.
+
+    ``probabilities``: (N, classes) of a classifier, where the space has one. ``mixture``: (centres (K, F), standard
+    deviation) of the modes, where these are known.
+    """
+
+    features: Tensor
+    space: str = "pixels"
+    probabilities: Tensor | None = None
+    mixture: tuple[Tensor, float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+@dataclass(frozen=True)
+class SetNumber:
+    """How a number is shown and read: its title in tables, the digits behind the point, which way is better."""
+
+    title: str
+    digits: int
+    higher_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class SetMeasure:
+    """A measure of sets: ``compute`` (real, made) gives ``numbers`` by name.
+
+    ``needs`` says how many samples of each set it takes in a space of F numbers; beyond ``most`` it takes minutes.
+    ``of``: the part of a `SampleSet` that it looks at.
+    """
+
+    name: str
+    numbers: Mapping[str, SetNumber]
+    compute: Callable[[SampleSet, SampleSet], Mapping[str, float]]
+    needs: Callable[[int], int]
+    of: str = "features"
+    most: int | None = None
+
+    def obstacle(self, real: SampleSet, made: SampleSet) -> str:
+        """Why it cannot be taken of these sets, with what is needed; empty where it can."""
+        if self.of == "probabilities" and (real.probabilities is None or made.probabilities is None):
+            return f"{self.name} needs a classifier's probabilities, and {real.space} have none"
+        if self.of == "mixture" and real.mixture is None:
+            return f"{self.name} are counted of mixtures whose modes are known"
+        needed, count = self.needs(real.features.shape[1]), min(len(real), len(made))
+        if count < needed:
+            return f"{self.name} on {real.space} needs {needed} samples of each set, and there are {count}"
+        return ""
+
+
+def _wasserstein(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    return {"wasserstein": wasserstein(real.features, made.features)}
+
+
+def _frechet(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    return {"frechet": frechet(real.features, made.features)}
+
+
+def _nearest_neighbour(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    return nearest_neighbour(real.features, made.features)
+
+
+def _kid(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    mean, spread = kid(real.features, made.features)
+    return {"kid": mean, "kid_std": spread}
+
+
+def _precision_recall(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    precision, recall = precision_recall(real.features, made.features)
+    return {"precision": precision, "recall": recall}
+
+
+def _inception_score(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    mean, spread = inception_score(_given(made.probabilities))
+    return {"inception_score": mean, "inception_score_std": spread}
+
+
+def _mode_score(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    return {"mode_score": mode_score(_given(real.probabilities), _given(made.probabilities))}
+
+
+def _modes(real: SampleSet, made: SampleSet) -> Mapping[str, float]:
+    centres, sigma = _given(real.mixture)
+    covered, share = modes(made.features, centres.to(made.features), sigma)
+    return {"modes": float(covered), "high_quality": share}
+
+
+def _given(value: T | None) -> T:
+    if value is None:
+        raise ValueError("asked for in spite of its obstacle")
+    return value
+
+
+def _mmd(
+    bandwidths: tuple[Bandwidth, ...], kernel: str, estimator: Estimator, real: SampleSet, made: SampleSet
+) -> Mapping[str, float]:
+    return mmd(real.features, made.features, bandwidths, kernel, estimator)
+
+
+def _mmd_measure(
+    name: str, bandwidths: tuple[Bandwidth, ...], kernel: str = "gaussian", estimator: Estimator = "unbiased"
+) -> SetMeasure:
+    form = "" if estimator == "unbiased" else f" {estimator}"
+    numbers = {
+        mmd_name(width, kernel, estimator): SetNumber(f"MMD² {kernel} h={width}{form}", 5) for width in bandwidths
+    }
+    return SetMeasure(name, numbers, partial(_mmd, bandwidths, kernel, estimator), lambda features: 2)
+
+
+SET_MEASURES: dict[str, SetMeasure] = {
+    measure.name: measure
+    for measure in (
+        _mmd_measure("mmd", SCALES),
+        SetMeasure(
+            "wasserstein",
+            {"wasserstein": SetNumber("Wasserstein", 4)},
+            _wasserstein,
+            lambda features: 1,
+            most=5000,
+        ),
+        SetMeasure("frechet", {"frechet": SetNumber("Fréchet", 3)}, _frechet, lambda features: features + 1),
+        SetMeasure(
+            "1nn",
+            {
+                "1nn_accuracy": SetNumber("1-NN accuracy", 3),
+                "1nn_real": SetNumber("of real", 3),
+                "1nn_made": SetNumber("of made", 3),
+            },
+            _nearest_neighbour,
+            lambda features: 2,
+        ),
+        SetMeasure(
+            "kid",
+            {"kid": SetNumber("KID 100 x 1000", 5), "kid_std": SetNumber("its std", 5)},
+            _kid,
+            lambda features: 1000,
+        ),
+        SetMeasure(
+            "precision_recall",
+            {"precision": SetNumber("precision k=3", 3, True), "recall": SetNumber("recall k=3", 3, True)},
+            _precision_recall,
+            lambda features: 4,
+        ),
+        SetMeasure(
+            "inception_score",
+            {
+                "inception_score": SetNumber("IS, 10 splits", 3, True),
+                "inception_score_std": SetNumber("its std", 3),
+            },
+            _inception_score,
+            lambda features: 20,
+            of="probabilities",
+        ),
+        SetMeasure(
+            "mode_score",
+            {"mode_score": SetNumber("mode score", 3, True)},
+            _mode_score,
+            lambda features: 2,
+            of="probabilities",
+        ),
+        SetMeasure(
+            "modes",
+            {"modes": SetNumber("modes", 0, True), "high_quality": SetNumber("high quality", 3, True)},
+            _modes,
+            lambda features: 1,
+            of="mixture",
+        ),
+    )
+}
+
+
+def set_measure(name: str, where: str = "--metrics") -> SetMeasure:
+    """A measure by its name, or by that of one of its numbers (mmd2_gaussian_0.1_unbiased, precision).
+
+    Raises:
+        UserError: an unknown name; a bandwidth that is none.
+    """
+    if name in SET_MEASURES:
+        return SET_MEASURES[name]
+    one = MMD_NAME.fullmatch(name)
+    if one is not None:
+        return _mmd_measure(name, (_bandwidth(one["width"], name),), _kernel(one["kernel"]), _estimator(one))
+    for measure in SET_MEASURES.values():
+        if name in measure.numbers:
+            return measure
+    numbers = [number for measure in SET_MEASURES.values() for number in measure.numbers]
+    raise unknown("measure of sets", name, {*SET_MEASURES, *numbers}, where)
+
+
+def _bandwidth(text: str, name: str) -> Bandwidth:
+    if MEDIAN.fullmatch(text):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{name}: its bandwidth {text!r} must be a number, median or such as 0.25median") from None
+
+
+def _kernel(name: str) -> str:
+    if name not in KERNELS:
+        raise unknown("kernel", name, KERNELS)
+    return name
+
+
+def _estimator(found: re.Match[str]) -> Estimator:
+    return "biased" if found["estimator"] == "biased" else "unbiased"
+
+
+def set_numbers(names: Sequence[str], where: str = "--metrics") -> dict[str, SetNumber]:
+    """The numbers that ``names`` of measures or of numbers stand for, in that order.
+
+    Raises:
+        UserError: as `set_measure`.
+    """
+    found: dict[str, SetNumber] = {}
+    for name in names:
+        numbers = set_measure(name, where).numbers
+        found.update(numbers if name in SET_MEASURES else {name: numbers[name]})
+    return found
+
+
+def measure_sets(real: SampleSet, made: SampleSet, names: Sequence[str]) -> dict[str, float]:
+    """The numbers of `set_numbers` of these sets.
+
+    Raises:
+        UserError: unknown names; sets that a measure cannot be taken of, with the number of samples it needs.
+    """
+    found: dict[str, float] = {}
+    wanted = set_numbers(names)
+    for name in names:
+        measure = set_measure(name)
+        if measure.numbers.keys() <= found.keys():
+            continue
+        if obstacle := measure.obstacle(real, made):
+            raise UserError(obstacle)
+        found.update(measure.compute(real, made))
+    return {name: found[name] for name in wanted}
+
+
+def fitting(real: SampleSet, made: SampleSet) -> tuple[list[str], list[str]]:
+    """(names of all measures that these sets allow, a line on each that they allow for more samples or fewer).
+
+    What asks for a classifier or for known modes is left out without a word where there are none.
+    """
+    names, lines = [], []
+    for name, measure in SET_MEASURES.items():
+        obstacle = measure.obstacle(real, made)
+        if not obstacle and measure.most is not None and len(real) > measure.most:
+            obstacle = f"{name} of more than {measure.most} samples takes minutes: ask for it by name"
+        if not obstacle:
+            names.append(name)
+        elif measure.of == "features":
+            lines.append(f"left out: {obstacle}")
+    return names, lines
