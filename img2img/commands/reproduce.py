@@ -89,8 +89,8 @@ def _extent(given: argparse.Namespace, table: ArmTable) -> tuple[str, int]:
 
 def run(words: Sequence[str]) -> int:
     """Make the table; 0 done, or stopped by SIGTERM with everything saved."""
-    from img2img.experiments.plan import Asked
     from img2img.experiments.job import Reproduction
+    from img2img.experiments.plan import Asked
     from img2img.experiments.reproduce import reproduce
     from img2img.experiments.table import load
 

@@ -42,7 +42,7 @@ def open_arrays(path: Path, config: DataConfig) -> Opened:
         UserError: unknown or damaged files, NaN, shapes that are no samples, constant columns, one sample alone.
     """
     arrays = read_arrays(path)
-    values = _channels_last(arrays.values)
+    values = channels_last(arrays.values)
     if len(values) < 2:
         raise UserError(f"--data {path}: holds 1 sample; at least 2 are needed, and some thousands to learn from")
     digest = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
@@ -64,7 +64,7 @@ def _sha256(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def _channels_last(values: Values) -> Values:
+def channels_last(values: Values) -> Values:
     """(N, H, W) of bytes and (N, C, H, W) as (N, H, W, C)."""
     if values.ndim == 3 and values.dtype == np.uint8:
         return values[..., None]

@@ -61,9 +61,7 @@ def _quality(
     return by_updates, by_seconds
 
 
-def _film(
-    job: Reproduction, set_name: str, arm: str, frames: int, known: tuple[torch.Tensor, float]
-) -> list[Frame]:
+def _film(job: Reproduction, set_name: str, arm: str, frames: int, known: tuple[torch.Tensor, float]) -> list[Frame]:
     """A few looks of an arm's first seed, with modes and high quality written over each."""
     found = kept_steps(job.run_folder(set_name, arm, 0))
     film = []
@@ -78,4 +76,3 @@ def _log(job: Reproduction, set_name: str, arm: str) -> Sequence[Mapping[str, An
     """The log of an arm's first seed."""
     path = job.run_folder(set_name, arm, 0) / "log.jsonl"
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-

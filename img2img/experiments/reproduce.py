@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from img2img.experiments import plan as plans
 from img2img.errors import on_the_way
+from img2img.experiments import plan as plans
 from img2img.experiments.job import AS_PUBLISHED, Part, Reproduction, left_out
 from img2img.experiments.measures import measure_of
 from img2img.experiments.plan import ArmPlan, Plan
@@ -24,6 +24,7 @@ from img2img.training.train import Parts, prepare, train
 
 # seconds for finding out how long a validation takes, which is for telling alone
 REHEARSAL_S = 2.0
+
 
 def reproduce(job: Reproduction, *, threads: int | None = None, command: Sequence[str] = ()) -> int | None:
     """Plan, train, measure and write what `docs/reproduce.md` lists; the signal that stopped it, None: it is done.

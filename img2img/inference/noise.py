@@ -86,7 +86,7 @@ def write_array(translator: Translator, path: Path, count: int, overwrite: bool)
     """
 
     def save() -> None:
-        parts = [_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
+        parts = [sample_values(translator, translator.generate(sample)) for sample in _samples(translator, count)]
         packed = io.BytesIO()
         np.save(packed, np.concatenate(parts))
         atomic_write_bytes(path, packed.getvalue())
@@ -126,10 +126,11 @@ def _pixels(translator: Translator, made: Tensor) -> Pixels:
     return to_pixels(made.mean(1, keepdim=True) if grey else made, np.uint8)
 
 
-def _values(translator: Translator, made: Tensor) -> Pixels:
+def sample_values(translator: Translator, made: Tensor) -> Pixels:
+    """`samples` as they are written: (N, ...) float64 in the units of an array, (N, F), or (N, H, W, C) uint8."""
     if translator.array is not None:
         return translator.in_units(made)
-    return made.numpy() if made.ndim == 2 else _pixels(translator, made)[None]
+    return made.numpy() if made.ndim == 2 else np.stack([_pixels(translator, one[None]) for one in made])
 
 
 def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], columns: int) -> Pixels:

@@ -1,4 +1,4 @@
-"""Points of the plane that a generator makes while it trains, and how its critic sees the plane: kept for pictures."""
+"""What a generator makes of fixed noise while it trains, and how its critic sees the plane: kept to be looked at."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def _remember_statistics(network: nn.Module) -> None:
             module.track_running_stats, module.momentum = True, 1.0
 
 
-def save_points(path: Path, made: Points, surface: Points | None) -> None:
-    """Keep points (N, F), and the critic's surface where there is one; the same bytes at each call."""
+def save_points(path: Path, made: Points, surface: Points | None = None) -> None:
+    """Keep points (N, F) or pictures (N, H, W, C), and the critic's surface where there is one; the same bytes always."""
     packed = io.BytesIO()
-    kept = {"made": made.astype(np.float32), **({} if surface is None else {"critic": surface})}
+    kept = {"made": made, **({} if surface is None else {"critic": surface})}
     np.savez_compressed(packed, **kept)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(path, packed.getvalue())
 
 
 def read_points(path: Path) -> tuple[Points, Points | None]:
-    """What `save_points` kept: (points, surface)."""
+    """What `save_points` kept: (points or pictures, surface)."""
     with np.load(path) as kept:
         return kept["made"], kept["critic"] if "critic" in kept else None
 

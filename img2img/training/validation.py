@@ -14,6 +14,7 @@ from torch import nn
 from img2img.compute.distributed import World
 from img2img.data import Samples
 from img2img.engine.player import Player
+from img2img.images import to_pixels
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
 from img2img.progress import say
@@ -192,7 +193,11 @@ class Validator:
         self._collapsed = collapsed
         if vectors:
             surface = critic_surface(self.critics.networks, made, real, self.world.device) if self.critics else None
-            save_points(self.run.points(step), made, surface)
+            save_points(self.run.points(step), made.astype(np.float32), surface)
+        else:
+            save_points(
+                self.run.points(step), np.stack([to_pixels(one[None], np.uint8) for one in torch.from_numpy(made)])
+            )
         if self.plan.samples:
             save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
 
