@@ -8,15 +8,21 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from img2img.commands import Parser, count, parser
 from img2img.compute.distributed import join
 from img2img.config import config_files
+from img2img.errors import UserError
+
+if TYPE_CHECKING:
+    from img2img.experiments.table import ArmTable
 
 EXAMPLES = """\
   img2img reproduce table3 --data DIR --output result --minutes 30 --seeds 3
   img2img reproduce table3 --data DIR --output result --steps 2000 --arms L2 PAN
   img2img reproduce table5 --data edges2shoes=DIR edges2handbags=DIR --output result --as-published
+  img2img reproduce toy --output result --quick
   img2img reproduce table3 generator.width=16 data.crop=64 --data DIR --output result --steps 200
 A plan is printed first and kept in the output. Run the same command again and it goes on where it stopped.
 key=value is for all arms; SET.key=value for all arms on one data set. docs/reproduce.md has the rest."""
@@ -35,11 +41,12 @@ def arguments() -> Parser:
         help="the data set, by name where the table has several; those not named are left out",
     )
     command.add_argument("--output", type=Path, required=True, metavar="DIR", help="plan, runs, tables and figures")
-    length = command.add_mutually_exclusive_group(required=True)
+    length = command.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=_minutes, help="of training steps for each run; validations come on top")
     length.add_argument("--steps", type=count, help="of each run")
     length.add_argument("--as-published", action="store_true", help="as long as each method's YAML says")
-    command.add_argument("--seeds", type=count, default=1, metavar="K", help="runs of each arm, seeds 0 to K - 1")
+    length.add_argument("--quick", action="store_true", help="the table's short form: its fewest steps and seeds")
+    command.add_argument("--seeds", type=count, metavar="K", help="runs of each arm, seeds 0 to K - 1 (default: 1)")
     command.add_argument("--arms", action="extend", nargs="+", default=[], metavar="NAME", help="some rows alone")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N; untested: mps, xpu")
     command.add_argument("--threads", type=count, help="CPU threads (default: all cores)")
@@ -59,24 +66,46 @@ def _minutes(text: str) -> float:
     return value
 
 
+def _extent(given: argparse.Namespace, table: ArmTable) -> tuple[str, int]:
+    """Length and seeds: what the command says, else what the table does.
+
+    Raises:
+        UserError: neither says how long, or there is no short form.
+    """
+    if given.quick and table.quick is None:
+        raise UserError(f"--quick: {given.table} has no short form; give --minutes or --steps")
+    seeds = given.seeds or (table.quick.seeds if given.quick and table.quick else table.seeds)
+    steps = given.steps or (table.quick.steps if given.quick and table.quick else None)
+    if steps:
+        return f"steps={steps}", seeds
+    if given.minutes:
+        return f"minutes={given.minutes:g}", seeds
+    if given.as_published:
+        return "as published", seeds
+    if table.steps is None:
+        raise UserError("how long? give --minutes, --steps or --as-published")
+    return f"steps={table.steps}", seeds
+
+
 def run(words: Sequence[str]) -> int:
     """Make the table; 0 done, or stopped by SIGTERM with everything saved."""
+    from img2img.experiments.job import Reproduction
     from img2img.experiments.plan import Asked
-    from img2img.experiments.reproduce import AS_PUBLISHED, Reproduction, reproduce
+    from img2img.experiments.reproduce import reproduce
     from img2img.experiments.table import load
 
     given = arguments().parse_intermixed_args(list(words))
     table = load(given.table)
     table.check_overrides(given.overrides)
     places = table.places(given.data)
-    length = f"steps={given.steps}" if given.steps else f"minutes={given.minutes:g}" if given.minutes else AS_PUBLISHED
+    length, seeds = _extent(given, table)
     arms = table.chosen_arms(given.arms)
     world = join(given.device)
     asked = Asked(
         table=given.table,
         sets=tuple(places),
         arms=arms,
-        seeds=given.seeds,
+        seeds=seeds,
         length=length,
         overrides=tuple(given.overrides),
         device=world.device.type,

@@ -119,11 +119,24 @@ class Engine:
             values = self.fitness(step, judged_on, candidates)
             lots = NamedRandom(self.seed, step, "selection", 0, len(candidates), torch.device("cpu"))
             survivors = self.rules.selection.choose(values, self.rules.parents, lambda count: lots("lots", (count,)))
+            self._log_survivors(survivors, values)
             self.parents = [candidates[number] for number in survivors]
         # averaged once a step and after selection, so that it follows one line of descent
         for parent in self.parents:
             if parent.ema is not None:
                 parent.ema.update(parent.networks, self.batch)
+
+    def _log_survivors(self, survivors: Sequence[int], values: Tensor) -> None:
+        """Which mutations won: the share of the next parents that each made, and the best one's parts of fitness."""
+        games = self.rules.games
+        # candidates are the children of each parent, a game each, and then the parents where these compete
+        children = len(self.parents)
+        makers = [games[number % len(games)].name if number < children else "none" for number in survivors]
+        for name in [*(game.name for game in games), *(["none"] if self.rules.parents_compete else [])]:
+            share = makers.count(name) / len(makers)
+            self.log.add(f"survivors/{name}", torch.tensor(share, device=values.device))
+        for number, value in enumerate(values[survivors[0]]):
+            self.log.add(f"fitness/part {number + 1}", value)
 
     def _play(self, step: int, turn: Turn, crews: Sequence[Forwards], rates: Rates) -> None:
         """One turn: the gradients of its side on the forwards of each crew, then the update."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from img2img.config import build, named_file, options
 from img2img.errors import UserError, unknown
@@ -42,28 +45,76 @@ class DataSet:
 
 
 @options
-class ArmTable:
-    """Arms on data sets, measured by ``metrics`` under ``protocol``; ``missing`` rows of the original, and why."""
+class Quick:
+    """A short form of a table: its steps and seeds."""
+
+    steps: Annotated[int, Field(ge=1)]
+    seeds: Annotated[int, Field(ge=1)]
+
+
+@options
+class QuotedTable:
+    """Figures as others printed them: headings, then a row of texts for each name; ``note`` what they are of."""
 
     title: str
-    protocol: str
-    metrics: tuple[str, ...]
-    sets: Mapping[str, DataSet]
-    arms: Mapping[str, Arm]
-    missing: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[str, ...]]
+    note: str
 
     def __post_init__(self) -> None:
-        read_protocol(self.protocol)
+        for name, row in self.rows.items():
+            if len(row) != len(self.columns):
+                raise ValueError(f"{name}: {len(row)} figures for {len(self.columns)} columns")
+
+
+@options
+class ArmTable:
+    """Arms on data sets, and how they are measured.
+
+    Attributes:
+        protocol, metrics: what pairs are measured by.
+        missing: rows of the original that are not trained, and why.
+        measure: a name of `img2img.experiments.measures`, or a mapping with its options.
+        data: whether ``--data`` names each set, one for all sets (shared), or nothing, since they are built in (none).
+        overrides: ``key=value`` of all arms, which those of a set or an arm may change.
+        looks: validations of each run, however many its steps: as often in all arms, since the best of more looks is
+            better.
+        steps, seeds: where the command says nothing of it; ``quick`` those of ``--quick``.
+        threads: of the processor, where the command says nothing of it.
+        quoted: tables of others that stand beside the measured one.
+    """
+
+    title: str
+    sets: Mapping[str, DataSet]
+    arms: Mapping[str, Arm]
+    protocol: str = ""
+    metrics: tuple[str, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    measure: str | Mapping[str, object] = "pairs"
+    data: Literal["each", "shared", "none"] = "each"
+    overrides: tuple[str, ...] = ()
+    looks: Annotated[int, Field(ge=1)] = 20
+    steps: Annotated[int, Field(ge=1)] | None = None
+    seeds: Annotated[int, Field(ge=1)] = 1
+    quick: Quick | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    quoted: tuple[QuotedTable, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.measure == "pairs":
+            read_protocol(self.protocol)
+            if not self.metrics:
+                raise ValueError("metrics: at least one is needed")
         for name in self.metrics:
             if name not in METRICS:
                 raise unknown("metric", name, METRICS, "metrics")
-        if not self.metrics or not self.sets or not self.arms:
-            raise ValueError("metrics, sets and arms: at least one of each is needed")
+        if not self.sets or not self.arms:
+            raise ValueError("sets and arms: at least one of each is needed")
         for name in (*self.sets, *self.arms):
             if "/" in name or name.startswith("."):
                 raise ValueError(f"{name!r} cannot be a folder's name")
 
-    def settings(self, set_name: str, arm_name: str, data: str, more: Sequence[str] = ()) -> Settings:
+    def settings(self, set_name: str, arm_name: str, data: str | None, more: Sequence[str] = ()) -> Settings:
         """The settings of an arm on a set that lies at ``data``; ``more`` overrides go last.
 
         Of those ``SET.key=value`` is for one set alone, ``ARM.key=value`` for one arm. The split into training and
@@ -79,7 +130,7 @@ class ArmTable:
             for word in more
             if word.partition(".")[0] not in others
         ]
-        words = [*where.overrides, *arm.overrides, "data.split_seed=0", *meant]
+        words = [*self.overrides, *where.overrides, *arm.overrides, "data.split_seed=0", *meant]
         return resolve(where.task, arm.method, data, None, words)
 
     def check_overrides(self, words: Sequence[str]) -> None:
@@ -113,6 +164,8 @@ class ArmTable:
         Raises:
             UserError: no data, a set that the table does not have or that is given twice, a folder that is not there.
         """
+        if self.data != "each":
+            return self._one_place(words)
         found: dict[str, str] = {}
         for word in words:
             name, equals, folder = word.partition("=")
@@ -131,6 +184,22 @@ class ArmTable:
         if not found:
             raise UserError(f"--data is needed: {' or '.join(f'{name}=DIR' for name in self.sets)}")
         return {name: found[name] for name in self.sets if name in found}
+
+    def _one_place(self, words: Sequence[str]) -> dict[str, str]:
+        """The data that all sets share, or (empty) none where they are built in.
+
+        Raises:
+            UserError: data where there are some already; not one place; it is not there.
+        """
+        if self.data == "none":
+            if words:
+                raise UserError(f"--data {words[0]}: this table's data are built in; leave it out")
+            return dict.fromkeys(self.sets, "")
+        if len(words) != 1:
+            raise UserError(f"--data is needed once, since all sets share it (given: {len(words)})")
+        if not Path(words[0]).exists():
+            raise UserError(f"--data {words[0]}: no such file or folder")
+        return dict.fromkeys(self.sets, words[0])
 
 
 def load(name: str) -> ArmTable:

@@ -19,11 +19,11 @@ def latex(table: Table) -> str:
     groups = [rows for rows in (cells.measured(table, MARKUP), cells.quoted(table, MARKUP)) if rows]
     lines = [
         r"% needs \usepackage{booktabs}",
-        *_table(cells.heads(table), 1, groups, caption.title(table), caption.notes(table), "results"),
+        *_table(("Method", *cells.heads(table)[1:]), 1, groups, caption.title(table), caption.notes(table), "results"),
     ]
     if compared := cells.compared(table, MARKUP):
         title, notes = caption.comparison_title(table), caption.comparison_notes(table)
-        lines += ["", *_table(cells.COMPARED, 2, [compared], title, notes, "comparison")]
+        lines += ["", *_table(("Method", *cells.COMPARED[1:]), 2, [compared], title, notes, "comparison")]
     return "\n".join(lines)
 
 
@@ -43,11 +43,17 @@ def _table(
         rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{'l' * words}{'r' * (len(heads) - words)}}}",
         r"\toprule",
-        _row([escape(head) for head in ("Method", *heads[1:])]),
+        _row([escape(head) for head in heads]),
     ]
     for rows in groups:
         lines += [r"\midrule", *map(_row, rows)]
     return [*lines, r"\bottomrule", r"\end{tabular}", *_below(notes), r"\end{table}"]
+
+
+def plain_table(heads: Sequence[str], words: int, rows: Sequence[Sequence[str]], title: str, label: str) -> str:
+    """A table of texts, the first ``words`` columns aligned as text."""
+    cells = [[escape(cell) for cell in row] for row in rows]
+    return "\n".join(_table(heads, words, [cells], title, (), label))
 
 
 def _row(row: Sequence[str]) -> str:

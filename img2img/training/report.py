@@ -26,6 +26,8 @@ SHARE = 0.02
 FIRST = 0.5
 # sheets on the page, their longer side in px, and bytes of all of them (a third more as base64)
 SHEETS, LONGEST, BUDGET = 30, 1000, 4 * 2**20
+# log keys of a population's selection
+SELECTED = ("survivors/", "fitness/")
 # speed is that of so many log lines
 RECENT = 10
 
@@ -183,8 +185,28 @@ def _measures(validations: Records) -> list[Panel]:
 
 
 def _losses(log: Records) -> list[Panel]:
-    """A panel for each loss, which all have a slash in their names."""
-    return [Panel(curve.name, [curve]) for curve in curves_of(log) if "/" in curve.name]
+    """A panel for each loss, which all have a slash in their names; survivors and fitness have panels of their own."""
+    losses = [curve for curve in curves_of(log) if "/" in curve.name and not curve.name.startswith(SELECTED)]
+    return [*(Panel(curve.name, [curve]) for curve in losses), *survivor_panels(log)]
+
+
+def survivor_panels(log: Records) -> list[Panel]:
+    """Which mutations won, and how fit the best child was with the parts of it; none where nothing is selected."""
+    curves = [curve for curve in curves_of(log) if curve.name.startswith(SELECTED)]
+    groups = {
+        "survivors: share of the parents that each game made": "survivors/",
+        "fitness of the best child, and its parts": "fitness/",
+    }
+    panels = []
+    for title, prefix in groups.items():
+        within = [
+            Curve(curve.name.removeprefix(prefix), curve.steps, curve.values)
+            for curve in curves
+            if curve.name.startswith(prefix) and curve.name != "fitness/spread"
+        ]
+        panels += [Panel(title, within)] * bool(within)
+    spread = [curve for curve in curves if curve.name == "fitness/spread"]
+    return [*panels, *(Panel("fitness: best less worst child", [curve]) for curve in spread)]
 
 
 def _others(log: Records) -> list[Panel]:

@@ -69,6 +69,10 @@ class Run:
         found = {path.stem.removeprefix("step-"): path for path in (self.folder / "samples").glob("step-*.png")}
         return {int(step): found[step] for step in sorted(filter(str.isdecimal, found), key=int)}
 
+    def points(self, step: int) -> Path:
+        """What the generator made of noise after a step, where that are vectors, with the critic's surface."""
+        return self.folder / "samples" / f"step-{step}.npz"
+
     def weights(self, which: str) -> Path:
         """The weights file ``last`` or ``best``."""
         return self.folder / "weights" / f"{which}.safetensors"

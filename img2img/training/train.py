@@ -183,6 +183,7 @@ def _build(settings: Settings, data: Data, world: World, run: Run | None) -> Par
             protocol=protocol_of(settings.protocol, forms.target),
             world=world,
             run=run,
+            critics=engine.critics,
             grey_targets=grey_targets,
             forms=forms,
             labels=labels,

@@ -15,6 +15,8 @@ from img2img.data import Samples
 from img2img.data.classes import label_maps_of
 from img2img.data.labels import LabelMaps
 from img2img.data.samples import PLAIN_FORMS, Mixture
+from img2img.engine.player import Player
+from img2img.images import to_pixels
 from img2img.images.form import Forms
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
@@ -24,6 +26,7 @@ from img2img.recipes.method import Method
 from img2img.recipes.train_config import TrainConfig
 from img2img.reports.figures import grid, save_png, vectors_side_by_side
 from img2img.reports.plots import scatter
+from img2img.training.points import POINTS, critic_surface, save_points
 from img2img.training.run_folder import Run
 from img2img.training.set_validation import Row, SetValidator, Validation
 
@@ -46,6 +49,7 @@ class Validator:
     Args:
         metrics: what is measured, under ``protocol``; none where nothing selects the best weights.
         run: where sample sheets go, or None for no sheets.
+        critics: whose surface over points of the plane is kept beside what was made of noise.
         grey_targets: results are made grey.
         labels: which side is a label map.
         unmeasured: why there are no metrics, where they were asked for.
@@ -62,6 +66,7 @@ class Validator:
         protocol: Protocol,
         world: World,
         run: Run | None,
+        critics: Player | None = None,
         grey_targets: bool = False,
         forms: Forms = PLAIN_FORMS,
         labels: LabelMaps | None = None,
@@ -70,8 +75,10 @@ class Validator:
         self.samples, self.method, self.plan, self.shape = samples, method, plan, shape
         self.metrics, self.protocol = tuple(metrics), with_palette(protocol, labels.palette if labels else ())
         self.labels = labels
-        self.world, self.run = world, run
+        self.world, self.run, self.critics = world, run, critics
         self.grey_targets, self.forms, self.unmeasured = grey_targets, forms, unmeasured
+        self._first: Pixels | None = None
+        self._collapsed = False
         self.count = min(len(samples), plan.validation_images)
         self.sets = SetValidator(samples, self.metrics, self.count, world)
 
@@ -186,13 +193,31 @@ class Validator:
         if self.run is None or not self.world.is_main:
             return
         vectors = self.shape.size is None
-        count = 1000 if vectors else 16
+        count = POINTS if vectors else 16
         made = translator.samples(count).numpy()
-        real = np.stack([self.samples.sample(0, i % len(self.samples), 0)["target"].numpy() for i in range(count)])
+        real = self._real(count)
         path = self.run.sample_sheet(step)
-        if step > 0 and made.std(0).mean() < COLLAPSED * real.std(0).mean():
-            say(f"step {step}: the generator makes nearly the same thing of every z (collapse): see {path}")
-        save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+        collapsed = step > 0 and bool(made.std(0).mean() < COLLAPSED * real.std(0).mean())
+        if collapsed and not self._collapsed:
+            where = f": see {path}" if self.plan.samples else ""
+            say(f"step {step}: the generator makes nearly the same thing of every z (collapse){where}")
+        self._collapsed = collapsed
+        if vectors:
+            surface = critic_surface(self.critics.networks, made, real, self.world.device) if self.critics else None
+            save_points(self.run.points(step), made.astype(np.float32), surface)
+        else:
+            save_points(
+                self.run.points(step), np.stack([to_pixels(one[None], np.uint8) for one in torch.from_numpy(made)])
+            )
+        if self.plan.samples:
+            save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
+
+    def _real(self, count: int) -> Pixels:
+        """The first samples of the set, read once."""
+        if self._first is None:
+            samples = self.samples
+            self._first = np.stack([samples.sample(0, i % len(samples), 0)["target"].numpy() for i in range(count)])
+        return self._first
 
 
 def _both_ways(there: Translator, back: Translator, pictures: Sequence[Pixels]) -> list[Pixels]:

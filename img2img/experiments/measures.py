@@ -1,0 +1,44 @@
+"""How the runs of a table are measured, by name: a new way is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from img2img.config import choose
+from img2img.experiments.job import Part, Reproduction
+from img2img.experiments.pairs import Pairs
+from img2img.experiments.pictures import Pictures
+from img2img.experiments.plan import Plan
+from img2img.experiments.points import Points
+from img2img.experiments.table import ArmTable
+from img2img.training.train import Parts
+
+
+class Measure(Protocol):
+    """What is made of a table's finished runs."""
+
+    def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
+        """Refuse what could not be measured, before anything is trained.
+
+        Raises:
+            UserError: with the reason.
+        """
+        ...
+
+    def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
+        """The table's parts; figures are written into the job's folders."""
+        ...
+
+
+MEASURES: dict[str, type] = {"pairs": Pairs, "points": Points, "pictures": Pictures}
+
+
+def measure_of(table: ArmTable) -> Measure:
+    """What a table's YAML names under ``measure``.
+
+    Raises:
+        UserError: an unknown name, or options that it does not take.
+    """
+    measure: Measure = choose(MEASURES, table.measure, "measure", "measure")
+    return measure

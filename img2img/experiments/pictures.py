@@ -1,0 +1,185 @@
+"""The table of generators of pictures: measures of sets on what they make at the end, losses, grids over steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from img2img.config import options
+from img2img.data import Samples, open_data
+from img2img.errors import UserError
+from img2img.experiments.aggregate import over_seeds
+from img2img.experiments.job import Part, Reproduction, left_out
+from img2img.experiments.pictures_figures import draw_grids, draw_losses, final_losses
+from img2img.experiments.plan import Plan
+from img2img.experiments.texts import Texts, quoted, shown
+from img2img.images import to_pixels
+from img2img.inference import load
+from img2img.inference.noise import sample_values
+from img2img.metrics.sets.registry import SampleSet, SetNumber, measure_sets, set_measure, set_numbers
+from img2img.metrics.sets.spaces import SPACES, Values
+from img2img.progress import duration, say
+from img2img.reports.writing import counted
+from img2img.training.run_folder import Run
+from img2img.training.train import Parts
+
+# pictures that are made in one forward
+AT_ONCE = 100
+Count = Annotated[int, Field(ge=2)]
+
+
+@options
+class Pictures:
+    """Measures of sets on pictures that each run's last generator makes, against pictures it was trained on.
+
+    Attributes:
+        numbers: names of `img2img.metrics.sets.registry`; the first is the one of the table with a column a set.
+        samples: of each set.
+        space: in which they are compared, a name of `img2img.metrics.sets.spaces`.
+        frames: looks in the grids.
+    """
+
+    numbers: tuple[str, ...] = ("mmd2_gaussian_median_unbiased", "1nn_accuracy", "precision", "recall")
+    samples: Count = 1000
+    space: str = "pixels"
+    frames: Annotated[int, Field(ge=1)] = 6
+
+    def __post_init__(self) -> None:
+        set_numbers(self.numbers, "measure.numbers")
+        if self.space not in SPACES:
+            raise ValueError(f"unknown space {self.space!r}; there are {', '.join(SPACES)}")
+
+    def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
+        """Refuse data that are no pictures, or too few of them.
+
+        Raises:
+            UserError: with the number needed.
+        """
+        samples = next(iter(parts.values())).data.train
+        where = f"--data {job.places[set_name]}"
+        if samples.kind != "images":
+            raise UserError(f"{where}: pictures are needed; these are {samples.kind}")
+        if len(samples) < self.samples:
+            raise UserError(
+                f"{where}: {len(samples)} training pictures; the table is measured on {self.samples} "
+                f"(measure.samples in a YAML of your own)"
+            )
+        for name in self.numbers:
+            width = samples.sample(0, 0, 0)["target"].numel()
+            if self.space == "pixels" and (needed := set_measure(name).needs(width)) > self.samples:
+                raise UserError(f"{name} of {width} levels needs {needed} samples; measure.samples is {self.samples}")
+
+    def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
+        """A table for each set, one with a column a set where there are several, the quoted ones; and figures."""
+        found: list[Part] = []
+        columns: dict[str, dict[str, str]] = {}
+        for set_name in plan.runs:
+            values = self._values(job, plan, set_name)
+            found.append(self._table(job, plan, set_name, values).part())
+            first, number = next(iter(set_numbers(self.numbers).items()))
+            columns[set_name] = {
+                name: self._cell([its[first] for its in each], number) for name, each in values.items()
+            }
+            if job.world.is_main:
+                paths = [*draw_losses(job, plan, set_name), *draw_grids(job, plan, set_name, self.frames)]
+                say(f"{set_name}: {', '.join(map(str, paths))}")
+        if len(columns) > 1:
+            found.insert(0, self._across(job, columns).part())
+        return [*found, *map(quoted, job.table.quoted)]
+
+    def _values(self, job: Reproduction, plan: Plan, set_name: str) -> dict[str, list[dict[str, float]]]:
+        """The numbers of each arm's seeds; those of other real pictures where there are enough."""
+        settings = job.settings(set_name, job.asked.arms[0], ("train.steps=1",))
+        samples = open_data(settings.data, 0).train
+        count = self.samples
+        real = self._spaced(job, real_pictures(samples, range(count)))
+        values = {
+            arm: [
+                measure_sets(
+                    real,
+                    self._spaced(job, made_pictures(job, job.run_folder(set_name, arm, seed), count)),
+                    self.numbers,
+                )
+                for seed in range(job.asked.seeds)
+            ]
+            for arm in plan.runs[set_name]
+        }
+        if len(samples) >= 2 * count:
+            others = self._spaced(job, real_pictures(samples, range(count, 2 * count)))
+            values["real, others"] = [measure_sets(real, others, self.numbers)]
+        return values
+
+    def _spaced(self, job: Reproduction, pictures: Values) -> SampleSet:
+        return SPACES[self.space](job.world.device)(pictures, None)
+
+    def _cell(self, values: list[float], number: SetNumber) -> str:
+        """Average over seeds, and the best of several."""
+        its = over_seeds(values, number.higher_is_better)
+        best = f" ({shown(its.best, number.digits)})" if len(values) > 1 else ""
+        return shown(its.average, number.digits) + best
+
+    def _table(
+        self, job: Reproduction, plan: Plan, set_name: str, values: Mapping[str, list[dict[str, float]]]
+    ) -> Texts:
+        """Every number of a set, with losses, steps and time."""
+        numbers = set_numbers(self.numbers)
+        heads = (
+            "method",
+            *(number.title for number in numbers.values()),
+            "critic loss",
+            "generator loss",
+            "steps",
+            "time",
+        )
+        rows = []
+        for name, each in values.items():
+            cells = [self._cell([its[key] for its in each], number) for key, number in numbers.items()]
+            its = plan.runs[set_name].get(name)
+            if its is None:
+                rows.append([name, *cells, "", "", "", ""])
+                continue
+            losses = [shown(loss, 3) for loss in final_losses(job, set_name, name)]
+            seconds = its.steps * its.seconds_per_step[plan.precision]
+            rows.append([name, *cells, *losses, str(its.steps), duration(seconds)])
+        return Texts(job.table.sets[set_name].title, heads, rows, self._notes(job))
+
+    def _across(self, job: Reproduction, columns: Mapping[str, Mapping[str, str]]) -> Texts:
+        """The first number with a column a set."""
+        number = next(iter(set_numbers(self.numbers).values()))
+        arms = dict.fromkeys(arm for column in columns.values() for arm in column)
+        rows = [[arm, *(column.get(arm, "") for column in columns.values())] for arm in arms]
+        title = f"{number.title} ({'higher' if number.higher_is_better else 'lower'} is better)"
+        return Texts(title, ("method", *columns), rows, self._notes(job))
+
+    def _notes(self, job: Reproduction) -> tuple[str, ...]:
+        """What must be known of the figures."""
+        changed = (f"Changed: {', '.join(job.asked.overrides)}",) if job.asked.overrides else ()
+        best = "; average over them, the best in brackets" if job.asked.seeds > 1 else ""
+        return (
+            f"{counted(job.asked.seeds, 'seed')}{best}; {self.samples} pictures of the last generator against "
+            f"{self.samples} training pictures, on {self.space} (real, others: as many further training pictures)",
+            "Losses are means over the last twentieth of the log, of the first seed; those of different games are no "
+            "measure of each other",
+            f"Trained for {job.asked.length.replace('=', ' ')}",
+            *changed,
+            *left_out(job),
+        )
+
+
+def real_pictures(samples: Samples, numbers: range) -> Values:
+    """(N, H, W, C) uint8 training pictures by number."""
+    return np.stack([to_pixels(samples.sample(0, number, 0)["target"][None], np.uint8) for number in numbers])
+
+
+def made_pictures(job: Reproduction, folder: Path, count: int) -> Values:
+    """(N, H, W, C) uint8 pictures of a run's last generator."""
+    translator = load(str(Run(folder).weights("last")), device=str(job.world.device))
+    parts = []
+    for start in range(0, count, AT_ONCE):
+        made = translator.samples(min(AT_ONCE, count - start), start)
+        parts.append(np.concatenate([sample_values(translator, one[None]) for one in made]))
+    return np.concatenate(parts)
