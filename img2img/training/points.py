@@ -55,7 +55,7 @@ def _remember_statistics(network: nn.Module) -> None:
 
 
 def save_points(path: Path, made: Points, surface: Points | None = None) -> None:
-    """Keep points (N, F) or pictures (N, H, W, C), and the critic's surface where there is one; the same bytes always."""
+    """Keep points (N, F) or pictures (N, H, W, C), and the critic's surface where there is one."""
     packed = io.BytesIO()
     kept = {"made": made, **({} if surface is None else {"critic": surface})}
     np.savez_compressed(packed, **kept)
@@ -66,7 +66,7 @@ def save_points(path: Path, made: Points, surface: Points | None = None) -> None
 def read_points(path: Path) -> tuple[Points, Points | None]:
     """What `save_points` kept: (points or pictures, surface)."""
     with np.load(path) as kept:
-        return kept["made"], kept["critic"] if "critic" in kept else None
+        return kept["made"], kept.get("critic")
 
 
 def kept_steps(folder: Path) -> dict[int, Path]:
