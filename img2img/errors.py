@@ -19,6 +19,10 @@ class RunError(UserError):
     exit_status = 1
 
 
+class DivergedError(RunError):
+    """A training whose loss is not finite any more: begun again, it would end there again."""
+
+
 @contextmanager
 def on_the_way() -> Iterator[None]:
     """Within, something has been written already: what cannot be done any more is a `RunError`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ class OverSeeds:
 
 
 def over_seeds(values: Sequence[float], higher_is_better: bool) -> OverSeeds:
-    """Average and best of one value a seed."""
+    """Average and best of one value a seed; nan where there is none."""
+    if not values:
+        return OverSeeds(math.nan, math.nan)
     return OverSeeds(statistics.fmean(values), (max if higher_is_better else min)(values))
 
 

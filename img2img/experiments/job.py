@@ -33,6 +33,23 @@ class Reproduction:
         """The run directory of an arm and seed."""
         return self.folder(set_name) / "runs" / arm / f"seed-{seed}"
 
+    def divergence(self, set_name: str, arm: str, seed: int) -> Path:
+        """Where it is kept that a run has diverged."""
+        return self.run_folder(set_name, arm, seed) / "diverged.txt"
+
+    def diverged(self, set_name: str, arm: str, seed: int) -> bool:
+        """Whether a run has diverged."""
+        return self.divergence(set_name, arm, seed).exists()
+
+    def ended(self, set_name: str, arm: str) -> list[int]:
+        """The seeds of an arm whose runs have not diverged."""
+        return [seed for seed in range(self.asked.seeds) if not self.diverged(set_name, arm, seed)]
+
+    def label(self, set_name: str, arm: str) -> str:
+        """An arm's name, with the number of its runs that diverged."""
+        lost = self.asked.seeds - len(self.ended(set_name, arm))
+        return f"{arm} ({lost} of {self.asked.seeds} diverged)" if lost else arm
+
     def settings(self, set_name: str, arm: str, more: Iterable[str] = (), first: Iterable[str] = ()) -> Settings:
         """Of an arm on a set; overrides ``first`` may be changed by those asked for, ``more`` not."""
         words = [*first, *self.asked.overrides, *more]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from img2img.config import choose
 from img2img.experiments.job import Part, Reproduction
@@ -16,7 +16,9 @@ from img2img.training.train import Parts
 
 
 class Measure(Protocol):
-    """What is made of a table's finished runs."""
+    """What is made of a table's finished runs; whether it takes runs that diverged, instead of stopping there."""
+
+    takes_diverged: ClassVar[bool]
 
     def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
         """Refuse what could not be measured, before anything is trained.

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 from img2img.config import options
 from img2img.data.layouts import read_layout
@@ -30,6 +31,8 @@ FORMATS = ("md", "latex")
 @options
 class Pairs:
     """Metrics of each picture of the part test (or of what is held out), as `evaluate` measures them."""
+
+    takes_diverged: ClassVar[bool] = False
 
     def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
         """Refuse data of which nothing is left to measure on.
@@ -80,8 +83,8 @@ def _measure(job: Reproduction, plan: Plan, set_name: str) -> Evaluation:
     part = "test" if tested else "validation"
     evaluation = of_weights(weights, job.places[set_name], part, request, output, job.world)
     about = f"Measured on the part {part if tested else 'held out'}, {which} weights"
-    said = (*evaluation.table.notes, about, *notes(job, plan, set_name))
-    evaluation = replace(evaluation, table=replace(evaluation.table, notes=said))
+    known = (*evaluation.table.notes, about, *notes(job, plan, set_name))
+    evaluation = replace(evaluation, table=replace(evaluation.table, notes=known))
     if job.world.is_main:
         lines = [*write_report(evaluation, output, FORMATS), *_draw_curves(job, set_name)]
         for line in lines:

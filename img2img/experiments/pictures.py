@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -42,6 +42,8 @@ class Pictures:
         space: in which they are compared, a name of `img2img.metrics.sets.spaces`.
         frames: looks in the grids.
     """
+
+    takes_diverged: ClassVar[bool] = True
 
     numbers: tuple[str, ...] = ("mmd2_gaussian_median_unbiased", "1nn_accuracy", "precision", "recall")
     samples: Count = 1000
@@ -104,7 +106,7 @@ class Pictures:
                     self._spaced(job, made_pictures(job, job.run_folder(set_name, arm, seed), count)),
                     self.numbers,
                 )
-                for seed in range(job.asked.seeds)
+                for seed in job.ended(set_name, arm)
             ]
             for arm in plan.runs[set_name]
         }
@@ -144,7 +146,7 @@ class Pictures:
                 continue
             losses = [shown(loss, 3) for loss in final_losses(job, set_name, name)]
             seconds = its.steps * its.seconds_per_step[plan.precision]
-            rows.append([name, *cells, *losses, str(its.steps), duration(seconds)])
+            rows.append([job.label(set_name, name), *cells, *losses, str(its.steps), duration(seconds)])
         return Texts(job.table.sets[set_name].title, heads, rows, self._notes(job))
 
     def _across(self, job: Reproduction, columns: Mapping[str, Mapping[str, str]]) -> Texts:

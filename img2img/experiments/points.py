@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class Points:
         numbers: names of `img2img.metrics.sets.registry`.
         frames: of the filmstrip.
     """
+
+    takes_diverged: ClassVar[bool] = True
 
     numbers: tuple[str, ...] = NUMBERS
     frames: Annotated[int, Field(ge=1)] = 6
@@ -124,8 +126,9 @@ class Looks:
 
     def row(self, arm: str, wanted: float) -> list[str]:
         """Of an arm at the look nearest to a step."""
-        seeds = range(self.job.asked.seeds)
-        step = nearest(list(kept_steps(self.job.run_folder(self.set_name, arm, 0))), wanted)
+        seeds = self.job.ended(self.set_name, arm)
+        looks = list(kept_steps(self.job.run_folder(self.set_name, arm, seeds[0]))) if seeds else [round(wanted)]
+        step = nearest(looks, wanted)
         values = [self.values(arm, seed, step) for seed in seeds]
         cells = []
         for name, number in self.numbers.items():
@@ -133,21 +136,21 @@ class Looks:
             # of counts there are averages
             cells += [shown(its.average, max(1, number.digits)), shown(its.best, number.digits)]
         seconds = step * self.plan.runs[self.set_name][arm].seconds_per_step[self.plan.precision]
-        return [arm, *cells, str(step), str(step * self.updates[arm]), duration(seconds)]
+        return [self.job.label(self.set_name, arm), *cells, str(step), str(step * self.updates[arm]), duration(seconds)]
 
     def notes(self) -> tuple[str, ...]:
         """What must be known of the figures."""
         job = self.job
         changed = (f"Changed: {', '.join(job.asked.overrides)}",) if job.asked.overrides else ()
         return (
-            f"{counted(job.asked.seeds, 'seed')}; {POINTS} generated points of the last generator against {POINTS} "
-            f"real ones drawn for measuring alone (real, others: as many real ones again, what a perfect set scores)",
+            f"{counted(job.asked.seeds, 'seed')}; {POINTS} points of the last generator against {POINTS} real ones "
+            f"drawn for measuring alone (real, others: as many real ones again, what a perfect set scores)",
             "MMD² with the kernel exp(-d²/(2 h²)), unbiased, so that it may be negative; median: of distances between "
             "real points",
             "A mode is covered by 0.5 % of the points within 3 standard deviations of its centre; high quality is the "
             "share of points so near to any",
-            "Time is steps times the plan's seconds a step, all arms measured by turns; where arms are compared at "
-            "equal updates or time, each is taken at its nearest look",
+            "Time is steps times the plan's seconds a step, all arms measured by turns; compared at equal updates or "
+            "time, each arm is taken at its nearest look",
             *changed,
             *left_out(job),
         )

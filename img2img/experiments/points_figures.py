@@ -33,9 +33,11 @@ def draw_figures(job: Reproduction, plan: Plan, set_name: str, frames: int) -> N
     by_updates, by_seconds = _quality(job, plan, set_name, known)
     save_png(folder / "quality_by_updates.png", curves_plot(by_updates, title, "generator updates"))
     save_png(folder / "quality_by_time.png", curves_plot(by_seconds, title, "seconds"))
+    drawn = ["quality_by_updates.png", "quality_by_time.png"]
     films = {arm: _film(job, set_name, arm, frames, known) for arm in plan.runs[set_name]}
-    save_png(folder / "film.png", filmstrip(films, known[0].numpy()))
-    drawn = ["quality_by_updates.png", "quality_by_time.png", "film.png"]
+    if films := {arm: film for arm, film in films.items() if film}:
+        save_png(folder / "film.png", filmstrip(films, known[0].numpy()))
+        drawn.append("film.png")
     for arm in plan.runs[set_name]:
         panels = survivor_panels(_log(job, set_name, arm))
         if panels:

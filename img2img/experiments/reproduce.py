@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from img2img.errors import on_the_way
+from img2img.errors import DivergedError, on_the_way
 from img2img.experiments import plan as plans
 from img2img.experiments.job import AS_PUBLISHED, Part, Reproduction, left_out
 from img2img.experiments.measures import measure_of
@@ -128,15 +128,29 @@ def _train_all(job: Reproduction, plan: Plan, set_name: str, threads: int | None
     for seed in range(job.asked.seeds):
         for arm, its in plan.runs[set_name].items():
             folder = job.run_folder(set_name, arm, seed)
-            if job.world.broadcast(_finished(folder, its.steps)):
+            if job.world.broadcast(_finished(folder, its.steps) or job.diverged(set_name, arm, seed)):
                 continue
             if job.world.is_main:
                 say(f"{set_name}, {arm}, seed {seed}: {folder}")
             settings = job.run_settings(set_name, arm, its.steps, plan.precision, seed)
-            outcome = train(settings, job.world, folder, command=command, threads=threads)
+            try:
+                outcome = train(settings, job.world, folder, command=command, threads=threads)
+            except DivergedError as error:
+                if not measure_of(job.table).takes_diverged:
+                    raise
+                _note_divergence(job, set_name, arm, seed, str(error))
+                continue
             if outcome.signal is not None:
                 return outcome.signal
     return None
+
+
+def _note_divergence(job: Reproduction, set_name: str, arm: str, seed: int, reason: str) -> None:
+    """Keep that a run has diverged, so that it is not begun again: what the table then says of it is this."""
+    if job.world.is_main:
+        with atomic(job.divergence(set_name, arm, seed)) as temporary:
+            temporary.write_text(reason + "\n", encoding="utf-8")
+        say(f"{set_name}, {arm}, seed {seed}: {reason}")
 
 
 def _finished(folder: Path, steps: int) -> bool:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import torch
 from torch import nn
@@ -76,6 +76,13 @@ def translator_of(
     )
 
 
+class Sides(TypedDict):
+    """What a translator is told of its sides' files."""
+
+    forms: Forms
+    labels: LabelMaps | None
+
+
 def load(
     weights: str | Path,
     device: str = "auto",
@@ -134,18 +141,18 @@ def load(
         fill=fill if shape.source == len(fill) else (),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
-        forms=saved.header.forms.back if goes_back(saved.header, direction) else saved.header.forms,
-        labels=_labels(saved.header, direction),
         array=saved.header.array,
+        **_sides(saved.header, goes_back(saved.header, direction)),
     )
 
 
-def _labels(header: WeightsHeader, direction: str | None) -> LabelMaps | None:
-    """The label maps of the way that is taken, back with their side turned."""
-    labels = header.labels
-    if labels is None or not goes_back(header, direction):
-        return labels
-    return replace(labels, side="source" if labels.side == "target" else "target")
+def _sides(header: WeightsHeader, back: bool) -> Sides:
+    """What the two sides are, on the way that is taken: ``back`` is the other one than the training's."""
+    forms, labels = header.forms, header.labels
+    if not back:
+        return {"forms": forms, "labels": labels}
+    turned = None if labels is None else replace(labels, side="source" if labels.side == "target" else "target")
+    return {"forms": forms.back, "labels": turned}
 
 
 def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:

@@ -15,7 +15,7 @@ from img2img.compute.distributed import World
 from img2img.compute.transfer import moved
 from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
-from img2img.errors import RunError
+from img2img.errors import DivergedError
 from img2img.metrics import higher_is_better
 from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
@@ -229,7 +229,7 @@ class Trainer:
         if self.world.any(bool(self.engine.log.bad.item())):
             kept = self.run is not None and self.run.checkpoint.exists()
             where = f"the last good checkpoint is {self.run.checkpoint}" if self.run and kept else "nothing is kept"
-            raise RunError(
+            raise DivergedError(
                 f"the loss is not finite any more (noticed at step {self.progress.step}): the run has diverged; "
                 f"{where}; lower optimizers.*.lr, or set train.precision=fp32"
             )

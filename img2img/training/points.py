@@ -55,7 +55,7 @@ def _remember_statistics(network: nn.Module) -> None:
 
 
 def save_points(path: Path, made: Points, surface: Points | None = None) -> None:
-    """Keep points (N, F) or pictures (N, H, W, C) and, if any, the critic's surface; always the same bytes."""
+    """Keep points (N, F) or pictures (N, H, W, C), and the critic's surface where there is one."""
     packed = io.BytesIO()
     if surface is None:
         np.savez_compressed(packed, made=made)

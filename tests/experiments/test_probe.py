@@ -146,7 +146,8 @@ def test_measuring_leaves_the_global_generator_alone():
 @pytest.mark.parametrize("name", config_files("tables"))
 def test_every_arm_of_a_shipped_table_can_be_trained(name, tmp_path):
     table = load(name)
-    assert set(table.metrics) == {"psnr", "ssim", "uqi", "vif"}
+    if table.measure == "pairs":
+        assert set(table.metrics) == {"psnr", "ssim", "uqi", "vif"}
     for set_name, its in table.sets.items():
         if its.published is not None:
             rows = {row.method for row in published.load(its.published).quoted}
