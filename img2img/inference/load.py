@@ -126,7 +126,6 @@ def load(
     path = weights_path(str(weights))
     saved = load_generators(path)
     name, shape = _way(saved, path, direction)
-    fill = _fill(saved, path)
     chosen = pick_device(device)
     to_device(saved.networks[name], chosen)
     return Translator(
@@ -138,7 +137,7 @@ def load(
         tile=parse_tile(str(tile)),
         memory=None if memory is None else parse_amount("--memory", memory),
         seed=saved.header.seed,
-        fill=fill if shape.source == len(fill) else (),
+        fill=_fill(saved, path, shape),
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
         array=saved.header.array,
@@ -195,15 +194,16 @@ def _way(saved: SavedGenerators, path: Path, direction: str | None) -> tuple[str
     return flow.way_back, replace(shape, source=shape.target, target=shape.source)
 
 
-def _fill(saved: SavedGenerators, path: Path) -> tuple[int, ...]:
-    """The levels that holes had in training; empty where there were none."""
+def _fill(saved: SavedGenerators, path: Path, shape: Shape) -> tuple[int, ...]:
+    """The levels that holes had in training; empty where there were none, or where they are of other channels."""
     header = saved.header
     if not (saved.method.build_flow().needs_mask or header.data.get("synthesis") == "hole"):
         return ()
     try:
-        return tuple(header.data["hole"]["fill"])
+        fill = tuple(header.data["hole"]["fill"])
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
+    return fill if shape.source == len(fill) else ()
 
 
 def goes_back(header: WeightsHeader, direction: str | None) -> bool:
