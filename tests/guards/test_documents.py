@@ -14,6 +14,7 @@ import pytest
 from torch.distributed.run import get_args_parser
 
 from img2img.commands import COMMANDS
+from img2img.config import config_files
 from img2img.data import DataConfig
 from img2img.errors import UserError
 from img2img.networks import CRITICS, GENERATORS
@@ -212,6 +213,16 @@ def test_there_is_something_to_read():
     assert len(list(commands((ROOT / "README.md").read_text(encoding="utf-8")))) >= 3
     assert len(list(commands((ROOT / "docs/index.md").read_text(encoding="utf-8")))) >= 8
     assert len(list(commands((ROOT / "docs/faq.md").read_text(encoding="utf-8")))) >= 25
+
+
+@pytest.mark.parametrize(("kind", "flag"), [("tasks", "--task"), ("methods", "--method")])
+def test_each_task_and_each_method_has_a_command(kind, flag):
+    """The rows of the two tables are complete; that each can be typed is tested with all commands."""
+    text = (ROOT / "docs/methods.md").read_text(encoding="utf-8").partition("## A command for each")[2]
+    rows = re.findall(r"^\| `(\w+)` \| `(img2img train .*)` \|$", text.partition(f"| `{flag}` | command |")[2], re.M)
+    its = [(name, command) for name, command in rows if f"{flag} {name} " in command]
+    assert {name for name, _ in its} == set(config_files(kind))
+    assert all(" --output runs/" in command for _, command in its)
 
 
 GOOD = """
