@@ -55,14 +55,15 @@ class Settings:
 
     def _check_metrics(self) -> None:
         """Pictures are measured against their targets, samples out of noise as sets."""
-        if self.method.build_flow().from_noise:
-            numbers = set_numbers(self.task.metrics, "metrics")
-            if several := [name for name in self.task.metrics if name not in numbers]:
-                raise UserError(f"metrics: {several[0]} is several numbers; name those wanted: {', '.join(numbers)}")
-            return
+        of_pictures = not self.method.build_flow().from_noise
         for name in self.task.metrics:
-            if name not in METRICS:
+            if name in METRICS:
+                continue
+            if of_pictures:
                 raise unknown("metric", name, METRICS, "metrics")
+            numbers = set_numbers([name], "metrics")
+            if name not in numbers:
+                raise UserError(f"metrics: {name} is several numbers; name those wanted: {', '.join(numbers)}")
 
     @property
     def protocol(self) -> Protocol:

@@ -12,6 +12,7 @@ from img2img.compute.distributed import World
 from img2img.data import Samples
 from img2img.evaluation.set_sources import SetSource, data_source, weights_source
 from img2img.inference import Translator
+from img2img.metrics import METRICS
 from img2img.metrics.sets.registry import SampleSet, measure_sets, set_measure
 from img2img.metrics.sets.spaces import pixels
 
@@ -81,6 +82,8 @@ def too_few(samples: Samples, numbers: Sequence[str], count: int) -> str:
     count = min(count, len(samples))
     if not numbers or not count:
         return ""
+    if of_pictures := [name for name in numbers if name in METRICS]:
+        return f"samples out of noise have no targets for {', '.join(of_pictures)}"
     drawn = data_source("real", "", samples).take(range(1))
     features = int(drawn[0].size)
     if count < LEAST:

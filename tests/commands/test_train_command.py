@@ -98,7 +98,7 @@ def test_weights_say_what_they_are(pairs, tmp_path):
 
 def test_best_is_last_where_nothing_selects(tmp_path):
     assert main(["train", "--task", "toy", "--output", str(tmp_path / "run"), "generator.width=8", "critic.width=8",
-                 "data.samples=64", "train.steps=2"]) == 0  # fmt: skip
+                 "data.samples=64", "train.steps=2", "selection=none"]) == 0  # fmt: skip
     best, last = (header(tmp_path / f"run/weights/{name}.safetensors") for name in ("best", "last"))
     assert best["chosen_by"] is None
     assert best["step"] == last["step"] == 2

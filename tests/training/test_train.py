@@ -103,7 +103,7 @@ def test_compiled_networks_cannot_have_children():
 
 def test_patience_without_a_metric_is_refused():
     with pytest.raises(UserError, match=r"train\.patience"):
-        small("nsgan", **{"train.patience": 2})
+        small("nsgan", **{"train.patience": 2, "selection": "none"})
 
 
 def test_a_damaged_picture_to_validate_on_is_refused_before_anything_is_written(tmp_path):
