@@ -74,7 +74,7 @@ def ask(request, scripts):
         (("evaluate", "--protocol", "matlab"), {"matlab_y"}),
         (("list", "protocols", "basic"), {"basicsr_y"}),
         (("train", "train.val"), {"train.validate_every=", "train.validation_images="}),
-        (("reproduce", "table"), set(config_files("tables"))),
+        (("reproduce", "table"), {name for name in config_files("tables") if name.startswith("table")}),
         (("completion", ""), {"bash", "zsh", "fish"}),
     ],
 )

@@ -565,8 +565,8 @@ def test_no_more_pictures_are_held_than_threads(clean, monkeypatch):
     """Memory by construction: what is decoded is let go before the thread takes the next."""
     alive, most, lock = set(), [0], threading.Lock()
 
-    def counted(path: Path, *rest: object) -> Picture:
-        got = read(path, *rest)
+    def counted(path: Path, *rest: object, **options: object) -> Picture:
+        got = read(path, *rest, **options)
         with lock:
             alive.add(id(got.pixels))
             most[0] = max(most[0], len(alive))
