@@ -19,7 +19,8 @@ from img2img.data import open_data
 from img2img.doctor import Diagnosis, as_json, as_text, examine, inventory, quick
 from img2img.doctor.measurements import MeasuredPart
 from img2img.errors import UserError
-from img2img.images import Picture, read
+from img2img.images import Picture
+from img2img.images.raster import read_any
 from img2img.recipes.settings import resolve
 
 TRAIN, TEST = range(10), range(20, 24)
@@ -566,7 +567,7 @@ def test_no_more_pictures_are_held_than_threads(clean, monkeypatch):
     alive, most, lock = set(), [0], threading.Lock()
 
     def counted(path: Path, *rest: object, **options: object) -> Picture:
-        got = read(path, *rest, **options)
+        got = read_any(path, *rest, **options)
         with lock:
             alive.add(id(got.pixels))
             most[0] = max(most[0], len(alive))
