@@ -37,7 +37,6 @@ class Settings:
     train: TrainConfig
 
     def __post_init__(self) -> None:
-        self._check_metrics()
         if self.protocol.depth != 8:
             raise UserError(f"protocol {self.task.protocol!r}: training pictures have 8 bits a sample")
         if self.task.selection not in (*self.task.metrics, "none"):
@@ -53,8 +52,12 @@ class Settings:
         if self.train.init not in INITS:
             raise unknown("initialisation", self.train.init, INITS, "train.init")
 
-    def _check_metrics(self) -> None:
-        """Pictures are measured against their targets, samples out of noise as sets."""
+    def check_metrics(self) -> None:
+        """Pictures are measured against their targets, samples out of noise as sets.
+
+        Raises:
+            UserError: a name that is no measure of what the method makes, or that is several numbers.
+        """
         of_pictures = not self.method.build_flow().from_noise
         for name in self.task.metrics:
             if name in METRICS:
@@ -193,6 +196,8 @@ def resolve(
         raise UserError(f"{where}: {error}") from error
     if not any("layout" in _section(given, "data", where) for given in (file_tree, over)):
         _check_fit(settings, below[0], where)
+    # after the fit, which says more of a method under a task that it is not for
+    settings.check_metrics()
     return settings
 
 

@@ -16,9 +16,7 @@ class Task:
 
     description: Annotated[str, Field(description="what is learnt from what, in a sentence")] = ""
     default_method: Annotated[str, Field(description="method that is taken where none is named")]
-    metrics: Annotated[
-        tuple[str, ...], Field(description=f"measures of validation, of {', '.join(METRICS)}; of sets from noise")
-    ] = (
+    metrics: Annotated[tuple[str, ...], Field(description=f"measured at validations: {', '.join(METRICS)}; sets")] = (
         "psnr",
         "ssim",
     )
