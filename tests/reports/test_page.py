@@ -259,6 +259,8 @@ def test_the_slider_follows_a_finger(browser, small):
         browser.swipe(start, {"x": start["x"], "y": start["y"] - 150})
         browser.wait(f"scrollY > {scrolled} + 50")
         assert cut(browser)[0] == pytest.approx(30, abs=2)
+        # where the handle is can be said once the page has come to rest
+        browser.wait("(() => { const rests = window.seenAt === scrollY; window.seenAt = scrollY; return rests; })()")
         start = browser.place(HANDLE, 0.5, 0.8)
         browser.swipe(start, {"x": browser.place(STAGE, 0.6)["x"], "y": start["y"] - 150})
         assert cut(browser)[0] == pytest.approx(60, abs=2)
