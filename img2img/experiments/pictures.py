@@ -44,6 +44,7 @@ class Pictures:
     """
 
     takes_diverged: ClassVar[bool] = True
+    compares_time: ClassVar[bool] = False
 
     numbers: tuple[str, ...] = ("mmd2_gaussian_median_unbiased", "1nn_accuracy", "precision", "recall")
     samples: Count = 1000
@@ -90,7 +91,7 @@ class Pictures:
                 paths = [*draw_losses(job, plan, set_name), *draw_grids(job, plan, set_name, self.frames)]
                 say(f"{set_name}: {', '.join(map(str, paths))}")
         if len(columns) > 1:
-            found.insert(0, self._across(job, columns))
+            found.insert(0, self._across(job, columns).part())
         return [*found, *map(quoted, job.table.quoted)]
 
     def _values(self, job: Reproduction, plan: Plan, set_name: str) -> dict[str, list[dict[str, float]]]:

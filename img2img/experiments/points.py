@@ -41,6 +41,7 @@ class Points:
     """
 
     takes_diverged: ClassVar[bool] = True
+    compares_time: ClassVar[bool] = True
 
     numbers: tuple[str, ...] = NUMBERS
     frames: Annotated[int, Field(ge=1)] = 6
@@ -81,6 +82,7 @@ class Looks:
 
     @cached_property
     def mixture(self) -> str:
+        """The name of the set's distribution, a value of ``data.mixture``."""
         return self.job.settings(self.set_name, self.job.asked.arms[0], ("train.steps=1",)).data.mixture
 
     @cached_property
@@ -94,6 +96,7 @@ class Looks:
         return {arm: generator_updates(self.job, self.set_name, arm) for arm in self.plan.runs[self.set_name]}
 
     def sampled(self, points: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> SampleSet:
+        """Points (N, 2) float32 as a set that knows the modes of the mixture."""
         return SampleSet(torch.from_numpy(points), "values", mixture=mixture_modes(self.mixture))
 
     def values(self, arm: str, seed: int, step: int) -> dict[str, float]:

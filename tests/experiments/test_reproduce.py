@@ -191,7 +191,7 @@ def test_a_signal_ends_it_without_a_table(table, pairs, tmp_path, monkeypatch, c
         (["--steps", "3", "generator.widht=8"], "widht"),
         (["--minutes", "0"], "--minutes"),
         (["--minutes", "1", "--steps", "3"], "not allowed with"),
-        ([], "--minutes --steps --as-published is required"),
+        ([], "how long? give --minutes, --steps or --as-published"),
         (["--steps", "3", "data.validation=0"], "nothing is held out"),
     ],
 )

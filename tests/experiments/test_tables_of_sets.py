@@ -45,8 +45,8 @@ data: shared
 measure: {name: pictures, samples: 8, frames: 2}
 looks: 2
 threads: 1
-overrides: [data.load=8, data.crop=8, train.report=false, train.log_every=1, train.batch=4,
-  generator.width=8, critic.width=8]
+overrides:
+  [data.load=8, data.crop=8, train.log_every=1, train.batch=4, train.report=false, generator.width=8, critic.width=8]
 sets:
   baseline: {title: baseline, task: images}
   weak: {title: weak generator, task: images, overrides: [generator.width=4]}
