@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, ClassVar
 
@@ -79,6 +79,7 @@ class Looks:
     plan: Plan
     set_name: str
     numbers: Mapping[str, SetNumber]
+    known: dict[tuple[str, int, int], dict[str, float]] = field(default_factory=dict)
 
     @cached_property
     def mixture(self) -> str:
@@ -99,10 +100,18 @@ class Looks:
         """Points (N, 2) float32 as a set that knows the modes of the mixture."""
         return SampleSet(torch.from_numpy(points), "values", mixture=mixture_modes(self.mixture))
 
+    @cached_property
+    def perfect(self) -> dict[str, float]:
+        """The numbers of as many other points of the mixture."""
+        return measure_sets(self.real, self.sampled(drawn(self.mixture, POINTS, OTHERS)), list(self.numbers))
+
     def values(self, arm: str, seed: int, step: int) -> dict[str, float]:
-        """The numbers of a run at a look."""
-        path = kept_steps(self.job.run_folder(self.set_name, arm, seed))[step]
-        return measure_sets(self.real, self.sampled(read_points(path)[0]), list(self.numbers))
+        """The numbers of a run at a look, measured once."""
+        if (arm, seed, step) not in self.known:
+            path = kept_steps(self.job.run_folder(self.set_name, arm, seed))[step]
+            found = measure_sets(self.real, self.sampled(read_points(path)[0]), list(self.numbers))
+            self.known[arm, seed, step] = found
+        return self.known[arm, seed, step]
 
     def tables(self) -> list[Part]:
         """At the end, and where all arms had as many updates, or as much time, as the first to end."""
@@ -122,8 +131,7 @@ class Looks:
         """A row an arm: average and best of each number over seeds, steps, generator updates and time."""
         heads = [f"{number.title}, {what}" for number in self.numbers.values() for what in ("average", "best")]
         rows = [self.row(arm, step) for arm, step in wanted.items()]
-        perfect = measure_sets(self.real, self.sampled(drawn(self.mixture, POINTS, OTHERS)), list(self.numbers))
-        floor = [shown(perfect[name], number.digits) for name, number in self.numbers.items() for _ in range(2)]
+        floor = [shown(self.perfect[name], number.digits) for name, number in self.numbers.items() for _ in range(2)]
         rows.append(["real, others", *floor, "", "", ""])
         return Texts(title, ("method", *heads, "steps", "generator updates", "time"), rows, notes)
 
