@@ -160,8 +160,8 @@ class Looks:
             "real points",
             "A mode is covered by 0.5 % of the points within 3 standard deviations of its centre; high quality is the "
             "share of points so near to any",
-            "Time is steps times the plan's seconds a step, all arms measured by turns; compared at equal updates or "
-            "time, each arm is taken at its nearest look",
+            "Time is steps times the plan's seconds a step, without data, arms measured by turns; compared at equal "
+            "updates or time, each arm is taken at its nearest look",
             *changed,
             *left_out(job),
         )

@@ -57,8 +57,10 @@ def _remember_statistics(network: nn.Module) -> None:
 def save_points(path: Path, made: Points, surface: Points | None = None) -> None:
     """Keep points (N, F) or pictures (N, H, W, C), and the critic's surface where there is one."""
     packed = io.BytesIO()
-    kept = {"made": made, **({} if surface is None else {"critic": surface})}
-    np.savez_compressed(packed, **kept)
+    if surface is None:
+        np.savez_compressed(packed, made=made)
+    else:
+        np.savez_compressed(packed, made=made, critic=surface)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write_bytes(path, packed.getvalue())
 
