@@ -16,9 +16,11 @@ from img2img.training.train import Parts
 
 
 class Measure(Protocol):
-    """What is made of a table's finished runs; whether it takes runs that diverged, instead of stopping there."""
+    """What is made of a table's finished runs; whether it takes runs that diverged, instead of stopping there,
+    and whether it compares arms at equal time, by the plan's seconds a step."""
 
     takes_diverged: ClassVar[bool]
+    compares_time: ClassVar[bool]
 
     def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
         """Refuse what could not be measured, before anything is trained.

@@ -33,6 +33,7 @@ class Pairs:
     """Metrics of each picture of the part test (or of what is held out), as `evaluate` measures them."""
 
     takes_diverged: ClassVar[bool] = False
+    compares_time: ClassVar[bool] = False
 
     def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
         """Refuse data of which nothing is left to measure on.

@@ -44,6 +44,7 @@ class Pictures:
     """
 
     takes_diverged: ClassVar[bool] = True
+    compares_time: ClassVar[bool] = False
 
     numbers: tuple[str, ...] = ("mmd2_gaussian_median_unbiased", "1nn_accuracy", "precision", "recall")
     samples: Count = 1000

@@ -72,13 +72,15 @@ def draw_losses(job: Reproduction, plan: Plan, set_name: str) -> list[Path]:
 
 def draw_grids(job: Reproduction, plan: Plan, set_name: str, frames: int) -> list[Path]:
     """What every arm's first seed made of the same noise at a few looks: a row an arm, a column a look."""
-    rows, labels = [], ["method"]
+    rows, labels = [], [""]
+    alike = len({its.steps for its in plan.runs[set_name].values()}) == 1
     for arm in plan.runs[set_name]:
         found = kept_steps(job.run_folder(set_name, arm, 0))
         steps = chosen(list(found), frames)
         rows.append([_name(arm), *(_mosaic(read_points(found[step])[0]) for step in steps)])
         # arms under one clock have made different numbers of steps at the same share of it
-        labels = ["", *(f"{step / max(found):.0%} of the steps" for step in steps)]
+        shares = [f"{step / max(found):.0%} of the steps" for step in steps]
+        labels = ["", *([f"step {step}" for step in steps] if alike else shares)]
     path = job.folder(set_name) / "grids.png"
     save_png(path, grid(rows, labels, CELL))
     return [path]

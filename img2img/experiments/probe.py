@@ -62,11 +62,13 @@ def measure_by_turns(
     precisions: Sequence[str],
     world: World,
     *,
+    decides: bool = False,
     clock: Clock = time.monotonic,
 ) -> dict[str, Seconds]:
     """The median seconds of a step by arm and precision; one step of each warms up, then each has its turn in a round.
 
-    The engines are not as they were afterwards: they are for measuring alone.
+    The engines are not as they were afterwards: they are for measuring alone. Where arms will be compared at equal time
+    the answer ``decides`` something, and a longer look is taken.
     """
     turns = [(arm, precision) for precision in precisions for arm in parts]
     random = torch.get_rng_state()
@@ -83,7 +85,7 @@ def measure_by_turns(
 
         for turn in turns:
             step(turn)
-        rounds, budget_s = _extent([its.train.minutes for its in settings.values()], len(precisions))
+        rounds, budget_s = _extent([its.train.minutes for its in settings.values()], decides or len(precisions) > 1)
         times = by_turns(step, turns, rounds=rounds, budget_s=budget_s, world=world, reporter=reporter)
     torch.set_rng_state(random)
     medians = world.broadcast({turn: statistics.median(found) for turn, found in times.items()})
@@ -95,13 +97,13 @@ def _batches(parts: Parts, world: World) -> list[Batch]:
         return [next(stream).map(lambda values: values.to(world.device)) for _ in range(parts.engine.batches)]
 
 
-def _extent(minutes: Sequence[float | None], precisions: int) -> tuple[int, float]:
+def _extent(minutes: Sequence[float | None], decides: bool) -> tuple[int, float]:
     """Rounds at most, and seconds for all arms together: longer where the answer decides something."""
     budget_s = BUDGET_S * len(minutes)
     clocks = [each * 60 * CLOCK_SHARE for each in minutes if each is not None]
     if clocks:
         return CLOCK_ROUNDS, min(budget_s, sum(clocks))
-    return ROUNDS if precisions > 1 else FEW_ROUNDS, budget_s
+    return ROUNDS if decides else FEW_ROUNDS, budget_s
 
 
 def one_precision(measured: Sequence[Seconds]) -> str:

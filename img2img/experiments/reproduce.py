@@ -104,8 +104,9 @@ def _probe(
 ) -> dict[str, _Probed]:
     """All arms on a set, built side by side so that they can be measured by turns, and let go afterwards."""
     parts = {arm: prepare(its, job.world) for arm, its in settings.items()}
-    measure_of(job.table).check(job, set_name, parts)
-    seconds = measure_by_turns(settings, parts, precisions, job.world)
+    measure = measure_of(job.table)
+    measure.check(job, set_name, parts)
+    seconds = measure_by_turns(settings, parts, precisions, job.world, decides=measure.compares_time)
     return {
         arm: _Probed(
             seconds[arm],

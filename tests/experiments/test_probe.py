@@ -61,6 +61,16 @@ def test_arms_are_stepped_in_turns():
     assert found == {"A": {"fp32": 1.0}, "B": {"fp32": 2.0}, "C": {"fp32": 0.5}}
 
 
+def test_arms_that_will_be_compared_at_equal_time_are_looked_at_longer():
+    machine = Machine({("A", "fp32"): 0.01, ("B", "fp32"): 0.02}, lambda now: 9.0 if now < 0.5 else 1.0)
+    settings = {arm: small("l2") for arm in "AB"}
+    parts = {arm: machine.parts(arm) for arm in "AB"}
+    found = measure_by_turns(settings, parts, ["fp32"], World(), decides=True, clock=machine)
+    # the load of the first half second would have decided in two rounds
+    assert found == {"A": {"fp32": pytest.approx(0.01)}, "B": {"fp32": pytest.approx(0.02)}}
+    assert len(machine.order) == 2 + 2 * forecast.ROUNDS
+
+
 def test_both_precisions_of_an_arm_are_in_every_round():
     seconds = {("A", "fp32"): 1.0, ("A", "bf16"): 0.5, ("B", "fp32"): 2.0, ("B", "bf16"): 1.5}
     machine = Machine(seconds)
