@@ -1,4 +1,4 @@
-"""Which methods a task takes: what a task has (pairs, unpaired sides, nothing but targets) against what a flow needs."""
+"""Which methods a task takes: what its data have (pairs, unpaired sides, targets alone) against what a flow needs."""
 
 from __future__ import annotations
 
