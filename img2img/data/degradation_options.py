@@ -104,7 +104,7 @@ class Edges:
     kind: Annotated[
         Literal["canny", "xdog", "hed"],
         Field(
-            description="canny: thin lines; xdog: of varying width and grey, as by a brush; hed: by a trained network"
+            description="canny: thin lines; xdog: as drawn with a brush; hed: by a trained network, as pix2pix's sets"
         ),
     ] = "canny"
     sigma: Annotated[float, Field(gt=0, description="canny, xdog: blur before edges are looked for, in px")] = 1.5

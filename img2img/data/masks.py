@@ -116,6 +116,8 @@ def with_masks(pictures: Pictures, root: Path) -> Pictures:
     if hole.masks is None:
         return pictures
     flag, folder = "data.hole.masks", Path(hole.masks)
+    if not folder.is_dir():
+        raise UserError(f"{flag}={folder}: no such folder; name the folder of the masks")
     # a set with parts may keep the masks of each apart
     folder = folder / root.name if (folder / root.name).is_dir() else folder
     beside = folder.resolve() == root.resolve()

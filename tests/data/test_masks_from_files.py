@@ -104,7 +104,7 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
         ([masks, "data.hole.match=hole"], "needs {} for the photo's name"),
         (["data.hole.match={}_hole"], "give their folder"),
         ([masks, "data.synthesis=rain"], "data.synthesis=hole is needed"),
-        ([f"data.hole.masks={tmp_path / 'nowhere'}"], "no such folder"),
+        ([f"data.hole.masks={tmp_path / 'nowhere'}"], f"data.hole.masks={tmp_path / 'nowhere'}: no such folder"),
     ):
         with pytest.raises(UserError, match=re.escape(says)):
             open_data(config(photos, *words), 0)

@@ -49,7 +49,7 @@ MORE = {
     "edges": ("l1",),
     "jpeg": ("cgan",),
     "superres": ("pix2pix",),
-    "inpaint": ("pix2pix", "quick", "spade"),
+    "inpaint": ("pix2pix", "quick"),
     "style": ("fastcut",),
     "unpaired": ("cut",),
     "images": ("nsgan", "wgan_gp", "egan"),
