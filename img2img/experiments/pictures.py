@@ -6,20 +6,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from img2img.config import options
-from img2img.data import Samples, open_data
+from img2img.data import open_data
 from img2img.errors import UserError
+from img2img.evaluation.set_sources import data_source, weights_source
 from img2img.experiments.aggregate import over_seeds
 from img2img.experiments.job import Part, Reproduction, left_out
 from img2img.experiments.pictures_figures import draw_grids, draw_losses, final_losses
 from img2img.experiments.plan import Plan
 from img2img.experiments.texts import Texts, quoted, shown
-from img2img.images import to_pixels
 from img2img.inference import load
-from img2img.inference.noise import sample_values
 from img2img.metrics.sets.registry import SampleSet, SetNumber, measure_sets, set_measure, set_numbers
 from img2img.metrics.sets.spaces import SPACES, Values
 from img2img.progress import duration, say
@@ -27,8 +25,6 @@ from img2img.reports.writing import counted
 from img2img.training.run_folder import Run
 from img2img.training.train import Parts
 
-# pictures that are made in one forward
-AT_ONCE = 100
 Count = Annotated[int, Field(ge=2)]
 
 
@@ -98,13 +94,13 @@ class Pictures:
         """The numbers of each arm's seeds; those of other real pictures where there are enough."""
         settings = job.settings(set_name, job.asked.arms[0], ("train.steps=1",))
         samples = open_data(settings.data, 0).train
-        count = self.samples
-        real = self._spaced(job, real_pictures(samples, range(count)))
+        count, reals = self.samples, data_source("real", "", samples)
+        real = self._spaced(job, reals.take(range(count)))
         values = {
             arm: [
                 measure_sets(
                     real,
-                    self._spaced(job, made_pictures(job, job.run_folder(set_name, arm, seed), count)),
+                    self._spaced(job, self._made(job, job.run_folder(set_name, arm, seed))),
                     self.numbers,
                 )
                 for seed in job.ended(set_name, arm)
@@ -112,9 +108,14 @@ class Pictures:
             for arm in plan.runs[set_name]
         }
         if len(samples) >= 2 * count:
-            others = self._spaced(job, real_pictures(samples, range(count, 2 * count)))
+            others = self._spaced(job, reals.take(range(count, 2 * count)))
             values["real, others"] = [measure_sets(real, others, self.numbers)]
         return values
+
+    def _made(self, job: Reproduction, folder: Path) -> Values:
+        """What a run's last generator makes."""
+        weights = str(Run(folder).weights("last"))
+        return weights_source("made", weights, load(weights, device=str(job.world.device))).take(range(self.samples))
 
     def _spaced(self, job: Reproduction, pictures: Values) -> SampleSet:
         return SPACES[self.space](job.world.device)(pictures, None)
@@ -171,18 +172,3 @@ class Pictures:
             *changed,
             *left_out(job),
         )
-
-
-def real_pictures(samples: Samples, numbers: range) -> Values:
-    """(N, H, W, C) uint8 training pictures by number."""
-    return np.stack([to_pixels(samples.sample(0, number, 0)["target"][None], np.uint8) for number in numbers])
-
-
-def made_pictures(job: Reproduction, folder: Path, count: int) -> Values:
-    """(N, H, W, C) uint8 pictures of a run's last generator."""
-    translator = load(str(Run(folder).weights("last")), device=str(job.world.device))
-    parts = []
-    for start in range(0, count, AT_ONCE):
-        made = translator.samples(min(AT_ONCE, count - start), start)
-        parts.append(np.concatenate([sample_values(translator, one[None]) for one in made]))
-    return np.concatenate(parts)
