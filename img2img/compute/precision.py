@@ -103,12 +103,18 @@ def kernels(*, tf32: bool = False, benchmark: bool = False, deterministic: bool 
     try:
         switches.set(tf32)
         torch.backends.cudnn.benchmark = benchmark
-        torch.use_deterministic_algorithms(was_deterministic if deterministic is None else deterministic)
+        _use_deterministic(was_deterministic if deterministic is None else deterministic)
         yield
     finally:
         switches.put_back(before)
         torch.backends.cudnn.benchmark = benchmarked
-        torch.use_deterministic_algorithms(was_deterministic)
+        _use_deterministic(was_deterministic)
+
+
+def _use_deterministic(wanted: bool) -> None:
+    # a call makes torch load its compiler, which takes longer than a picture
+    if wanted != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(wanted)
 
 
 def kernels_taken() -> dict[str, bool]:

@@ -10,7 +10,6 @@ import numpy as np
 from img2img.data.config import DataConfig, Hole
 from img2img.data.degradation_options import Edges
 from img2img.data.degradations import colorize, deblur, dehaze, denoise, jpeg, superres
-from img2img.data.hed import hed, network_of
 from img2img.data.holes import made_hole
 from img2img.data.rain import add_rain
 
@@ -74,8 +73,16 @@ def of_luminance(drawing: Drawing) -> Drawing:
     return drawn
 
 
+def by_hed(photo: Pixels, options: Edges) -> Pixels:
+    """`img2img.data.hed.hed`."""
+    # its libraries take a second to load, for everybody who only uses weights too
+    from img2img.data.hed import hed
+
+    return hed(photo, options)
+
+
 # of (H, W, 3) uint8
-DRAWINGS: dict[str, Drawing] = {"canny": of_luminance(canny), "xdog": of_luminance(xdog), "hed": hed}
+DRAWINGS: dict[str, Drawing] = {"canny": of_luminance(canny), "xdog": of_luminance(xdog), "hed": by_hed}
 
 
 # of a clean picture, the configuration, a generator, and the short side in px of the photo that it was cut from
@@ -100,4 +107,6 @@ def prepare(config: DataConfig) -> None:
         UserError: it is absent or damaged.
     """
     if config.synthesis == "edges" and config.edges.kind == "hed":
+        from img2img.data.hed import network_of
+
         network_of(config.edges)

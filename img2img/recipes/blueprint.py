@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,9 +47,44 @@ def draw_up(method: Method, shape: Shape, samples: int = 2) -> Blueprint:
             gradient penalty on a critic with batch normalisation.
     """
     flow = method.build_flow()
+    generators = _newcomers(method, flow, shape)
+    batch = _without_data(flow, shape, samples)
+    images = flow.images(generators, batch)
+    critics = _critics(method, flow.matches(batch, images, method.conditional)) if method.critic is not None else {}
+    return Blueprint({name: newcomer.build for name, newcomer in generators.items()}, critics)
+
+
+def draw_up_generators(method: Method, shape: Shape) -> Blueprint:
+    """`draw_up` for weights that a training has made: no critics, and the flow ends where all generators are known.
+
+    A forward on the meta device makes torch load its compiler, which takes longer than a picture; this way a flow of
+    one generator makes none.
+
+    Raises:
+        UserError: specs that do not name the flow's networks.
+    """
+    flow = method.build_flow()
+    generators = _newcomers(method, flow, shape)
+
+    def leave_if_all_are_known() -> None:
+        if all(newcomer.in_channels is not None for newcomer in generators.values()):
+            raise _AllKnownError
+
+    for newcomer in generators.values():
+        newcomer.after_first_look = leave_if_all_are_known
+    with suppress(_AllKnownError):
+        flow.images(generators, _without_data(flow, shape, 2))
+    return Blueprint({name: newcomer.build for name, newcomer in generators.items()}, {})
+
+
+class _AllKnownError(Exception):
+    """Leaves a flow: not an error."""
+
+
+def _newcomers(method: Method, flow: Flow, shape: Shape) -> dict[str, _Newcomer]:
     spec, _ = method.generator_spec()
     channels = {"source": shape.source, "target": shape.target}
-    generators = {
+    return {
         name: _Newcomer(
             choose(GENERATORS, own, "generator", where),
             channels[flow.sides[name]],
@@ -57,10 +93,6 @@ def draw_up(method: Method, shape: Shape, samples: int = 2) -> Blueprint:
         )
         for name, own, where in by_name(spec, tuple(flow.sides), "generator")
     }
-    batch = _without_data(flow, shape, samples)
-    images = flow.images(generators, batch)
-    critics = _critics(method, flow.matches(batch, images, method.conditional)) if method.critic is not None else {}
-    return Blueprint({name: newcomer.build for name, newcomer in generators.items()}, critics)
 
 
 def _critics(method: Method, matches: Sequence[Match]) -> dict[str, Callable[[], nn.Module]]:
@@ -124,6 +156,7 @@ class _Newcomer(nn.Module):
         self.in_channels: int | None = None
         self.widths: dict[str, int] = {}
         self.network: nn.Module | None = None
+        self.after_first_look: Callable[[], None] = lambda: None
 
     def build(self) -> nn.Module:
         """The network for what it was given, on torch's default device."""
@@ -137,6 +170,7 @@ class _Newcomer(nn.Module):
     def forward(self, x: Tensor, **given: Tensor) -> Any:
         if self.network is None:
             self.in_channels, self.widths = int(x.shape[1]), _widths(self.options, given)
+            self.after_first_look()
             with torch.device("meta"):
                 self.network = self.build()
         _check_takes(self.network, given, self.called)

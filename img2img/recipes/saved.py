@@ -10,7 +10,7 @@ from torch import nn
 
 from img2img.config import build
 from img2img.errors import UserError
-from img2img.recipes.blueprint import draw_up
+from img2img.recipes.blueprint import draw_up_generators
 from img2img.recipes.method import Method
 from img2img.weights.file import MISFIT, check_tensors, load_weights, read_header
 from img2img.weights.header import Shape, WeightsHeader
@@ -40,7 +40,7 @@ def load_generators(path: Path) -> SavedGenerators:
         raise UserError(f"{path}: {MISFIT}: the header has no {'shape' if header.method else 'method'}")
     method, shape = build(Method, header.method, str(path)), header.shape
     try:
-        blueprint = draw_up(method, shape)
+        blueprint = draw_up_generators(method, shape)
         with torch.device("meta"):
             expected = blueprint.build_generators()
     except UserError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from img2img.metrics.sets.distances import checked, same_count, squared_distances
@@ -18,6 +17,8 @@ def wasserstein(real: Tensor, made: Tensor) -> float:
     Raises:
         UserError: sets of different size; bad sets.
     """
+    from scipy.optimize import linear_sum_assignment
+
     real, made = checked(real, made, needed=1)
     same_count(real, made, "the Wasserstein distance")
     costs = squared_distances(real, made).sqrt_().cpu().numpy()
