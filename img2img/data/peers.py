@@ -18,6 +18,12 @@ SOURCES = frozenset(
 TARGETS = frozenset(
     ("target", "clean", "gt", "groundtruth", "ground_truth", "norain", "b", "hq", "hr", "high", "sharp", "clear")
 )
+# what photos and drawings are called: they are sides where the task says which one is drawn (data.drawn)
+PHOTOS = frozenset(("photo", "photos", "image", "images", "img", "imgs", "jpegimages", "real", "leftimg8bit"))
+LABELS = frozenset(
+    ("label", "labels", "labelmap", "labelmaps", "seg", "segmentation", "segmentationclass", "annotations", "gtfine")
+)
+DRAWN = LABELS | {"edge", "edges", "sketch", "sketches", "lines", "lineart", "map", "maps"}
 # the more usual ones, for messages
 SHOWN_SOURCES, SHOWN_TARGETS = ("source", "input", "rainy", "lq", "A"), ("target", "clean", "gt", "B")
 PARTS = {
@@ -92,9 +98,11 @@ def tree(path: Path) -> dict[str, dict[str, Path]]:
 def sides(folders: Mapping[str, Path], config: DataConfig) -> Sides | None:
     """Which of the folders of one part (by what their names say) are source and target; None: names do not tell.
 
-    ``data.source`` and ``data.target`` say the names; otherwise `SOURCES` and `TARGETS` do.
+    ``data.source`` and ``data.target`` say the names; otherwise `SOURCES` and `TARGETS` do, and where ``data.drawn``
+    says which side is drawn, `PHOTOS` and `DRAWN`.
     """
-    pairs = ((config.source, SOURCES), (config.target, TARGETS))
+    first, second = {"source": (DRAWN, PHOTOS), "target": (PHOTOS, DRAWN)}.get(config.drawn, ((), ()))
+    pairs = ((config.source, SOURCES.union(first)), (config.target, TARGETS.union(second)))
     chosen = []
     for named, known in pairs:
         wanted = known if named is None else {normal(named)}
