@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -27,6 +28,10 @@ KIND = "dct64"
 LOW = 8
 # of 64 bits: true repeats of Rain800 differ by 2 at the most, copies of JPEG quality 10 by 8; see docs/metrics.md
 NEAR = 8
+# share of a training's own pictures that may be taken for others of it, or a picture like them is no evidence
+ALIKE = 0.02
+# pictures of a training that are compared with all others of it
+COMPARED = 1000
 # pictures of larger sets that are hashed: 107 kB of a header
 MOST = 10_000
 # standard deviation of a grey thumbnail in levels, below which the signs are those of noise
@@ -53,6 +58,10 @@ def perceptual_hash(pixels: Pixels) -> int | None:
 def mirrored(value: int) -> int:
     """The hash of the picture's mirror image (left to right)."""
     return value ^ int(_ODD)
+
+
+def _both_ways(value: int) -> tuple[int, int]:
+    return value, mirrored(value)
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,26 @@ class Fingerprint:
             earlier.unknown,
         )
 
+    @cached_property
+    def bits(self) -> int:
+        """In how many of 64 bits two pictures may differ and count as one: up to `NEAR`, fewer where all look alike.
+
+        Shoes on white have the hashes of other shoes: the most bits within which `ALIKE` of the training's own
+        different pictures, and no more, have another one.
+        """
+        known = np.array(self.hashes, dtype=np.uint64)
+        if len(known) < 2:
+            return NEAR
+        apart = []
+        for at in np.unique(np.linspace(0, len(known) - 1, COMPARED).astype(int)):
+            others = np.delete(known, at)
+            apart.append(
+                min(int(np.bitwise_count(others ^ np.uint64(way)).min()) for way in _both_ways(int(known[at])))
+            )
+        # a pair of true repeats is no sign of a set that looks alike
+        allowed = max(2, ALIKE * len(apart))
+        return max((bits for bits in range(1, NEAR + 1) if sum(found <= bits for found in apart) <= allowed), default=0)
+
     def nearest(self, values: Sequence[int | None]) -> list[tuple[int, bool] | None]:
         """For each hash the fewest bits that it or its mirror image differs in from one seen, and whether mirrored.
 
@@ -117,7 +146,7 @@ class Fingerprint:
             if value is None or not len(known):
                 found.append(None)
                 continue
-            ways = [int(np.bitwise_count(known ^ np.uint64(way)).min()) for way in (value, mirrored(value))]
+            ways = [int(np.bitwise_count(known ^ np.uint64(way)).min()) for way in _both_ways(value)]
             found.append((min(ways), ways[1] < ways[0]))
         return found
 

@@ -42,6 +42,12 @@ class Seen:
             said += f" ({printable(listed(list(self.pictures)))}{turned}), so they are no test of it"
         if known.hashed < known.pictures:
             said += f"; {known.hashed} of the training's {known.pictures} pictures were compared"
+        if known.bits < NEAR:
+            within = f"whose hashes differ in {known.bits} of 64 bits at most" if known.bits else "with the same hash"
+            said += (
+                f"; pictures of that training look so much alike that only copies {within} are told from others, and a "
+                f"copy that was stored anew may be missed"
+            )
         return f"{said}; not known is {known.unknown}" if known.unknown else said
 
     def card(self) -> dict[str, Any]:
@@ -49,7 +55,7 @@ class Seen:
         known = self.fingerprint
         if known is None:
             return {"count": None, "why": "the weights carry no fingerprint of their training's pictures"}
-        about = {"trained_on": known.pictures, "compared_with": known.hashed, "bits_of_64": NEAR}
+        about = {"trained_on": known.pictures, "compared_with": known.hashed, "bits_of_64": known.bits}
         unknown = {"unknown": known.unknown} if known.unknown else {}
         pictures = {
             name: {"bits": bits, **({"mirrored": True} if name in self.mirrored else {})}
@@ -77,7 +83,7 @@ def _seen(run: Run, known: Fingerprint | None, hashes: Sequence[int | None], nam
     near = {
         name: found
         for name, found in zip(names, known.nearest(hashes), strict=True)
-        if found is not None and found[0] <= NEAR
+        if found is not None and found[0] <= known.bits
     }
     turned = frozenset(name for name, (_, mirrored) in near.items() if mirrored)
     return Seen(run.folder, len(names), known, {name: bits for name, (bits, _) in near.items()}, turned)

@@ -21,7 +21,7 @@ def card(name: str, entry: ZooEntry) -> str:
 
 def _lines(name: str, entry: ZooEntry) -> Iterator[str]:
     yield from (f"# {name}", "", entry.description, "")
-    yield from ("```sh", f"img2img infer --weights {name} --input photos --output results", "```", "")
+    yield from ("```sh", f"img2img infer --weights {name} {entry.use}", "```", "")
     yield from ("| | |", "|---|---|")
     for key, value in facts(entry).items():
         yield f"| {key} | {_cell(value)} |"
@@ -56,10 +56,14 @@ def facts(entry: ZooEntry) -> dict[str, str]:
 
 def figure_line(figure: Figure) -> str:
     """A figure in one line: ``psnr 24.10 [23.80, 24.40] (input 21.15), rgb, of 100 pictures``."""
-    low, high = (shown(figure.metric, value) for value in figure.interval)
+    between = "" if figure.interval is None else f" [{', '.join(_ends(figure))}]"
     before = "" if figure.input is None else f" (input {shown(figure.metric, figure.input)})"
     value = shown(figure.metric, figure.value)
-    return f"{figure.metric} {value} [{low}, {high}]{before}, {figure.protocol}, of {figure.data}"
+    return f"{figure.metric} {value}{between}{before}, {figure.protocol}, of {figure.data}"
+
+
+def _ends(figure: Figure) -> tuple[str, ...]:
+    return tuple(shown(figure.metric, value) for value in figure.interval or ())
 
 
 def shown(metric: str, value: float) -> str:
@@ -68,14 +72,13 @@ def shown(metric: str, value: float) -> str:
 
 
 def _row(figure: Figure) -> str:
-    low, high = (shown(figure.metric, value) for value in figure.interval)
     before = "" if figure.input is None else shown(figure.metric, figure.input)
     cells = (
         figure.data,
         figure.metric,
         figure.protocol,
         shown(figure.metric, figure.value),
-        f"{low} to {high}",
+        " to ".join(_ends(figure)),
         before,
     )
     return f"| {' | '.join(map(_cell, cells))} |"

@@ -21,11 +21,13 @@ class Figure:
     metric: Annotated[str, Field(min_length=1, description="measure, as `evaluate` names it")]
     protocol: Annotated[str, Field(min_length=1, description="protocol, as `evaluate` names it")] = "rgb"
     value: Annotated[float, Field(description="mean over the pictures")]
-    interval: Annotated[tuple[float, float], Field(description="95 % bootstrap interval of the mean")]
+    interval: Annotated[
+        tuple[float, float] | None, Field(description="95 % bootstrap interval of the mean; sets have none")
+    ] = None
     input: Annotated[float | None, Field(description="the same of the untouched input")] = None
 
     def __post_init__(self) -> None:
-        if not self.interval[0] <= self.value <= self.interval[1]:
+        if self.interval and not self.interval[0] <= self.value <= self.interval[1]:
             raise ValueError(f"value {self.value} lies outside of its interval {list(self.interval)}")
 
 
@@ -52,6 +54,9 @@ class ZooEntry:
     """All that is said of shipped weights, so that nobody has to load them to know them."""
 
     description: Annotated[str, Field(min_length=1, description="what it is good for, in one line")]
+    use: Annotated[str, Field(min_length=1, description="what `infer` is told besides the name")] = (
+        "--input photos --output results"
+    )
     task: Annotated[str, Field(min_length=1, description="task of configs/tasks")]
     data: Annotated[str, Field(min_length=1, description="pictures it was trained on")]
     licence: Annotated[str, Field(min_length=1, description="licence of the weights")]

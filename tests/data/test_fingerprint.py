@@ -88,3 +88,16 @@ def test_of_large_sets_some_are_hashed_and_their_number_is_said(tmp_path):
     found = fingerprint(data.train, most=2)
     assert (found.pictures, found.hashed) == (6, 2)
     assert set(found.hashes) == {perceptual_hash(picture(0)), perceptual_hash(picture(5))}
+
+
+def test_where_all_pictures_look_alike_fewer_bits_may_differ():
+    rng = np.random.default_rng(0)
+    apart = [int(value) for value in rng.integers(0, 2**63, 100)]
+    assert Fingerprint(tuple(sorted(apart)), 100, 100).bits == NEAR
+    for step, told in ((1, 0), (0b111, 2), (0b11111, 4)):
+        twins = sorted({*apart, *(value ^ step for value in apart[:10])})
+        assert Fingerprint(tuple(twins), 110, 110).bits == told
+    # one pair is a repeat, and a mirrored twin counts as one
+    assert Fingerprint(tuple(sorted({*apart, apart[0] ^ 1})), 101, 101).bits == NEAR
+    assert Fingerprint(tuple(sorted({*apart, *(mirrored(value) ^ 1 for value in apart[:10])})), 110, 110).bits == 0
+    assert Fingerprint((5,), 1, 1).bits == NEAR
