@@ -39,7 +39,7 @@ def test_as_many_samples_as_were_held_out_are_measured_as_sets():
     assert tuple(far.metrics) == NUMBERS
     assert near.metrics[NUMBERS[0]] < 0.01 < far.metrics[NUMBERS[0]]
     assert far.protocol.startswith("150 real and 150 made samples on values: mmd2_gaussian_0.5_unbiased")
-    (expected,) = mmd(sets._real.features, Shifted(0.5).samples(150), (0.5,)).values()
+    (expected,) = mmd(sets._against.ground().features, Shifted(0.5).samples(150), (0.5,)).values()
     assert far.metrics[NUMBERS[0]] == pytest.approx(expected, rel=1e-9)
 
 
@@ -51,7 +51,7 @@ def test_what_is_better():
     ("numbers", "count", "words"),
     [
         (NUMBERS, 200, ""),
-        (("kid",), 200, "200 samples are validated on, of which kid needs 1000"),
+        (("kid",), 200, "kid on values needs 1000 samples of each set, and there are 200 to validate on"),
         (NUMBERS, 49, "only 49 samples were held out"),
         (("psnr",), 200, "samples out of noise have no targets for psnr"),
         ((), 200, ""),
