@@ -43,7 +43,7 @@ def labelled(place: str, entry: Shipped) -> tuple[Tensor, Tensor]:
     values = channels_last(arrays.values)
     pictures = np.repeat(values, 3, 3) if values.shape[3] == 1 else values
     levels = torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)))
-    parts = [seen(part.float(), entry) for part in levels.split(1000)]
+    parts = [seen(part.float(), entry) for part in torch.split(levels, 1000)]
     return torch.cat(parts), torch.from_numpy(arrays.labels)
 
 
@@ -64,11 +64,12 @@ def train(entry: Shipped, pictures: Tensor, labels: Tensor, epochs: int) -> Smal
     """A classifier trained by SGD with one cycle of the learning rate; the same for the same machine and threads."""
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
-    network = network_of(entry).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network_of(entry)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.SGD(network.parameters(), LEARNING_RATE, 0.9, weight_decay=DECAY, nesterov=True)
     steps = len(pictures) // BATCH
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, epochs * steps, pct_start=0.2)
-    began = time.monotonic()
+    began = time.process_time()
     for epoch in range(epochs):
         losses = []
         for chosen in torch.randperm(len(pictures), generator=generator)[: steps * BATCH].view(steps, BATCH):
@@ -80,14 +81,18 @@ def train(entry: Shipped, pictures: Tensor, labels: Tensor, epochs: int) -> Smal
             cycle.step()
             losses.append(loss.detach())
         mean = float(torch.stack(losses).mean())
-        print(f"epoch {epoch + 1} of {epochs}: loss {mean:.4f}, {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return network.eval()
+        print(
+            f"epoch {epoch + 1} of {epochs}: loss {mean:.4f}, {time.process_time() - began:.0f} s of the processor",
+            file=sys.stderr,
+        )
+    network.eval()
+    return network
 
 
 def accuracy(network: nn.Module, pictures: Tensor, labels: Tensor) -> float:
     """Share of the pictures whose class the network tells."""
     with torch.inference_mode():
-        answers = torch.cat([network(part)[1].argmax(1) for part in pictures.split(1000)])
+        answers = torch.cat([network(part)[1].argmax(1) for part in torch.split(pictures, 1000)])
     return float((answers == labels).double().mean())
 
 
