@@ -225,6 +225,7 @@ def test_efficientnet_tells_pictures_apart():
     cat, again, coffee = features
     assert features.shape == (3, 1280)
     assert torch.dist(cat, again) < 0.6 * torch.dist(cat, coffee)
-    # 285 is the Egyptian cat of ImageNet, 967 an espresso
+    # 281 to 285 are ImageNet's cats, 967 an espresso
     answers = efficientnet_lite0.network()._fc(features.float()).argmax(1).tolist()
-    assert answers == [285, 285, 967]
+    assert {*answers[:2]} <= {*range(281, 286)}
+    assert answers[2] == 967
