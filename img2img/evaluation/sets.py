@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from img2img.data.array_files import Values
-from img2img.errors import UserError, unknown
+from img2img.errors import UserError
 from img2img.evaluation.card import versions
 from img2img.evaluation.set_sources import SetSource
 from img2img.metrics.sets import median_distance
-from img2img.metrics.sets.registry import SetNumber, fitting, measure_sets, set_numbers
-from img2img.metrics.sets.spaces import SPACES
+from img2img.metrics.sets.against import AgainstReal
+from img2img.metrics.sets.registry import ON, SetNumber, fitting, in_space, set_numbers
+from img2img.metrics.sets.spaces import PIXELS, SPACES
 from img2img.progress import say
 from img2img.reports.markdown import plain_table
 from img2img.reports.writing import comma_separated
@@ -32,20 +33,29 @@ TWO_ENDED = ("1nn_accuracy", "1nn_real", "1nn_made")
 
 @dataclass(frozen=True)
 class SetTable:
-    """Numbers of each set against the real one, all of ``samples`` samples on ``space``; ``rows`` by set."""
+    """Numbers of each set against the real one, by their full names, all of ``samples`` samples; ``rows`` by set.
+
+    ``space``: what numbers of the samples themselves are of, ``pixels`` or ``values``. ``medians``: the median distance
+    between real samples in each space.
+    """
 
     space: str
     samples: int
     numbers: Mapping[str, SetNumber]
     rows: Mapping[str, Mapping[str, float]]
     origins: Mapping[str, str]
-    median: float
+    medians: Mapping[str, float]
     notes: Sequence[str] = field(default=())
+
+    def space_of(self, number: str) -> str:
+        """The space that a number is taken in."""
+        said = self.numbers[number].space
+        return self.space if said == PIXELS.name else said
 
     def best(self, number: str) -> list[str]:
         """The sets with the best value, of those that were made; none where both ends are bad."""
         made = {name: row[number] for name, row in self.rows.items() if name != OTHERS}
-        if number in TWO_ENDED or len(made) < 2:
+        if in_space(number)[0] in TWO_ENDED or len(made) < 2:
             return []
         wanted = (max if self.numbers[number].higher_is_better else min)(made.values())
         return [name for name, value in made.items() if value == wanted]
@@ -63,22 +73,25 @@ def compare_sets(
     """Each of ``made`` against ``real``, as many samples of each; and others of the real ones, where there are enough.
 
     Args:
-        names: of measures, or of their numbers; empty: all that these sets allow.
-        space: of `SPACES`.
+        names: of measures, or of their numbers, with their space or without; empty: all that these sets allow.
+        space: of `SPACES`, of the names that say none.
         samples: of each set; None: as many as the smallest has, up to `SAMPLES`.
 
     Raises:
         UserError: unknown names; sets that do not fit together, or are too small for ``samples`` or a measure.
     """
-    if space not in SPACES:
-        raise unknown("space", space, SPACES, "--features")
-    set_numbers(names)
+    set_numbers(names, space=space)
     count = _count([real, *made], samples)
-    spaced = SPACES[space](device or torch.device("cpu"))
     known = _checked(real, real.some(count, 0))
-    ground = spaced(known, real.mixture)
-    rows: dict[str, dict[str, float]] = {}
+    against = AgainstReal(known, real.mixture, device, space)
     lines: list[str] = [*notes]
+    if not names:
+        names, left = fitting(against.extent())
+        lines += left
+    against.check(names)
+    numbers = set_numbers(names, space=space)
+    spaces = list(dict.fromkeys(number.space for number in numbers.values()))
+    rows: dict[str, dict[str, float]] = {}
     others = real.count is None or real.count >= 2 * count
     for source in [*([real] if others else []), *made]:
         again = source is real
@@ -88,19 +101,17 @@ def compare_sets(
                 f"{source.origin}: its samples are {_shape(values)}, those of {real.origin} {_shape(known)}; sets are "
                 f"compared in one space"
             )
-        found = spaced(values, None)
-        if not names:
-            names, left = fitting(ground, found)
-            lines += left
-        say(f"measuring {OTHERS if again else source.name}: {count} samples on {ground.space}")
-        rows[OTHERS if again else source.name] = measure_sets(ground, found, names)
+        places = ", ".join(against.extent(place).space for place in spaces)
+        say(f"measuring {OTHERS if again else source.name}: {count} samples on {places}")
+        rows[OTHERS if again else source.name] = against.measured(values, names)
+    lines += [f"{place}: {SPACES[place].line}." for place in spaces if place != PIXELS.name]
     return SetTable(
-        space=ground.space,
+        space=against.extent(PIXELS.name).space,
         samples=count,
-        numbers=set_numbers(names),
+        numbers=numbers,
         rows=rows,
         origins={source.name: source.origin for source in (real, *made)},
-        median=median_distance(ground.features),
+        medians={against.extent(place).space: median_distance(against.ground(place).features) for place in spaces},
         notes=tuple(lines),
     )
 
@@ -128,7 +139,7 @@ def _shape(values: Values) -> str:
 
 def markdown(table: SetTable) -> str:
     """The table in Markdown, the best of each column bold, with what its numbers are of."""
-    heads = ["set", *(f"{number.title}, {table.space}" for number in table.numbers.values()), "samples"]
+    heads = ["set", *(f"{about.title}, {table.space_of(number)}" for number, about in table.numbers.items()), "samples"]
     rows = []
     for name, row in table.rows.items():
         cells = []
@@ -141,11 +152,11 @@ def markdown(table: SetTable) -> str:
 
 def _lines(table: SetTable) -> list[str]:
     origins = list(table.origins.items())
-    lines = [
-        f"Real: {origins[0][1]}. {table.samples} samples of each set, at random and none twice; space: {table.space}."
-    ]
-    if any("median" in number for number in table.numbers):
-        lines.append(f"median: the median distance between real samples, {table.median:.4g}.")
+    spaces = ", ".join(table.medians)
+    lines = [f"Real: {origins[0][1]}. {table.samples} samples of each set, at random and none twice; space: {spaces}."]
+    for space, median in table.medians.items():
+        if any("median" in number and table.space_of(number) == space for number in table.numbers):
+            lines.append(f"median: the median distance between real samples on {space}, {median:.4g}.")
     if OTHERS in table.rows:
         lines.append(f"{OTHERS}: as many other real samples, what a perfect set scores at this count.")
     return [*lines, *table.notes]
@@ -154,12 +165,12 @@ def _lines(table: SetTable) -> list[str]:
 def as_json(table: SetTable) -> str:
     """All that the table knows; the name of each number says what it is of."""
     tree: dict[str, Any] = {
-        "space": table.space,
+        "space": ", ".join(table.medians),
         "samples": table.samples,
-        "median_distance": table.median,
+        "median_distance": table.medians,
         "sets": table.origins,
         "rows": {
-            name: {f"{number}_on_{table.space}": row[number] for number in table.numbers}
+            name: {f"{bare}{ON}{space}": row[number] for number, bare, space in _parted(table)}
             for name, row in table.rows.items()
         },
         "notes": list(table.notes),
@@ -171,11 +182,17 @@ def as_json(table: SetTable) -> str:
 def as_csv(table: SetTable) -> str:
     """A line a set and number: set, number, space, samples, value."""
     lines = [
-        [name, number, table.space, str(table.samples), repr(row[number])]
+        [name, bare, space, str(table.samples), repr(row[number])]
         for name, row in table.rows.items()
-        for number in table.numbers
+        for number, bare, space in _parted(table)
     ]
     return comma_separated([["set", "number", "space", "samples", "value"], *lines]).rstrip("\n")
+
+
+def _parted(table: SetTable) -> list[tuple[str, str, str]]:
+    """(full name, number, space) of each column."""
+    spaces = {number: table.space_of(number) for number in table.numbers}
+    return [(number, number.removesuffix(f"{ON}{space}"), space) for number, space in spaces.items()]
 
 
 SET_FORMATS = {"md": markdown, "json": as_json, "csv": as_csv}

@@ -18,8 +18,9 @@ from img2img.experiments.pictures_figures import draw_grids, draw_losses, final_
 from img2img.experiments.plan import Plan
 from img2img.experiments.texts import Texts, quoted, shown
 from img2img.inference import load
-from img2img.metrics.sets.registry import SampleSet, SetNumber, measure_sets, set_measure, set_numbers
-from img2img.metrics.sets.spaces import SPACES, Values
+from img2img.metrics.sets.against import AgainstReal
+from img2img.metrics.sets.registry import SetNumber, set_numbers
+from img2img.metrics.sets.spaces import PIXELS, SPACES, Values
 from img2img.progress import duration, say
 from img2img.reports.writing import counted
 from img2img.training.run_folder import Run
@@ -33,9 +34,9 @@ class Pictures:
     """Measures of sets on pictures that each run's last generator makes, against pictures it was trained on.
 
     Attributes:
-        numbers: names of `img2img.metrics.sets.registry`; the first is the one of the table with a column a set.
+        numbers: names of `img2img.metrics.sets.registry`, with their space (frechet_on_mnist) or of pixels; the first
+            is the one of the table with a column a set.
         samples: of each set.
-        space: in which they are compared, a name of `img2img.metrics.sets.spaces`.
         frames: looks in the grids.
     """
 
@@ -44,13 +45,10 @@ class Pictures:
 
     numbers: tuple[str, ...] = ("mmd2_gaussian_median_unbiased", "1nn_accuracy", "precision", "recall")
     samples: Count = 1000
-    space: str = "pixels"
     frames: Annotated[int, Field(ge=1)] = 6
 
     def __post_init__(self) -> None:
         set_numbers(self.numbers, "measure.numbers")
-        if self.space not in SPACES:
-            raise ValueError(f"unknown space {self.space!r}; there are {', '.join(SPACES)}")
 
     def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
         """Refuse data that are no pictures, or too few of them.
@@ -67,10 +65,12 @@ class Pictures:
                 f"{where}: {len(samples)} training pictures; the table is measured on {self.samples} "
                 f"(measure.samples in a YAML of your own)"
             )
-        for name in self.numbers:
-            width = samples.sample(0, 0, 0)["target"].numel()
-            if self.space == "pixels" and (needed := set_measure(name).needs(width)) > self.samples:
-                raise UserError(f"{name} of {width} levels needs {needed} samples; measure.samples is {self.samples}")
+        against = AgainstReal(data_source("real", "", samples).take(range(1)))
+        for obstacle in against.obstacles(self.numbers, self.samples, "measure.numbers"):
+            raise UserError(f"{where}: {obstacle} (measure.samples)")
+        for space in self._spaces():
+            # whether its weights are there, before anything is trained
+            against.ground(space)
 
     def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
         """A table for each set, one with a column a set where there are several, the quoted ones; and figures."""
@@ -95,21 +95,16 @@ class Pictures:
         settings = job.settings(set_name, job.asked.arms[0], ("train.steps=1",))
         samples = open_data(settings.data, 0).train
         count, reals = self.samples, data_source("real", "", samples)
-        real = self._spaced(job, reals.take(range(count)))
+        against = AgainstReal(reals.take(range(count)), None, job.world.device)
         values = {
             arm: [
-                measure_sets(
-                    real,
-                    self._spaced(job, self._made(job, job.run_folder(set_name, arm, seed))),
-                    self.numbers,
-                )
+                against.measured(self._made(job, job.run_folder(set_name, arm, seed)), self.numbers)
                 for seed in job.ended(set_name, arm)
             ]
             for arm in plan.runs[set_name]
         }
         if len(samples) >= 2 * count:
-            others = self._spaced(job, reals.take(range(count, 2 * count)))
-            values["real, others"] = [measure_sets(real, others, self.numbers)]
+            values["real, others"] = [against.measured(reals.take(range(count, 2 * count)), self.numbers)]
         return values
 
     def _made(self, job: Reproduction, folder: Path) -> Values:
@@ -117,8 +112,9 @@ class Pictures:
         weights = str(Run(folder).weights("last"))
         return weights_source("made", weights, load(weights, device=str(job.world.device))).take(range(self.samples))
 
-    def _spaced(self, job: Reproduction, pictures: Values) -> SampleSet:
-        return SPACES[self.space](job.world.device)(pictures, None)
+    def _spaces(self) -> list[str]:
+        """The spaces of the numbers."""
+        return list(dict.fromkeys(number.space for number in set_numbers(self.numbers).values()))
 
     def _cell(self, values: list[float], number: SetNumber) -> str:
         """Average over seeds, and the best of several."""
@@ -133,7 +129,7 @@ class Pictures:
         numbers = set_numbers(self.numbers)
         heads = (
             "method",
-            *(number.title for number in numbers.values()),
+            *(number.heading for number in numbers.values()),
             "critic loss",
             "generator loss",
             "steps",
@@ -156,7 +152,7 @@ class Pictures:
         number = next(iter(set_numbers(self.numbers).values()))
         arms = dict.fromkeys(arm for column in columns.values() for arm in column)
         rows = [[arm, *(column.get(arm, "") for column in columns.values())] for arm in arms]
-        title = f"{number.title} ({'higher' if number.higher_is_better else 'lower'} is better)"
+        title = f"{number.heading} ({'higher' if number.higher_is_better else 'lower'} is better)"
         return Texts(title, ("method", *columns), rows, self._notes(job))
 
     def _notes(self, job: Reproduction) -> tuple[str, ...]:
@@ -165,9 +161,11 @@ class Pictures:
         best = "; average over them, the best in brackets" if job.asked.seeds > 1 else ""
         return (
             f"{counted(job.asked.seeds, 'seed')}{best}; {self.samples} pictures of the last generator against "
-            f"{self.samples} training pictures, on {self.space} (real, others: as many further training pictures)",
+            f"{self.samples} training pictures, on {', '.join(self._spaces())} (real, others: as many further training "
+            f"pictures)",
             "Losses are means over the last twentieth of the log, of the first seed; those of different games are no "
             "measure of each other",
+            *(f"{space}: {SPACES[space].line}" for space in self._spaces() if space != PIXELS.name),
             f"Trained for {job.asked.length.replace('=', ' ')}",
             *changed,
             *left_out(job),

@@ -20,7 +20,9 @@ from img2img.experiments.job import Part, Reproduction, left_out
 from img2img.experiments.plan import Plan
 from img2img.experiments.points_figures import draw_figures
 from img2img.experiments.texts import Texts, quoted, shown
-from img2img.metrics.sets.registry import SampleSet, SetNumber, measure_sets, set_numbers
+from img2img.metrics.sets.registry import SetNumber, measure_sets, set_numbers
+from img2img.metrics.sets.sample_set import SampleSet
+from img2img.metrics.sets.spaces import PIXELS
 from img2img.progress import duration
 from img2img.reports.writing import counted
 from img2img.training.points import POINTS, kept_steps, read_points
@@ -47,7 +49,9 @@ class Points:
     frames: Annotated[int, Field(ge=1)] = 6
 
     def __post_init__(self) -> None:
-        set_numbers(self.numbers, "measure.numbers")
+        for name, number in set_numbers(self.numbers, "measure.numbers").items():
+            if number.space != PIXELS.name:
+                raise ValueError(f"{name}: points are compared by their values; leave the feature network out")
 
     def check(self, job: Reproduction, set_name: str, parts: Mapping[str, Parts]) -> None:
         """Refuse sets that are no points of a mixture with modes.

@@ -78,7 +78,7 @@ def torchvision_models() -> Any:
     """
     cure = "pip install 'img2img[perceptual]'"
     if find_spec("torchvision") is None:
-        raise UserError(f"vgg16 and vgg19 are built by torchvision, which is not installed: {cure}")
+        raise UserError(f"vgg16, vgg19 and Inception are built by torchvision, which is not installed: {cure}")
     try:
         return importlib.import_module("torchvision.models")
     except RuntimeError as error:

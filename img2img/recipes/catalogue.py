@@ -12,6 +12,8 @@ from img2img.data.config import DataConfig
 from img2img.errors import unknown
 from img2img.metrics import METRICS
 from img2img.metrics.protocols import PROTOCOLS
+from img2img.metrics.sets.registry import SET_MEASURES
+from img2img.metrics.sets.spaces import SPACES
 from img2img.recipes.describe import REGISTERS, Row, rows, summary, yaml_value
 from img2img.recipes.method import Inference, Method
 from img2img.recipes.task import Task
@@ -106,6 +108,14 @@ def _metrics() -> Iterator[Choice]:
         yield Choice(metric.name, f"{metric.definition}{unit}; {better} is better")
 
 
+def _spaces() -> Iterator[Choice]:
+    """Spaces that sets are compared in, with the samples of each set that the Frechet distance needs there."""
+    for space in SPACES.values():
+        needed = str(SET_MEASURES["frechet"].needs(space.features)) if space.features else "one more than its numbers"
+        said = {"samples that frechet needs": needed, "classes": str(space.classes or "none")}
+        yield Choice(space.name, space.line, facts=said)
+
+
 def _protocols() -> Iterator[Choice]:
     for protocol in PROTOCOLS.values():
         said = {"in full": protocol.line(["psnr", "ssim"]), "not known": protocol.open}
@@ -131,6 +141,7 @@ CATALOGUE: dict[str, Callable[[], Iterator[Choice]]] = {
         if not any(heading in roles for roles in ROLES.values())
     },
     "metrics": _metrics,
+    "features": _spaces,
     "protocols": _protocols,
     "weights": _weights,
 }

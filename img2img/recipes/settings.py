@@ -66,7 +66,8 @@ class Settings:
                 raise unknown("metric", name, METRICS, "metrics")
             numbers = set_numbers([name], "metrics")
             if name not in numbers:
-                raise UserError(f"metrics: {name} is several numbers; name those wanted: {', '.join(numbers)}")
+                said = f"is several numbers; name those wanted: {', '.join(numbers)}"
+                raise UserError(f"metrics: {name} {said if len(numbers) > 1 else f'is called {next(iter(numbers))}'}")
 
     @property
     def protocol(self) -> Protocol:

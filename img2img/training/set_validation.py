@@ -10,11 +10,12 @@ import torch
 
 from img2img.compute.distributed import World
 from img2img.data import Samples
-from img2img.evaluation.set_sources import SetSource, data_source, weights_source
+from img2img.evaluation.set_sources import data_source, weights_source
 from img2img.inference import Translator
 from img2img.metrics import METRICS
-from img2img.metrics.sets.registry import SampleSet, measure_sets, set_measure
-from img2img.metrics.sets.spaces import pixels
+from img2img.metrics.sets.against import AgainstReal
+from img2img.metrics.sets.registry import set_numbers
+from img2img.metrics.sets.spaces import PIXELS
 
 # (image, metric, value, why there is none)
 Row = tuple[str, str, float, str]
@@ -34,15 +35,16 @@ class Validation:
 
 
 class SetValidator:
-    """Measures the first ``count`` samples from noise against the first ``count`` of real ones, in pixel space.
+    """Measures the first ``count`` samples from noise against the first ``count`` of real ones.
 
     Args:
-        numbers: names of numbers of measures of sets.
+        numbers: names of numbers of measures of sets, each with its space (frechet_on_mnist) or of the samples
+            themselves.
     """
 
     def __init__(self, samples: Samples, numbers: Sequence[str], count: int, world: World) -> None:
         self.samples, self.numbers, self.count, self.world = samples, tuple(numbers), count, world
-        self._real: SampleSet | None = None
+        self._against: AgainstReal | None = None
 
     def measured(self, translator: Translator) -> Validation:
         """The numbers, the same in every process."""
@@ -64,33 +66,36 @@ class SetValidator:
         return clock() - began
 
     def _values(self, translator: Translator) -> tuple[dict[str, float], str]:
-        if self._real is None:
-            self._real = self._set(data_source("real", "", self.samples))
-        made = self._set(weights_source("made", "", translator))
-        return measure_sets(self._real, made, self.numbers), made.space
-
-    def _set(self, source: SetSource) -> SampleSet:
-        return pixels(torch.device("cpu"))(source.take(range(self.count)), source.mixture)
+        if self._against is None:
+            real = data_source("real", "", self.samples)
+            # features in float64, which not every accelerator has
+            device = self.world.device if self.world.device.type == "cuda" else torch.device("cpu")
+            self._against = AgainstReal(real.take(range(self.count)), real.mixture, device)
+        made = weights_source("made", "", translator).take(range(self.count))
+        spaces = dict.fromkeys(number.space for number in set_numbers(self.numbers).values())
+        places = ", ".join(self._against.extent(space).space for space in spaces)
+        return self._against.measured(made, self.numbers), places
 
 
 def too_few(samples: Samples, numbers: Sequence[str], count: int) -> str:
     """Why ``numbers`` are not taken of the first ``count`` of these samples, in words; empty where they are.
 
     Raises:
-        UserError: an unknown number.
+        UserError: an unknown number; a feature network without its weights, or that cannot look at such samples.
     """
     count = min(count, len(samples))
     if not numbers or not count:
         return ""
     if of_pictures := [name for name in numbers if name in METRICS]:
         return f"samples out of noise have no targets for {', '.join(of_pictures)}"
-    drawn = data_source("real", "", samples).take(range(1))
-    features = int(drawn[0].size)
+    source = data_source("real", "", samples)
+    against = AgainstReal(source.take(range(1)), source.mixture)
+    wanted = set_numbers(numbers, "metrics")
     if count < LEAST:
         return f"only {count} samples were held out, and fewer than {LEAST} tell sets badly apart"
-    for number in numbers:
-        measure = set_measure(number, "metrics")
-        needed = measure.needs(features)
-        if count < needed:
-            return f"{count} samples are validated on, of which {measure.name} needs {needed}"
+    for obstacle in against.obstacles(numbers, count, "metrics"):
+        return f"{obstacle} to validate on"
+    for space in {number.space for number in wanted.values()} - {PIXELS.name}:
+        # a sample of it says before the first step whether the weights are there
+        against.ground(space)
     return ""

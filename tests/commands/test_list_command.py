@@ -13,6 +13,7 @@ from img2img.config import config_files
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
 from img2img.metrics import METRICS
 from img2img.metrics.protocols import PROTOCOLS
+from img2img.metrics.sets.spaces import SPACES
 from img2img.networks import CRITICS, GENERATORS
 from img2img.zoo import names
 
@@ -24,6 +25,7 @@ KNOWN = {
     "losses": [*GENERATOR_LOSSES, *CRITIC_LOSSES],
     "games": list(GAMES),
     "metrics": list(METRICS),
+    "features": list(SPACES),
     "protocols": list(PROTOCOLS),
     "weights": names(),
 }

@@ -15,7 +15,8 @@ from translators import weights_file
 from img2img.errors import UserError
 from img2img.evaluation.set_sources import source_of
 from img2img.evaluation.sets import OTHERS, compare_sets
-from img2img.metrics.sets import mmd, wasserstein
+from img2img.metrics.sets import frechet, mmd, mode_score, wasserstein
+from img2img.metrics.sets.spaces import SPACES
 
 
 @pytest.fixture
@@ -93,6 +94,41 @@ def test_what_the_count_does_not_allow_is_left_out_with_the_number_needed_or_ref
         table_of(places, "real=photos", "made=drawn", names=["inception_score"])
 
 
+@pytest.fixture
+def digits(places) -> None:
+    """real.npy and made.npy: 66 pictures of 28 px each, noise of two kinds."""
+    rng = np.random.default_rng(1)
+    np.save("real.npy", rng.integers(0, 256, (66, 28, 28, 3), dtype=np.uint8))
+    np.save("made.npy", rng.integers(0, 128, (66, 28, 28, 3), dtype=np.uint8))
+
+
+def test_the_feature_network_is_part_of_every_numbers_name(digits, capsys):
+    words = ["--sets", "real=real.npy", "made=made.npy", "--features", "mnist"]
+    assert evaluate(*words, "--metrics", "frechet,wasserstein_on_pixels,mode_score", "--format", "json,csv") == 0
+    said = capsys.readouterr().out
+    found = json.loads(said.partition("\n\nset,number")[0])
+    names = ["frechet_on_mnist", "wasserstein_on_pixels", "mode_score_on_mnist"]
+    assert list(found["rows"]["made"]) == names
+    against = [SPACES["mnist"].open(torch.device("cpu"))(np.load(f"{name}.npy"), None) for name in ("real", "made")]
+    real, made = (its.features for its in against)
+    assert found["rows"]["made"][names[0]] == pytest.approx(frechet(real, made), rel=1e-9)
+    assert found["rows"]["made"][names[2]] == pytest.approx(mode_score(*(its.probabilities for its in against)))
+    assert set(found["median_distance"]) == {"mnist", "pixels"}
+    assert f"made,frechet,mnist,66,{found['rows']['made'][names[0]]!r}" in said
+
+    assert evaluate(*words, "--metrics", "mmd2_gaussian_median_unbiased") == 0
+    table = capsys.readouterr().out
+    assert "| MMD² gaussian h=median, mnist |" in table
+    assert "mnist: 64 features, the means of the last maps of a small classifier of 20,000 training digits" in table
+    assert "median: the median distance between real samples on mnist" in table
+    # all that 66 samples allow in 64 dimensions
+    assert evaluate(*words) == 0
+    table = capsys.readouterr().out
+    assert "Fréchet, mnist | 1-NN accuracy, mnist" in table
+    assert "IS, 10 splits, mnist | its std, mnist | mode score, mnist |" in table
+    assert "left out: kid on mnist needs 1000 samples of each set, and there are 66" in table
+
+
 def test_modes_of_a_mixture(places):
     table = table_of(places, "real=8gaussians", "made=8gaussians", "ring=ring", names=["modes"], samples=300)
     assert table.rows["made"] == {"modes": 8, "high_quality": pytest.approx(0.989, abs=0.02)}
@@ -131,6 +167,16 @@ def test_weights_that_sample_are_measured_against_data(places, capsys):
         (["--sets", "real=real.npy", "made=made.csv", "--metrics", "mmd2_cubic_1_biased"], "kernel 'cubic'"),
         (["--sets", "real=real.npy", "made=made.csv", "--metrics", "mmd2_gaussian_x_biased"], "bandwidth 'x'"),
         (["--sets", "real=real.npy", "made=made.csv", "--features", "eyes"], "space 'eyes'"),
+        (["--sets", "real=real.npy", "made=made.csv", "--features", "mnist"], "mnist looks at pictures, and these"),
+        (
+            ["--sets", "real=real.npy", "made=made.csv", "--metrics", "kid_on_mnits"],
+            "space 'mnits'; did you mean 'mnist'",
+        ),
+        (
+            ["--sets", "real=photos", "made=drawn", "--metrics", "frechet_on_mnist"],
+            "frechet on mnist needs 65 samples of",
+        ),
+        (["--sets", "real=photos", "made=drawn", "--metrics", "frechet", "--features", "cifar10"], "cifar10 needs 65"),
         (["--sets", "real=real.npy", "made=made.csv", "--format", "latex"], "format of sets 'latex'"),
         (["--sets", "real=real.npy", "made=made.csv", "--target", "photos"], "--target has no meaning for sets"),
         (["--sets", "real=real.npy", "made=nan.npy"], "nan.npy: 1 values are NaN"),

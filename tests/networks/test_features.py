@@ -99,7 +99,7 @@ def test_absent_weights_are_named_with_their_place_and_source(monkeypatch, tmp_p
     monkeypatch.setattr(features, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"vgg_shift_tolerant\.pth \(pip install stlpips-pytorch\).*nothing is downl"):
         frozen_features("stlpips_vgg16", None, ("relu2_2",))
-    with pytest.raises(UserError, match="vgg16 and vgg19 are built by torchvision, which is not installed"):
+    with pytest.raises(UserError, match="vgg16, vgg19 and Inception are built by torchvision, which is not installed"):
         frozen_features("vgg16", None, ("relu2_2",))
     with pytest.raises(UserError, match=r"none\.pth: no such file"):
         frozen_features("stlpips_vgg16", str(tmp_path / "none.pth"), ("relu2_2",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from small_run import header, main
@@ -39,7 +40,7 @@ def test_as_many_samples_as_were_held_out_are_measured_as_sets():
     assert tuple(far.metrics) == NUMBERS
     assert near.metrics[NUMBERS[0]] < 0.01 < far.metrics[NUMBERS[0]]
     assert far.protocol.startswith("150 real and 150 made samples on values: mmd2_gaussian_0.5_unbiased")
-    (expected,) = mmd(sets._real.features, Shifted(0.5).samples(150), (0.5,)).values()
+    (expected,) = mmd(sets._against.ground().features, Shifted(0.5).samples(150), (0.5,)).values()
     assert far.metrics[NUMBERS[0]] == pytest.approx(expected, rel=1e-9)
 
 
@@ -51,7 +52,7 @@ def test_what_is_better():
     ("numbers", "count", "words"),
     [
         (NUMBERS, 200, ""),
-        (("kid",), 200, "200 samples are validated on, of which kid needs 1000"),
+        (("kid",), 200, "kid on values needs 1000 samples of each set, and there are 200 to validate on"),
         (NUMBERS, 49, "only 49 samples were held out"),
         (("psnr",), 200, "samples out of noise have no targets for psnr"),
         ((), 200, ""),
@@ -68,6 +69,10 @@ def test_metrics_that_cannot_be_are_refused():
         small("nsgan", metrics="[frechett]", selection="frechett")
     with pytest.raises(UserError, match="1nn is several numbers; name those wanted: 1nn_accuracy, 1nn_real"):
         small("nsgan", metrics="[1nn]", selection="1nn")
+    with pytest.raises(UserError, match="recall_on_pixels is called recall"):
+        small("nsgan", metrics="[recall_on_pixels]", selection="recall_on_pixels")
+    with pytest.raises(UserError, match="metrics: unknown space 'minst'; did you mean 'mnist'"):
+        small("nsgan", metrics="[kid_on_minst]", selection="kid_on_minst")
     with pytest.raises(UserError, match="metric 'recall'"):
         small("l1", metrics="[recall]", selection="recall")
 
@@ -83,3 +88,44 @@ def test_the_best_weights_are_those_of_the_best_validation(tmp_path):
     said = header(run / "weights/best.safetensors")
     assert (said["step"], said["chosen_by"]) == (best["step"], name)
     assert len(records) == 3
+
+
+@pytest.fixture
+def pictures(tmp_path) -> str:
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "pictures.npy", rng.integers(0, 256, (120, 28, 28), dtype=np.uint8))
+    return str(tmp_path / "pictures.npy")
+
+
+GREY = ["data.load=28", "data.crop=28", "data.flip=false", "generator.width=8", "critic.width=8", "train.steps=2",
+        "train.validate_every=1", "train.report=false", "data.validation=0.5", "train.batch=4"]  # fmt: skip
+CHOSEN = "mmd2_gaussian_median_unbiased_on_mnist"
+
+
+def test_weights_are_chosen_and_measured_in_the_features_of_a_network(tmp_path, pictures, capsys):
+    run = tmp_path / "run"
+    names = f"metrics=[{CHOSEN},inception_score_on_mnist,recall]"
+    words = ["train", "--task", "images", "--data", pictures, "--output", str(run), *GREY, names, f"selection={CHOSEN}"]
+    assert main(words) == 0
+    records = [json.loads(line) for line in (run / "validation.jsonl").read_text().splitlines()]
+    assert {CHOSEN, "inception_score_on_mnist", "recall"} <= records[0].keys()
+    assert "on mnist, pixels: " in records[0]["protocol"]
+    said = header(run / "weights/best.safetensors")
+    assert (said["chosen_by"], said["step"]) == (CHOSEN, min(records, key=lambda record: record[CHOSEN])["step"])
+
+    capsys.readouterr()
+    words = ["--weights", f"new={run}/weights/best.safetensors", "--features", "mnist", "--metrics", "mmd,mode_score"]
+    assert main(["evaluate", *words, "--format", "json"]) == 0
+    measured = json.loads(capsys.readouterr().out)["rows"]["new"]
+    # the same samples against the same ones that were held out
+    assert measured[CHOSEN] == pytest.approx(said["metrics"][CHOSEN], abs=1e-6)
+    assert "mode_score_on_mnist" in measured
+
+
+def test_a_feature_network_without_weights_stops_before_the_first_step(tmp_path, pictures, monkeypatch, capsys):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "none"))
+    run = tmp_path / "run"
+    words = ["train", "--task", "images", "--data", pictures, "--output", str(run), *GREY]
+    assert main([*words, "metrics=[recall_on_inception]", "selection=recall_on_inception"]) == 2
+    assert "inception needs weights that are not here, and nothing is downloaded" in capsys.readouterr().err
+    assert not run.exists()

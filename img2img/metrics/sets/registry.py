@@ -1,50 +1,46 @@
-"""Measures of sets by name, what each needs, and the numbers it gives (one entry each)."""
+"""Measures of sets by name, what each needs, and the numbers it gives (one entry each).
+
+A number's full name says the space it is taken in: ``frechet_on_mnist``. Without one it is of pixels, or of values.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
-
-from torch import Tensor
 
 from img2img.errors import UserError, unknown
 from img2img.metrics.sets.classes import inception_score, mode_score
 from img2img.metrics.sets.kernels import KERNELS, MEDIAN, SCALES, Bandwidth, Estimator, kid, mmd, mmd_name
 from img2img.metrics.sets.mixtures import modes
 from img2img.metrics.sets.neighbours import nearest_neighbour, precision_recall
+from img2img.metrics.sets.sample_set import SampleSet
+from img2img.metrics.sets.spaces import PIXELS, SPACES, Extent, extent_of
 from img2img.metrics.sets.transport import frechet, wasserstein
 
 T = TypeVar("T")
+ON = "_on_"
 MMD_NAME = re.compile(r"mmd2_(?P<kernel>[a-z]+)_(?P<width>[^_]+)_(?P<estimator>unbiased|biased)")
 
 
 @dataclass(frozen=True)
-class SampleSet:
-    """Samples in a space: ``features`` (N, F) there, named ``space``.
-
-    ``probabilities``: (N, classes) of a classifier, where the space has one. ``mixture``: (centres (K, F), standard
-    deviation) of the modes, where these are known.
-    """
-
-    features: Tensor
-    space: str = "pixels"
-    probabilities: Tensor | None = None
-    mixture: tuple[Tensor, float] | None = None
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-
-@dataclass(frozen=True)
 class SetNumber:
-    """How a number is shown and read: its title in tables, the digits behind the point, which way is better."""
+    """How a number is shown and read: its title in tables, the digits behind the point, which way is better.
+
+    ``space``: in which it is taken, a name of `SPACES`.
+    """
 
     title: str
     digits: int
     higher_is_better: bool = False
+    space: str = PIXELS.name
+
+    @property
+    def heading(self) -> str:
+        """The title with the space."""
+        return f"{self.title}, {self.space}"
 
 
 @dataclass(frozen=True)
@@ -62,15 +58,15 @@ class SetMeasure:
     of: str = "features"
     most: int | None = None
 
-    def obstacle(self, real: SampleSet, made: SampleSet) -> str:
-        """Why it cannot be taken of these sets, with what is needed; empty where it can."""
-        if self.of == "probabilities" and (real.probabilities is None or made.probabilities is None):
-            return f"{self.name} needs a classifier's probabilities, and {real.space} have none"
-        if self.of == "mixture" and real.mixture is None:
+    def obstacle(self, sets: Extent) -> str:
+        """Why it cannot be taken of such sets, with what is needed; empty where it can."""
+        if self.of == "probabilities" and not sets.classes:
+            return f"{self.name} needs a classifier's probabilities, and {sets.space} have none"
+        if self.of == "mixture" and not sets.modes:
             return f"{self.name} are counted of mixtures whose modes are known"
-        needed, count = self.needs(real.features.shape[1]), min(len(real), len(made))
-        if count < needed:
-            return f"{self.name} on {real.space} needs {needed} samples of each set, and there are {count}"
+        needed = self.needs(sets.features)
+        if sets.count < needed:
+            return f"{self.name} on {sets.space} needs {needed} samples of each set, and there are {sets.count}"
         return ""
 
 
@@ -232,46 +228,70 @@ def _estimator(found: re.Match[str]) -> Estimator:
     return "biased" if found["estimator"] == "biased" else "unbiased"
 
 
-def set_numbers(names: Sequence[str], where: str = "--metrics") -> dict[str, SetNumber]:
-    """The numbers that ``names`` of measures or of numbers stand for, in that order.
+def in_space(name: str, space: str = PIXELS.name, where: str = "--metrics") -> tuple[str, str]:
+    """(measure or number, space) of a full name, such as frechet_on_mnist; ``space`` where the name says none.
 
     Raises:
-        UserError: as `set_measure`.
+        UserError: an unknown space.
+    """
+    bare, on, said = name.rpartition(ON)
+    if not on:
+        bare, said = name, space
+    if said not in SPACES:
+        raise unknown("space", said, SPACES, where if on else "--features")
+    return bare, said
+
+
+def full_name(number: str, space: str) -> str:
+    """The name of a number with its space, which is left out where it is that of the samples themselves."""
+    return number if space == PIXELS.name else f"{number}{ON}{space}"
+
+
+def set_numbers(names: Sequence[str], where: str = "--metrics", space: str = PIXELS.name) -> dict[str, SetNumber]:
+    """The numbers that ``names`` of measures or of numbers stand for, by their full names, in that order.
+
+    ``space``: of the names that say none.
+
+    Raises:
+        UserError: as `set_measure` and `in_space`.
     """
     found: dict[str, SetNumber] = {}
     for name in names:
-        numbers = set_measure(name, where).numbers
-        found.update(numbers if name in SET_MEASURES else {name: numbers[name]})
+        bare, its_space = in_space(name, space, where)
+        numbers = set_measure(bare, where).numbers
+        for number in numbers if bare in SET_MEASURES else (bare,):
+            found[full_name(number, its_space)] = replace(numbers[number], space=its_space)
     return found
 
 
 def measure_sets(real: SampleSet, made: SampleSet, names: Sequence[str]) -> dict[str, float]:
-    """The numbers of `set_numbers` of these sets.
+    """The numbers of these sets that ``names`` stand for, which say no space: both sets lie in one.
 
     Raises:
         UserError: unknown names; sets that a measure cannot be taken of, with the number of samples it needs.
     """
     found: dict[str, float] = {}
-    wanted = set_numbers(names)
+    wanted: list[str] = []
     for name in names:
         measure = set_measure(name)
+        wanted += measure.numbers if name in SET_MEASURES else [name]
         if measure.numbers.keys() <= found.keys():
             continue
-        if obstacle := measure.obstacle(real, made):
+        if obstacle := measure.obstacle(extent_of(real, made)):
             raise UserError(obstacle)
         found.update(measure.compute(real, made))
     return {name: found[name] for name in wanted}
 
 
-def fitting(real: SampleSet, made: SampleSet) -> tuple[list[str], list[str]]:
-    """(names of all measures that these sets allow, a line on each that they allow for more samples or fewer).
+def fitting(sets: Extent) -> tuple[list[str], list[str]]:
+    """(names of all measures that such sets allow, a line on each that they allow for more samples or fewer).
 
     What asks for a classifier or for known modes is left out without a word where there are none.
     """
     names, lines = [], []
     for name, measure in SET_MEASURES.items():
-        obstacle = measure.obstacle(real, made)
-        if not obstacle and measure.most is not None and len(real) > measure.most:
+        obstacle = measure.obstacle(sets)
+        if not obstacle and measure.most is not None and sets.count > measure.most:
             obstacle = f"{name} of more than {measure.most} samples takes minutes: ask for it by name"
         if not obstacle:
             names.append(name)
