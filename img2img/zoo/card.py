@@ -32,7 +32,13 @@ def _lines(name: str, entry: ZooEntry) -> Iterator[str]:
     )
     for figure in entry.figures:
         yield _row(figure)
-    yield from ("", "Protocols: [metrics.md](../metrics.md).", "", "## Where it fails", "")
+    yield from (
+        "",
+        "Protocols and measures: [metrics.md](../metrics.md), of sets [gan.md](../gan.md).",
+        "",
+        "## Where it fails",
+        "",
+    )
     yield from (f"- {text}" for text in entry.fails)
     yield ""
     for picture in entry.pictures:
@@ -88,13 +94,22 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def check_command(name: str, entry: ZooEntry) -> str:
+    """What measures the weights on the sample again."""
+    command = f"img2img evaluate --weights {name} --data {entry.sample.data}"
+    return f"{command} --load none --crop none" if entry.sample.of_pairs else command
+
+
 def _check(name: str, entry: ZooEntry) -> str:
     values = ", ".join(f"{metric} {value:.4f}" for metric, value in entry.sample.metrics.items())
+    gives = f"`{check_command(name, entry)}` gives {values}"
+    if not entry.sample.of_pairs:
+        return f"{gives}; weights are stored in fp16."
     computed = entry.sample.bf16_costs
     bf16 = "" if computed is None else f", and computing in bf16 {computed:.4f} dB"
     return (
-        f"`img2img evaluate --weights {name} --data {entry.sample.data} --load none --crop none` gives {values} "
-        f"(protocol rgb, fp32); weights are stored in fp16, which costs {entry.sample.fp16_costs:.4f} dB there{bf16}."
+        f"{gives} (protocol rgb, fp32); weights are stored in fp16, which costs {entry.sample.fp16_costs:.4f} dB "
+        f"there{bf16}."
     )
 
 

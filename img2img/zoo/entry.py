@@ -41,12 +41,17 @@ class Picture:
 
 @options
 class Sample:
-    """What the weights give on pairs that come with the sources; written by tools/ship_weights.py, kept by a test."""
+    """What the weights give on data that come with the sources; written by tools/ship_weights.py, kept by a test."""
 
-    data: Annotated[str, Field(min_length=1, description="folder of pairs, from the root of the sources")]
-    metrics: Annotated[dict[str, float], Field(min_length=1, description="mean of each measure, protocol rgb")]
-    fp16_costs: Annotated[float, Field(description="dB of PSNR lost there by storing fp16")] = 0.0
+    data: Annotated[str, Field(min_length=1, description="pairs, or of noise samples, from the root of the sources")]
+    metrics: Annotated[dict[str, float], Field(min_length=1, description="mean of each measure, protocol rgb; of sets")]
+    fp16_costs: Annotated[float | None, Field(description="dB of PSNR lost there by storing fp16; none of sets")] = None
     bf16_costs: Annotated[float | None, Field(description="dB of PSNR lost there by computing in bf16")] = None
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether results are compared with their targets; those that start from noise are compared as sets."""
+        return self.fp16_costs is not None
 
 
 @options
