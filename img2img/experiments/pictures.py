@@ -165,7 +165,7 @@ class Pictures:
             f"pictures)",
             "Losses are means over the last twentieth of the log, of the first seed; those of different games are no "
             "measure of each other",
-            *(f"{space}: {SPACES[space].line}" for space in self._spaces() if space != PIXELS.name),
+            *(f"On {space}: {SPACES[space].line}" for space in self._spaces() if space != PIXELS.name),
             f"Trained for {job.asked.length.replace('=', ' ')}",
             *changed,
             *left_out(job),

@@ -12,6 +12,7 @@ from PIL import Image
 from small_run import evaluate
 from translators import weights_file
 
+from img2img.commands.evaluate import arguments
 from img2img.errors import UserError
 from img2img.evaluation.set_sources import source_of
 from img2img.evaluation.sets import OTHERS, compare_sets
@@ -127,6 +128,11 @@ def test_the_feature_network_is_part_of_every_numbers_name(digits, capsys):
     assert "Fréchet, mnist | 1-NN accuracy, mnist" in table
     assert "IS, 10 splits, mnist | its std, mnist | mode score, mnist |" in table
     assert "left out: kid on mnist needs 1000 samples of each set, and there are 66" in table
+
+
+def test_the_help_names_every_space():
+    said = " ".join(arguments().format_help().split())
+    assert [name for name in SPACES if name not in said] == []
 
 
 def test_modes_of_a_mixture(places):

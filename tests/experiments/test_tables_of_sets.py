@@ -42,7 +42,8 @@ quoted:
 PICTURES = """\
 title: Small pictures
 data: shared
-measure: {name: pictures, samples: 8, frames: 2}
+measure:
+  {name: pictures, samples: 8, frames: 2, numbers: [mmd2_gaussian_median_unbiased_on_cifar10, 1nn_accuracy, recall]}
 looks: 2
 threads: 1
 overrides:
@@ -188,7 +189,9 @@ def test_pictures_are_measured_on_every_set_and_across(tmp_path):
     across = [cells(table, "plain")[0], cells(table, "plain")[1]]
     assert across == [cells(table, "plain", 1)[0], cells(table, "plain", 2)[0]]
     assert cells(table, "real, others")[:2] == [cells(table, "real, others", n)[0] for n in (1, 2)]
-    assert "8 pictures of the last generator against 8 training pictures, on pixels" in table
+    assert "8 pictures of the last generator against 8 training pictures, on cifar10, pixels" in table
+    assert "| MMD² gaussian h=median, cifar10 | 1-NN accuracy, pixels |" in table
+    assert "On cifar10: 64 features, the means of the last maps of a small classifier" in table
     for name in ("losses.png", "grids.png"):
         for set_name in ("baseline", "weak"):
             assert (tmp_path / "out" / set_name / name).stat().st_size > 0
