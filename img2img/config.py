@@ -173,7 +173,7 @@ def dump_yaml(tree: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Nested dataclasses, tuples and mappings as dicts, lists and scalars; paths as text, numpy's numbers as Python's."""
+    """Nested dataclasses, tuples, mappings as dicts, lists, scalars; paths as text, numpy's numbers as Python's."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Real) and not isinstance(value, bool):

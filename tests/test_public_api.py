@@ -48,8 +48,8 @@ def test_importing_costs_nothing():
 
 
 def test_names_are_few_and_documented():
-    assert img2img.__all__ == ["__version__", "evaluate", "load", "translate"]
-    for name in ("evaluate", "load", "translate"):
+    assert img2img.__all__ == ["__version__", "evaluate", "load", "train", "translate"]
+    for name in ("evaluate", "load", "train", "translate"):
         text = getattr(img2img, name).__doc__
         assert all(part in text for part in ("Args:", "Returns:", "Raises:", f"img2img.{name}(")), name
     with pytest.raises(AttributeError, match="has no attribute 'lod'"):
