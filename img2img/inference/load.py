@@ -13,6 +13,7 @@ from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
 from img2img.config import build
+from img2img.data.holes import fill_levels
 from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
 from img2img.data.samples import PLAIN_FORMS
@@ -195,7 +196,7 @@ def _way(saved: SavedGenerators, path: Path, direction: str | None) -> tuple[str
 
 
 def _fill(saved: SavedGenerators, path: Path, shape: Shape) -> tuple[int, ...]:
-    """The levels that holes had in training; empty where there were none, or where they are of other channels."""
+    """The levels (0 to 255, as shares of the range) that holes had in training; empty where there were none."""
     header = saved.header
     if not (saved.method.build_flow().needs_mask or header.data.get("synthesis") == "hole"):
         return ()
@@ -203,7 +204,7 @@ def _fill(saved: SavedGenerators, path: Path, shape: Shape) -> tuple[int, ...]:
         fill = tuple(header.data["hole"]["fill"])
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
-    return fill if shape.source == len(fill) else ()
+    return fill_levels(fill, shape.source)
 
 
 def goes_back(header: WeightsHeader, direction: str | None) -> bool:
