@@ -359,7 +359,7 @@ class Translator(FromNoise):
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
         return [
-            as_label_result(in_kind(picture, pixels, units.source, more), self.labels)
+            as_label_result(in_kind(picture, pixels, units, more), self.labels)
             for picture, pixels, more in zip(pictures, results, notes, strict=True)
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from img2img.data.config import DataConfig
 from img2img.errors import unknown
 from img2img.metrics import METRICS
 from img2img.metrics.protocols import PROTOCOLS
+from img2img.metrics.sets.registry import SET_MEASURES
 from img2img.recipes.describe import REGISTERS, Row, rows, summary, yaml_value
 from img2img.recipes.method import Inference, Method
 from img2img.recipes.task import Task
@@ -103,7 +104,15 @@ def _metrics() -> Iterator[Choice]:
     for metric in METRICS.values():
         unit = f" ({metric.unit})" if metric.unit else ""
         better = "higher" if metric.higher_is_better else "lower"
-        yield Choice(metric.name, f"{metric.definition}{unit}; {better} is better")
+        yield Choice(metric.name, f"{metric.definition}{unit}; {better} is better", "of pairs")
+    for measure in SET_MEASURES.values():
+        yield Choice(
+            measure.name,
+            measure.definition,
+            "of sets",
+            facts={"numbers": ", ".join(measure.numbers), "looks at": measure.of},
+            record={name: asdict(number) for name, number in measure.numbers.items()},
+        )
 
 
 def _protocols() -> Iterator[Choice]:

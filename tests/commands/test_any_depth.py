@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from small_run import header, tree
 
 from img2img.commands import main
@@ -181,3 +182,32 @@ def test_many_bands_to_one_map(tmp_path, capsys):
         for number in range(3)
     ]
     assert table["methods"]["quick"]["mae"]["mean"] == pytest.approx(np.mean(direct) * 255 / (HIGH - LOW), rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "pages", "each"), [("uint16", 3, 1), ("float32", 5, 1), ("uint8", 2, 3)])
+def test_pages_come_back_as_pages(tmp_path, capsys, dtype, pages, each):
+    """As other programs write and read them."""
+
+    def read_pages(path: Path) -> list[np.ndarray]:
+        with tifffile.TiffFile(path) as file:
+            return [page.asarray() for page in file.pages]
+
+    for side in ("source", "target"):
+        (tmp_path / "data" / side).mkdir(parents=True)
+        for number in range(3):
+            with tifffile.TiffWriter(tmp_path / f"data/{side}/{number}.tif") as file:
+                for page in np.split(samples(dtype, pages * each, number), pages, axis=2):
+                    file.write(page.squeeze(2) if each == 1 else page)
+    stated = [f"data.range.{side}=[{LOW},{HIGH}]" for side in ("source", "target")] if dtype == "float32" else []
+    assert train(tmp_path / "data", tmp_path / "run", "data.pages=channels", *stated) == 0
+    words = ["--weights", str(tmp_path / "run"), "--input", str(tmp_path / "data/source")]
+    assert main(["infer", *words, "--output", str(tmp_path / "made")]) == 0
+    for number in range(3):
+        given, made = (read_pages(tmp_path / folder / f"{number}.tif") for folder in ("data/source", "made"))
+        assert len(made) == pages
+        for page, other in zip(given, made, strict=True):
+            assert (page.shape, page.dtype) == (other.shape, other.dtype)
+            assert np.abs(page.astype(float) - other).max() <= (1e-5 if dtype == "float32" else 0)
+    assert main(["infer", *words, "--output", str(tmp_path / "npy"), "--format", "npy"]) == 0
+    assert np.load(tmp_path / "npy/0.npy").shape == (20, 24, pages * each)
+    capsys.readouterr()
