@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -98,7 +100,7 @@ def test_holes_have_the_same_share_of_any_range():
     assert source("hole", of_form(colours), colours)[48, 40].tolist() == [117 * 257, 104 * 257, 123 * 257]
 
 
-def put(folder, form: Form, numbers: int = 3) -> str:
+def put(folder: Path, form: Form, numbers: int = 3) -> str:
     folder.mkdir()
     for number in range(numbers):
         write(folder / f"{number}.tif", Picture(np.roll(of_form(form), 7 * number, 0)))
@@ -117,6 +119,12 @@ def test_samples_of_a_folder_of_photos_keep_their_depth(tmp_path, synthesis, for
     assert sample["source"].shape == sample["target"].shape == (form.channels, 32, 32)
     whole = data.train.whole(0)
     assert whole["source"].dtype == whole["target"].dtype == form.dtype
+
+
+def test_photos_of_floats_are_found_to_be_photos(tmp_path):
+    keys = {"path": put(tmp_path / "photos", KELVIN), "synthesis": "denoise", "range": {"target": "minmax"}}
+    data = open_data(build(DataConfig, keys, "data"), 0)
+    assert "auto: photos, denoise made on clean photos" in data.notes[0]
 
 
 @pytest.mark.parametrize("synthesis", [name for name in SYNTHESES if name not in ANY_FORM])
