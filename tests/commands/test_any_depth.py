@@ -10,8 +10,10 @@ import pytest
 import tifffile
 from small_run import header, tree
 
+import img2img
 from img2img.commands import main
 from img2img.images import Picture, write
+from img2img.images.form import Form
 from img2img.images.raster import read_any
 
 FULL = {"uint8": 255, "uint16": 65535}
@@ -210,4 +212,36 @@ def test_pages_come_back_as_pages(tmp_path, capsys, dtype, pages, each):
             assert np.abs(page.astype(float) - other).max() <= (1e-5 if dtype == "float32" else 0)
     assert main(["infer", *words, "--output", str(tmp_path / "npy"), "--format", "npy"]) == 0
     assert np.load(tmp_path / "npy/0.npy").shape == (20, 24, pages * each)
+    capsys.readouterr()
+
+
+def test_holes_in_16_bit_grey_are_filled_as_in_training(tmp_path, capsys):
+    """Of photos alone; what lies under a mask is never seen."""
+    put(tmp_path, "photos", "uint16", 1, ".png")
+    words = [
+        "--task",
+        "inpaint",
+        "--method",
+        "l1",
+        "--data",
+        str(tmp_path / "photos"),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    small = ["generator.width=4", "data.crop=32", "data.load=null", "train.steps=1", "train.batch=2",
+             "train.precision=fp32", "train.report=false"]  # fmt: skip
+    assert main(["train", *words, *small]) == 0
+    translator = img2img.load(tmp_path / "run")
+    assert (translator.forms.source, translator.forms.target) == (
+        Form(dtype="uint16", channels=1, range=(0, 65535)),
+    ) * 2
+    assert translator.fill == (115,)
+    picture = samples("uint16", 1, 0)
+    mask = np.zeros((20, 24), np.uint8)
+    mask[4:12, 6:16] = 255
+    filled = np.where(mask[:, :, None] > 0, np.uint16(115 * 257), picture)
+    made = translator(picture, mask)
+    assert made.dtype == np.uint16
+    assert np.array_equal(made, translator(np.where(mask[:, :, None] > 0, np.uint16(7), picture), mask))
+    assert np.array_equal(made, translator(filled))
     capsys.readouterr()
