@@ -77,9 +77,10 @@ def translator_of(
     )
 
 
-class Sides(TypedDict):
-    """What a translator is told of its sides' files."""
+class Told(TypedDict):
+    """What a translator is told of its weights and of its sides' files."""
 
+    name: str
     forms: Forms
     labels: LabelMaps | None
 
@@ -142,17 +143,18 @@ def load(
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
         array=saved.header.array,
-        **_sides(saved.header, goes_back(saved.header, direction)),
+        **_told(path, saved.header, goes_back(saved.header, direction)),
     )
 
 
-def _sides(header: WeightsHeader, back: bool) -> Sides:
-    """What the two sides are, on the way that is taken: ``back`` is the other one than the training's."""
+def _told(path: Path, header: WeightsHeader, back: bool) -> Told:
+    """The weights' name and what the two sides are, on the way that is taken: ``back`` is not the training's."""
     forms, labels = header.forms, header.labels
+    name = f"{header.name} of {path}" if header.name else str(path)
     if not back:
-        return {"forms": forms, "labels": labels}
+        return {"name": name, "forms": forms, "labels": labels}
     turned = None if labels is None else replace(labels, side="source" if labels.side == "target" else "target")
-    return {"forms": forms.back, "labels": turned}
+    return {"name": name, "forms": forms.back, "labels": turned}
 
 
 def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:

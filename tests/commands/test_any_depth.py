@@ -228,7 +228,7 @@ def test_holes_in_16_bit_grey_are_filled_as_in_training(tmp_path, capsys):
         "--output",
         str(tmp_path / "run"),
     ]
-    small = ["generator.width=4", "data.crop=32", "data.load=null", "train.steps=1", "train.batch=2",
+    small = ["generator.width=4", "data.crop=64", "data.load=null", "train.steps=1", "train.batch=2",
              "train.precision=fp32", "train.report=false"]  # fmt: skip
     assert main(["train", *words, *small]) == 0
     translator = img2img.load(tmp_path / "run")
