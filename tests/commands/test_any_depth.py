@@ -243,5 +243,7 @@ def test_holes_in_16_bit_grey_are_filled_as_in_training(tmp_path, capsys):
     made = translator(picture, mask)
     assert made.dtype == np.uint16
     assert np.array_equal(made, translator(np.where(mask[:, :, None] > 0, np.uint16(7), picture), mask))
-    assert np.array_equal(made, translator(filled))
+    assert np.array_equal(made, translator(filled, mask))
+    # what is known stays, to the last of 65535 levels
+    assert np.array_equal(made[mask == 0], picture[mask == 0])
     capsys.readouterr()
