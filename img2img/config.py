@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar, cast, dataclass_transform
 
@@ -172,7 +173,11 @@ def dump_yaml(tree: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Nested dataclasses, tuples and mappings as dicts, lists and scalars."""
+    """Nested dataclasses, tuples, mappings as dicts, lists, scalars; paths as text, numpy's numbers as Python's."""
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return int(value) if isinstance(value, Integral) else float(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -234,10 +239,23 @@ def override(pairs: Iterable[str], is_text: Callable[[str], bool] = lambda key: 
             value = text.strip()
         if not isinstance(value, str | list | dict | None) and is_text(key):
             value = text.strip()
-        branch: Any = value
-        for part in reversed(key.split(".")):
-            branch = {int(part) if part.isdigit() else part: branch}
-        tree = merge(tree, branch)
+        tree = merge(tree, _branch(key, value))
+    return tree
+
+
+def nested(keys: Mapping[str, Any]) -> Tree:
+    """A tree from keys with their values, dotted (``train.steps``) or not; paths in it as text, tuples as lists."""
+    tree: Tree = {}
+    for key, value in keys.items():
+        tree = merge(tree, _branch(key, plain(value)))
+    return tree
+
+
+def _branch(key: str, value: Any) -> Tree:
+    branch: Any = value
+    for part in reversed(key.split(".")):
+        branch = {int(part) if part.isdigit() else part: branch}
+    tree: Tree = branch
     return tree
 
 

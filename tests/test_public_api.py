@@ -19,7 +19,7 @@ from translators import translator, weights_file
 import img2img
 from conftest import picture
 from img2img.errors import UserError
-from img2img.images import read
+from img2img.images import Picture, read, write
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +48,8 @@ def test_importing_costs_nothing():
 
 
 def test_names_are_few_and_documented():
-    assert img2img.__all__ == ["__version__", "evaluate", "load", "translate"]
-    for name in ("evaluate", "load", "translate"):
+    assert img2img.__all__ == ["__version__", "evaluate", "load", "train", "translate"]
+    for name in ("evaluate", "load", "train", "translate"):
         text = getattr(img2img, name).__doc__
         assert all(part in text for part in ("Args:", "Returns:", "Raises:", f"img2img.{name}(")), name
     with pytest.raises(AttributeError, match="has no attribute 'lod'"):
@@ -153,9 +153,76 @@ def test_a_tensor_that_looks_like_another_range_is_said(quick, recwarn):
     translate(torch.rand(3, 9, 9) * 2 - 1)
     translate(torch.zeros(3, 9, 9))
     assert len(recwarn) == 0
-    with pytest.warns(UserWarning, match=r"taken as in \[-1, 1\].* goes in as 2 \* x - 1") as caught:
+    with pytest.warns(UserWarning, match=r"taken as in \[-1, 1\].* goes in with unit=True, or as 2 \* x - 1") as caught:
         translate(torch.rand(3, 9, 9))
     assert caught[0].filename == __file__
+
+
+def test_a_path_gives_an_image(quick, derain, tmp_path):
+    for name, pixels in (("rgb.png", picture(0)), ("grey16.png", picture(0)[:, :, :1].astype(np.uint16) * 200)):
+        write(tmp_path / name, Picture(pixels))
+        made = img2img.load(quick)(tmp_path / name)
+        assert isinstance(made, Image.Image)
+        assert np.array_equal(np.asarray(made), pixels.squeeze())
+    assert np.array_equal(np.asarray(img2img.load(derain)(str(tmp_path / "rgb.png"))), img2img.load(derain)(picture(0)))
+    # an image of Pillow's has no 16 bits of colour
+    deep = picture(0).astype(np.uint16) * 200
+    write(tmp_path / "deep.png", Picture(deep))
+    assert np.array_equal(img2img.load(quick)(tmp_path / "deep.png"), deep)
+    with pytest.raises(UserError, match=r"missing\.png"):
+        img2img.load(quick)(tmp_path / "missing.png")
+
+
+def test_lists_come_out_as_lists(derain):
+    translate = img2img.load(derain)
+    given = [picture(0), Image.fromarray(picture(1)), picture(2)[:9, :7]]
+    made = translate(given)
+    assert [type(one) for one in made] == [np.ndarray, Image.Image, np.ndarray]
+    for one, result in zip(given, made, strict=True):
+        assert np.array_equal(np.asarray(translate(one)), np.asarray(result))
+    assert translate([]) == []
+    with pytest.raises(UserError, match="3 pictures and 1 masks: give one for each"):
+        translate(given, [picture(0)])
+
+
+@pytest.mark.parametrize("shape", [(9, 7, 3), (9, 7), (9, 7, 1)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_in_0_to_1_are_said_to_be_so(quick, derain, recwarn, shape, dtype):
+    given = np.random.default_rng(0).random(shape).astype(dtype)
+    made = img2img.load(quick)(given, unit=True)
+    assert (made.shape, made.dtype) == (given.shape, given.dtype)
+    assert np.abs(made - given).max() < 1e-6
+    if shape[2:] == (3,):
+        tensor = torch.from_numpy(given).permute(2, 0, 1)
+        changed = img2img.load(derain)(tensor, unit=True)
+        assert (changed.shape, changed.dtype) == (tensor.shape, tensor.dtype)
+        assert torch.equal(changed, (img2img.load(derain)(tensor * 2 - 1) + 1) / 2) or dtype == np.float64
+        assert np.allclose(changed.permute(1, 2, 0), img2img.load(derain)(given, unit=True))
+    assert len(recwarn) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (np.zeros((4, 4, 3), np.uint8), r"floats \(H, W\) or \(H, W, 3\) in \[0, 1\] are needed, got uint8"),
+        (np.zeros((4, 4, 4), np.float32), r"got float32 \(4, 4, 4\)"),
+        (torch.zeros(4, 4, 3), r"floats \(3, H, W\) or \(N, 3, H, W\) in \[0, 1\] are needed"),
+        (np.full((4, 4, 3), -1.0), r"must lie in \[0, 1\], got -1 to -1"),
+        (np.full((4, 4, 3), np.nan), "got nan"),
+        (Image.new("RGB", (4, 4)), "said of arrays and tensors of floats, got Image"),
+    ],
+)
+def test_what_is_no_float_in_0_to_1(quick, given, line):
+    with pytest.raises(UserError, match=line):
+        img2img.load(quick)(given, unit=True)
+
+
+def test_a_translator_says_what_it_is(quick):
+    text = repr(img2img.load(quick))
+    assert str(quick) in text
+    assert "3 channels of uint8, 0 to 255 -> 3 channels of uint8, 0 to 255" in text
+    assert re.search(r"generator \w+, \d+ weights; cpu, fp32, tile auto>$", text)
+    assert "in memory" in repr(translator({"name": "idcgan", "width": 4}))
 
 
 def test_kinds_agree(derain):
@@ -182,7 +249,8 @@ def test_gradients_are_neither_needed_nor_made(derain):
         (torch.zeros(3, 4, 4, dtype=torch.uint8), r"float in \[-1, 1\], got uint8 \(3, 4, 4\)"),
         (torch.full((3, 4, 4), 255.0), r"must lie in \[-1, 1\], got 255 to 255; 8-bit levels .* x / 127\.5 - 1"),
         (torch.full((3, 4, 4), float("nan")), r"must lie in \[-1, 1\], got nan"),
-        ("photo.png", "a PIL image, an array or a tensor is needed, got str"),
+        ("photo.png", "photo.png: "),
+        (7, "a PIL image, an array, a tensor, the path of a picture or a list of them is needed, got int"),
     ],
 )
 def test_what_cannot_be_translated(quick, given, line):

@@ -55,12 +55,11 @@ def run(words: Sequence[str]) -> int:
     if given.print_config:
         print(dump_yaml(settings.tree), end="")
         return 0
-    from img2img.training.train import train
+    from img2img.training.train import default_output, train
 
     began = time.monotonic()
     world = join(given.device)
-    names = f"{Path(settings.task_name).stem}-{Path(settings.method_name).stem}"
-    output = Path(given.output or f"runs/{names}")
+    output = Path(given.output or default_output(settings))
     try:
         outcome = train(settings, world, output, command=[*sys.argv], threads=given.threads)
     finally:

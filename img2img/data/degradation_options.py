@@ -33,13 +33,13 @@ class Superres:
 
 @options
 class Noise:
-    """Noise drawn for each pixel and colour by itself, clipped to 0 to 255; its level is uniform in its range."""
+    """Noise drawn for each pixel and channel by itself, clipped to the range; its level is uniform in its range."""
 
     kind: Annotated[
         Literal["gaussian", "poisson", "mixed"],
         Field(description="gaussian: equal everywhere; poisson: of photons counted; mixed: both, one after the other"),
     ] = "gaussian"
-    sigma: Annotated[Range, Field(description="standard deviation of Gaussian noise in grey levels (0 to 255)")] = (
+    sigma: Annotated[Range, Field(description="standard deviation of Gaussian noise in levels, 255 of the range")] = (
         5.0,
         50.0,
     )

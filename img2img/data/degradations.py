@@ -1,6 +1,8 @@
 """Sources that are a photo degraded: grey, small, noisy, blurred, hazy, compressed.
 
-Pictures are (H, W, 3) uint8 RGB; the functions that `SYNTHESES` lists are as `img2img.data.synthesis.Synthesis` says.
+The functions that `SYNTHESES` lists are as `img2img.data.synthesis.Synthesis` says: superres, denoise and deblur keep
+type and channels of any picture (levels of 0 to 255 in their options are shares of the form's range), the others take
+(H, W, 3) uint8 RGB.
 """
 
 from __future__ import annotations
@@ -12,41 +14,59 @@ import numpy as np
 from PIL import Image
 
 from img2img.data.config import DataConfig
+from img2img.images.form import Form
 
 Pixels = np.ndarray[Any, Any]
+PLAIN = Form()
 DOWN = {"bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 # cells of the noise that depths are made of, on the short side
 DEPTH_CELLS = 4
 
 
-def colorize(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def colorize(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo's luma (Rec. 601, as Pillow's mode L) in three equal channels; target: the photo."""
     luma = np.asarray(Image.fromarray(clean).convert("L"))
     return {"source": np.repeat(luma[:, :, None], 3, axis=2), "target": clean}
 
 
-def superres(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def superres(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo made ``scale`` times smaller and enlarged by bicubic interpolation; target: the photo."""
     height, width = clean.shape[:2]
     scale = config.superres.scale
     size = max(1, round(width / scale)), max(1, round(height / scale))
-    small = Image.fromarray(clean).resize(size, DOWN[config.superres.down])
-    return {"source": np.array(small.resize((width, height), Image.Resampling.BICUBIC)), "target": clean}
+    down = DOWN[config.superres.down]
+    if form.plain:
+        small = Image.fromarray(clean).resize(size, down)
+        return {"source": np.array(small.resize((width, height), Image.Resampling.BICUBIC)), "target": clean}
+    # Pillow rounds to 8 bits between its two passes, but not in its one mode of floats
+    planes = [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(clean.astype(np.float32), 2, 0)]
+    enlarged = [plane.resize(size, down).resize((width, height), Image.Resampling.BICUBIC) for plane in planes]
+    return {"source": in_form(np.dstack([np.asarray(plane) for plane in enlarged]), form), "target": clean}
 
 
-def denoise(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def denoise(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo under noise; target: the photo."""
     noise = config.noise
-    levels: Pixels = clean.astype(np.float64)
+    low, high = form.range
+    levels: Pixels = clean.astype(np.float64) - low
     if noise.kind != "gaussian":
         photons = rng.uniform(*noise.photons)
-        levels = rng.poisson(levels / 255 * photons) * (255 / photons)
+        shares = np.clip(levels / (high - low), 0, 1)
+        levels = rng.poisson(shares * photons) * ((high - low) / photons)
     if noise.kind != "poisson":
-        levels = levels + rng.normal(0, rng.uniform(*noise.sigma), clean.shape)
-    return {"source": _rounded(levels), "target": clean}
+        levels = levels + rng.normal(0, rng.uniform(*noise.sigma) * ((high - low) / 255), clean.shape)
+    return {"source": in_form(levels + low, form), "target": clean}
 
 
-def deblur(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def deblur(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo, blurred; target: the photo."""
     import cv2
 
@@ -56,7 +76,7 @@ def deblur(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_si
     else:
         kernel = motion_kernel(rng.uniform(*blur.length), rng.uniform(0, np.pi))
     blurred = cv2.filter2D(clean.astype(np.float32), -1, kernel, borderType=cv2.BORDER_REFLECT)
-    return {"source": _rounded(blurred), "target": clean}
+    return {"source": in_form(blurred.reshape(clean.shape), form), "target": clean}
 
 
 def gaussian_kernel(sigma: float) -> Pixels:
@@ -87,7 +107,9 @@ def motion_kernel(length: float, angle: float) -> Pixels:
     return cut.astype(np.float32)
 
 
-def dehaze(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def dehaze(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo in haze; target: the photo."""
     beta, light = rng.uniform(*config.haze.beta), rng.uniform(*config.haze.light)
     height, width = clean.shape[:2]
@@ -97,7 +119,7 @@ def dehaze(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_si
 def haze(clean: Pixels, depth: Pixels, beta: float, light: float) -> Pixels:
     """(H, W, 3) uint8: J t + A (1 - t) with t = exp(-beta d), d (H, W) in [0, 1], ``light`` A in [0, 1]."""
     through = np.exp(-beta * depth)[:, :, None]
-    return _rounded(clean * through + 255 * light * (1 - through))
+    return in_form(clean * through + 255 * light * (1 - through), PLAIN)
 
 
 def random_depth(height: int, width: int, rng: np.random.Generator) -> Pixels:
@@ -112,7 +134,9 @@ def random_depth(height: int, width: int, rng: np.random.Generator) -> Pixels:
     return (depth - depth.min()) / spread if spread else np.full_like(depth, 0.5)
 
 
-def jpeg(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def jpeg(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo as it comes back from a JPEG that Pillow wrote; target: the photo."""
     low, high = config.jpeg.quality
     file = io.BytesIO()
@@ -122,6 +146,8 @@ def jpeg(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side
     return {"source": np.array(Image.open(file).convert("RGB")), "target": clean}
 
 
-def _rounded(levels: Pixels) -> Pixels:
-    rounded: Pixels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
-    return rounded
+def in_form(levels: Pixels, form: Form) -> Pixels:
+    """(H, W, C) of numbers in a form's units as its samples: clipped to its range, integers rounded to the nearest."""
+    kept = levels if form.dtype == "float32" else np.rint(levels)
+    samples: Pixels = np.clip(kept, *form.range).astype(form.dtype)
+    return samples

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from img2img.data.config import DataConfig, Jitter
-from img2img.data.samples import Pictures, decode_two
+from img2img.data.samples import Pictures, decode_photo, decode_two
+from img2img.data.synthesis import ANY_FORM
 from img2img.errors import UserError
 from img2img.images.form import FULL, Form, Forms
 from img2img.images.raster import Found, look, samples_of
@@ -39,21 +40,24 @@ def with_forms(
     sides = {side: files for side, files in _files(pictures).items() if labels is None or labels.side != side}
     if back or alone:
         sides = {"source" if back else "target": sides["target"]}
+    made = pictures.decoder is decode_photo and config.synthesis != "none" and not (back or alone)
     notes: list[str] = []
     if known is None:
         found = {side: _found(side, files, config, notes) for side, files in sides.items()}
         both = {name: found.get(name, Form()) for name in ("source", "target")}
-        forms = Forms(both["source"], both["target"])
+        # a source that is made of a target is of its kind
+        forms = Forms(both["target"] if made else both["source"], both["target"])
     else:
         forms = known
     if forms.plain:
         return pictures, notes
-    _check_options(config, forms)
+    _check_options(config, forms, made)
     for side, files in sides.items():
         _check_headers(files, forms.of(side))
     for side, files in sides.items():
         counted, line = _counted(side, files, forms.of(side))
-        forms = Forms(counted, forms.target) if side == "source" else Forms(forms.source, counted)
+        source, target = (counted, forms.target) if side == "source" else (forms.source, counted)
+        forms = Forms(target if made else source, target)
         notes += line
         if known is None:
             notes.append(f"{side}s: {counted}")
@@ -76,13 +80,6 @@ def _found(side: str, files: Sequence[Path], config: DataConfig, notes: list[str
     for file, found in zip(files, of_each, strict=True):
         dtypes.setdefault(found.dtype, []).append(file)
     stated = getattr(config.range, side)
-    if config.synthesis != "none" and "float32" not in dtypes and stated == "auto" and number in ("auto", 3):
-        if "uint16" in dtypes:
-            notes.append(
-                f"data.synthesis={config.synthesis} is made on 8 bits: {len(dtypes['uint16'])} of {len(files)} files "
-                f"have 16, and are taken as 8"
-            )
-        return Form()
     if len(dtypes) > 1:
         kinds = " and ".join(f"{dtype} ({each[0]})" for dtype, each in dtypes.items())
         raise UserError(f"{side}s are of {kinds}: convert them to one type, or leave the fewer out")
@@ -201,14 +198,15 @@ def _in_threads(work: Callable[[Path], T], files: Iterable[Path]) -> list[T]:
         return list(pool.map(work, files))
 
 
-def _check_options(config: DataConfig, forms: Forms) -> None:
-    """Refuse options that know 8-bit RGB alone."""
+def _check_options(config: DataConfig, forms: Forms, made: bool) -> None:
+    """Refuse options that know 8-bit RGB alone; the synthesis where sources are ``made``."""
     said = forms.target if not forms.target.plain else forms.source
-    for name, used in (
-        ("data.synthesis", config.synthesis != "none"),
-        ("data.jitter", config.jitter != Jitter()),
-        ("data.exchange", config.exchange.share > 0),
-        ("data.mix", bool(config.mix)),
+    synthesis = made and config.synthesis not in ANY_FORM
+    for name, used, cure in (
+        (f"data.synthesis={config.synthesis}", synthesis, f"convert them, or take one of {', '.join(ANY_FORM)}"),
+        ("data.jitter", config.jitter != Jitter(), "leave it out"),
+        ("data.exchange", config.exchange.share > 0, "leave it out"),
+        ("data.mix", bool(config.mix), "leave it out"),
     ):
         if used:
-            raise UserError(f"{name} is made for 8-bit RGB alone, these pictures are {said}: leave it out")
+            raise UserError(f"{name} is made for 8-bit RGB alone, these pictures are {said}: {cure}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ def made_hole(height: int, width: int, options: Hole, rng: np.random.Generator) 
         cure += f" or data.hole.overlap (it is {options.overlap})"
     what = "all of it" if mask.any() else "nothing of it"
     raise UserError(f"data.hole: a picture of {width}x{height} px would have {what} as its hole; {cure}")
+
+
+def fill_levels(fill: Sequence[int], channels: int) -> tuple[int, ...]:
+    """The levels (0 to 255) that a hole has in each channel: those of RGB, or their mean in all of other numbers."""
+    return tuple(fill) if channels == len(fill) else (round(sum(fill) / len(fill)),) * channels
 
 
 def centre(height: int, width: int, options: Hole, rng: np.random.Generator) -> Mask:

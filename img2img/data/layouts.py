@@ -16,7 +16,7 @@ from img2img.data.repeats import Repeat, repeats
 from img2img.data.split import thumbnail
 from img2img.errors import UserError
 from img2img.files import stem
-from img2img.images import as_rgb8, find, read, size
+from img2img.images import any_size, find, read_any, to_look_at
 
 PartFolders = tuple[Path, ...]
 # one clean picture, many degraded ones: 901.jpg and 901_1.jpg to 901_14.jpg (Rain1400)
@@ -295,7 +295,7 @@ def _by_files(path: Path, config: DataConfig) -> Layout:
     if not told:
         _refuse_a_twin_beside(path, first, files)
     readable = _readable(files[:50])
-    shapes = [size(file) for file in readable]
+    shapes = [any_size(file) for file in readable]
     wide = _wider(shapes, 1.2)
     if config.synthesis != "none":
         return _single(path, _photos_or_pairs(path, readable, shapes, wide))
@@ -382,7 +382,7 @@ def _readable(files: Sequence[Path]) -> list[Path]:
     reason: UserError | None = None
     for file in files:
         try:
-            size(file)
+            any_size(file)
             good.append(file)
         except UserError as error:
             reason = reason or error
@@ -393,7 +393,7 @@ def _readable(files: Sequence[Path]) -> list[Path]:
 
 def _alike(file: Path) -> bool:
     """Whether the two halves show the same: upright pairs side by side are no wider than photos."""
-    pixels = as_rgb8(read(file))
+    pixels = to_look_at(read_any(file))
     half = pixels.shape[1] // 2
     left, right = (thumbnail(side).reshape(-1) for side in (pixels[:, :half], pixels[:, half:]))
     spread = float(left.std() * right.std())

@@ -101,6 +101,9 @@ def _paths(config: DataConfig) -> list[str]:
 def _mixable(samples: Samples, path: str) -> Pictures:
     if not isinstance(samples, Pictures):
         raise UserError(f"data.mix: {path} is {samples.kind}; pairs, photos and images can be mixed")
+    if not samples.forms.plain:
+        form = samples.forms.target if not samples.forms.target.plain else samples.forms.source
+        raise UserError(f"data.mix: {path} has pictures of {form}; sets of 8-bit RGB can be mixed: convert them")
     return samples
 
 

@@ -227,10 +227,10 @@ class Pictures:
         """``cut`` with a source made of its target, where the files have none; ``photo`` is what it was cut from."""
         if self.config.synthesis == "none" or "source" in cut:
             return cut
-        target = np.ascontiguousarray(cut["target"])
+        target, form = np.ascontiguousarray(cut["target"]), self.forms.target
         if "mask" in cut:
-            return filled(target, cut["mask"], self.config.hole)
-        return SYNTHESES[self.config.synthesis](target, self.config, rng, min(photo["target"].shape[:2]))
+            return filled(target, cut["mask"], self.config.hole, form)
+        return SYNTHESES[self.config.synthesis](target, self.config, rng, min(photo["target"].shape[:2]), form)
 
 
 @dataclass(frozen=True)

@@ -9,31 +9,40 @@ import numpy as np
 
 from img2img.data.config import DataConfig, Hole
 from img2img.data.degradation_options import Edges
-from img2img.data.degradations import colorize, deblur, dehaze, denoise, jpeg, superres
-from img2img.data.holes import made_hole
+from img2img.data.degradations import PLAIN, colorize, deblur, dehaze, denoise, in_form, jpeg, superres
+from img2img.data.holes import fill_levels, made_hole
 from img2img.data.rain import add_rain
+from img2img.images.form import Form
 
 Pixels = np.ndarray[Any, Any]
 
 
-def rain(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def rain(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo in made rain; target: the photo."""
     return {"source": add_rain(clean, config.rain, rng, short_side), "target": clean}
 
 
-def hole(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def hole(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo with its hole filled by a constant; target: the photo; mask (H, W, 1): 255 inside the hole."""
     height, width = clean.shape[:2]
-    return filled(clean, made_hole(height, width, config.hole, rng)[:, :, None], config.hole)
+    return filled(clean, made_hole(height, width, config.hole, rng)[:, :, None], config.hole, form)
 
 
-def filled(clean: Pixels, mask: Pixels, options: Hole) -> dict[str, Pixels]:
+def filled(clean: Pixels, mask: Pixels, options: Hole, form: Form = PLAIN) -> dict[str, Pixels]:
     """`hole`, by a mask (H, W, 1) uint8 that is there: above 0 inside the hole."""
-    fill = np.array(options.fill, np.uint8)
+    low, high = form.range
+    levels = np.array(fill_levels(options.fill, form.channels)) * ((high - low) / 255) + low
+    fill = in_form(levels, form)
     return {"source": np.where(mask > 0, fill, clean), "target": clean, "mask": mask}
 
 
-def edges(clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int) -> dict[str, Pixels]:
+def edges(
+    clean: Pixels, config: DataConfig, rng: np.random.Generator, short_side: int, form: Form = PLAIN
+) -> dict[str, Pixels]:
     """source: the photo's edges, dark on white; target: the photo."""
     drawn = DRAWINGS[config.edges.kind](clean, config.edges)
     return {"source": np.repeat(drawn[:, :, None], 3, axis=2), "target": clean}
@@ -85,8 +94,9 @@ def by_hed(photo: Pixels, options: Edges) -> Pixels:
 DRAWINGS: dict[str, Drawing] = {"canny": of_luminance(canny), "xdog": of_luminance(xdog), "hed": by_hed}
 
 
-# of a clean picture, the configuration, a generator, and the short side in px of the photo that it was cut from
-Synthesis = Callable[[Pixels, DataConfig, np.random.Generator, int], dict[str, Pixels]]
+# of a clean picture, the configuration, a generator, the short side in px of the photo that it was cut from, and what
+# the picture's samples are
+Synthesis = Callable[[Pixels, DataConfig, np.random.Generator, int, Form], dict[str, Pixels]]
 SYNTHESES: dict[str, Synthesis] = {
     "rain": rain,
     "hole": hole,
@@ -98,6 +108,8 @@ SYNTHESES: dict[str, Synthesis] = {
     "dehaze": dehaze,
     "jpeg": jpeg,
 }
+# those of pictures of any form, whose type and channels they keep; the others know 8-bit RGB alone
+ANY_FORM = ("hole", "superres", "denoise", "deblur")
 
 
 def prepare(config: DataConfig) -> None:

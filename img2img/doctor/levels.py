@@ -104,7 +104,8 @@ def transparent(inventory: Inventory, part: Part, levels: Levels) -> list[Findin
     if not clear or part.pictures.config.alpha == "keep":
         return []
     drawn = sum(low == high for _, (low, high, _) in clear)
-    text = f"{share(len(clear), len(levels), 'picture')}{part.of} {are(len(clear))} transparent in parts"
+    looked = sum(len(part.files(index)) for index in levels)
+    text = f"{share(len(clear), looked, 'picture')}{part.of} {are(len(clear))} transparent in parts"
     learnt = f"; {drawn} of them {are(drawn)} of one colour, what they show stands in the alpha alone" if drawn else ""
     fix = (
         "lay them onto the ground they are meant for, in a copy (magick mogrify -background white -alpha remove *.png)"

@@ -49,13 +49,16 @@ def _of_side(inventory: Inventory, part: Part, side: str, known: Mapping[Path, V
     high = np.max([each.high for each in known.values()], axis=0)
     of = f"{part.of} ({side})" if side != "picture" else part.of
     findings = []
-    if dtype not in FULL and getattr(part.pictures.config.range, side, "auto") == "auto":
+    whole = f"[{low.min():g},{high.max():g}]"
+    unsaid = [name for name in _sides_of(part, side) if getattr(part.pictures.config.range, name) == "auto"]
+    if dtype not in FULL and unsaid:
         findings.append(
             Finding(
                 "ranges",
                 "note",
                 f"pictures{of} are {many(len(low), 'channel')} of floats from {low.min():g} to {high.max():g}",
-                f"say what stands for black and white: data.range.{side}=[{low.min():g},{high.max():g}], or minmax",
+                f"say what stands for black and white: {', '.join(f'data.range.{name}={whole}' for name in unsaid)}, "
+                f"or minmax",
             )
         )
     empty = low == high
@@ -69,6 +72,13 @@ def _of_side(inventory: Inventory, part: Part, side: str, known: Mapping[Path, V
             )
         )
     return [*findings, *_constant(inventory, of, known, empty), *_saturated(inventory, of, known, high, empty)]
+
+
+def _sides_of(part: Part, side: str) -> tuple[str, ...]:
+    """The sides that the files of a ``side`` are: both of pairs side by side, photos alone are targets."""
+    if side != "picture":
+        return (side,)
+    return ("source", "target") if part.pictures.decoder is decode_halves else ("target",)
 
 
 def _constant(inventory: Inventory, of: str, known: Mapping[Path, Values], empty: Pixels) -> list[Finding]:

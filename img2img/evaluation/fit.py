@@ -11,7 +11,8 @@ from PIL import Image
 
 from img2img.errors import UserError
 from img2img.evaluation.entries import INPUT, Entry, Files
-from img2img.images import Pixels, size
+from img2img.images import Pixels
+from img2img.images import any_size as size
 
 Fit = Literal["crop", "center", "resize"]
 Size = tuple[int, int]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from img2img.errors import UserError, unknown
 from img2img.evaluation.entries import INPUT, Entry, Files
-from img2img.images import read, size, write
+from img2img.images import any_size as size
+from img2img.images import read, write
 
 # the half that holds the source; targets, and results in their place, are in the other one
 SOURCES = {"AtoB": "left", "BtoA": "right"}

@@ -17,6 +17,7 @@ from img2img.images.picture import (
     to_pixels,
     to_tensor,
 )
+from img2img.images.raster import any_size, read_any, to_look_at
 from img2img.images.reading import MAX_PIXELS, is_deep, read, size
 from img2img.images.writing import encode, kept_format, write
 
@@ -27,6 +28,7 @@ __all__ = [
     "WRITABLE",
     "Picture",
     "Pixels",
+    "any_size",
     "as_rgb",
     "as_rgb8",
     "digest",
@@ -41,8 +43,10 @@ __all__ = [
     "left_aside",
     "natural",
     "read",
+    "read_any",
     "size",
     "to_8_bits",
+    "to_look_at",
     "to_pil",
     "to_pixels",
     "to_tensor",

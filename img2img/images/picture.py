@@ -31,6 +31,7 @@ class Picture:
         dpi: pixels an inch, horizontally and vertically.
         lossless: whether the file kept its pixels exactly (JPEG does not).
         notes: what reading changed or left aside, a phrase each; empty for an ordinary picture.
+        pages: how many pages of a TIFF hold the channels, each as many of them.
         palette: of a label map the colour of each class: ``pixels`` have no others, and PNG holds it as indices.
     """
 
@@ -42,6 +43,7 @@ class Picture:
     dpi: tuple[float, float] | None = None
     lossless: bool = True
     notes: tuple[str, ...] = ()
+    pages: int = 1
     palette: tuple[tuple[int, int, int], ...] = ()
 
 

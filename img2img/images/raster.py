@@ -173,7 +173,11 @@ def read_any(path: Path, max_pixels: int = MAX_PIXELS, *, pages: bool = False) -
     if width * height > max_pixels:
         raise UserError(f"{path}: {width}x{height} px are more than {max_pixels} pixels")
     with told(path):
-        pixels = np.array(picture_in(path)) if path.suffix.lower() in ARRAYS else _tiff_samples(path, pages=pages)
+        count = 1
+        if path.suffix.lower() in ARRAYS:
+            pixels = np.array(picture_in(path))
+        else:
+            pixels, count = _tiff_samples(path, pages=pages)
     kind = FORMATS[path.suffix.lower()]
     pixels = np.ascontiguousarray(pixels, dtype=_type(pixels.dtype))
     if pixels.dtype == np.float32 and not (finite := np.isfinite(pixels)).all():
@@ -181,17 +185,20 @@ def read_any(path: Path, max_pixels: int = MAX_PIXELS, *, pages: bool = False) -
             f"{path}: {finite.size - int(finite.sum())} of {finite.size} values are no numbers (NaN or infinite); "
             f"replace them, or leave the file out"
         )
-    return Picture(pixels, format=kind)
+    return Picture(pixels, format=kind, pages=count)
 
 
-def _tiff_samples(path: Path, *, pages: bool) -> Pixels:
+def _tiff_samples(path: Path, *, pages: bool) -> tuple[Pixels, int]:
+    """(H, W, C), and how many pages they lie in."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         taken = [_page(page) for page in (file.pages if pages else file.pages[:1])]
     if len({values.shape[:2] for values in taken}) > 1:
         raise UserError("its pages differ in size, so that they are no channels of one picture")
-    return np.concatenate(taken, axis=2) if len(taken) > 1 else taken[0]
+    if len({values.shape[2] for values in taken}) > 1:
+        raise UserError("its pages differ in channels, so that they are no channels of one picture")
+    return (np.concatenate(taken, axis=2) if len(taken) > 1 else taken[0]), len(taken)
 
 
 def _page(page: Any) -> Pixels:
@@ -242,27 +249,27 @@ def fitted(picture: Picture, form: Form, path: Path) -> Pixels:
     return pixels
 
 
-def encode_raster(pixels: Pixels, format: str) -> bytes:
-    """(H, W, C) as the bytes of a TIFF or of a file of an array, exactly as they are.
+def encode_raster(pixels: Pixels, format: str, pages: int = 1) -> bytes:
+    """(H, W, C) as the bytes of a TIFF, of so many ``pages``, or of a file of an array, exactly as they are.
 
     Raises:
         UserError: another format.
     """
     buffer = BytesIO()
-    squeezed = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
     if format in ARRAY_FORMATS:
-        return encode_array(squeezed, format)
+        return encode_array(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels, format)
     if format == "TIFF":
         import tifffile
 
-        tifffile.imwrite(
-            buffer,
-            squeezed,
-            photometric="rgb" if pixels.shape[2] == 3 else "minisblack",
-            planarconfig="contig",
-            compression="zlib",
-            metadata=None,
-        )
+        with tifffile.TiffWriter(buffer) as file:
+            for page in np.split(pixels, pages, axis=2):
+                file.write(
+                    page[:, :, 0] if page.shape[2] == 1 else np.ascontiguousarray(page),
+                    photometric="rgb" if page.shape[2] == 3 else "minisblack",
+                    planarconfig="contig",
+                    compression="zlib",
+                    metadata=None,
+                )
     else:
         channels = f"{pixels.shape[2]} channel{'s' if pixels.shape[2] > 1 else ''}"
         raise UserError(f"{format} cannot hold {channels} of {pixels.dtype}; use .tif or .npy")

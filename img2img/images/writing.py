@@ -82,10 +82,10 @@ def encode(picture: Picture, format: str, quality: int = 95) -> tuple[bytes, tup
     """
     shape = picture.pixels.shape
     unlike = picture.pixels.dtype == np.float32 or shape[2] > 4
-    if unlike or format in ARRAY_FORMATS or (format == "TIFF" and shape[2] in (2, 4)):
+    if unlike or format in ARRAY_FORMATS or (format == "TIFF" and (shape[2] in (2, 4) or picture.pages > 1)):
         lost = any((picture.icc, picture.exif, picture.dpi))
         notes = ["EXIF, profile or dpi were left out"] if lost else []
-        return encode_raster(joined(picture), format), tuple(notes)
+        return encode_raster(joined(picture), format, picture.pages), tuple(notes)
     notes = []
     if picture.alpha is not None and format not in WITH_ALPHA:
         notes.append(f"{format} has no alpha")

@@ -13,6 +13,7 @@ from torch import nn
 
 from img2img.compute.precision import DTYPES, is_fast_in_bf16
 from img2img.config import build
+from img2img.data.holes import fill_levels
 from img2img.data.labels import LabelMaps
 from img2img.data.rows import ArrayRecipe
 from img2img.data.samples import PLAIN_FORMS
@@ -76,9 +77,10 @@ def translator_of(
     )
 
 
-class Sides(TypedDict):
-    """What a translator is told of its sides' files."""
+class Told(TypedDict):
+    """What a translator is told of its weights and of its sides' files."""
 
+    name: str
     forms: Forms
     labels: LabelMaps | None
 
@@ -141,17 +143,18 @@ def load(
         statistics=saved.header.source_statistics,
         grey_targets=saved.header.grey_targets,
         array=saved.header.array,
-        **_sides(saved.header, goes_back(saved.header, direction)),
+        **_told(path, saved.header, goes_back(saved.header, direction)),
     )
 
 
-def _sides(header: WeightsHeader, back: bool) -> Sides:
-    """What the two sides are, on the way that is taken: ``back`` is the other one than the training's."""
+def _told(path: Path, header: WeightsHeader, back: bool) -> Told:
+    """The weights' name and what the two sides are, on the way that is taken: ``back`` is not the training's."""
     forms, labels = header.forms, header.labels
+    name = f"{header.name} of {path}" if header.name else str(path)
     if not back:
-        return {"forms": forms, "labels": labels}
+        return {"name": name, "forms": forms, "labels": labels}
     turned = None if labels is None else replace(labels, side="source" if labels.side == "target" else "target")
-    return {"forms": forms.back, "labels": turned}
+    return {"name": name, "forms": forms.back, "labels": turned}
 
 
 def _ensemble(network: nn.Module, count: int, method: Method) -> nn.Module:
@@ -195,7 +198,7 @@ def _way(saved: SavedGenerators, path: Path, direction: str | None) -> tuple[str
 
 
 def _fill(saved: SavedGenerators, path: Path, shape: Shape) -> tuple[int, ...]:
-    """The levels that holes had in training; empty where there were none, or where they are of other channels."""
+    """The levels (0 to 255, as shares of the range) that holes had in training; empty where there were none."""
     header = saved.header
     if not (saved.method.build_flow().needs_mask or header.data.get("synthesis") == "hole"):
         return ()
@@ -203,7 +206,7 @@ def _fill(saved: SavedGenerators, path: Path, shape: Shape) -> tuple[int, ...]:
         fill = tuple(header.data["hole"]["fill"])
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: its header does not say how holes are filled (config.data.hole.fill)") from error
-    return fill if shape.source == len(fill) else ()
+    return fill_levels(fill, shape.source)
 
 
 def goes_back(header: WeightsHeader, direction: str | None) -> bool:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from img2img.compute.memory import give_back_all, give_back_freed_memory, is_out_of_memory
@@ -17,11 +15,12 @@ from img2img.data.rows import ArrayRecipe
 from img2img.data.samples import PLAIN_FORMS
 from img2img.data.source_statistics import SourceStatistics
 from img2img.errors import UserError
-from img2img.images import Picture, Pixels, from_array, from_pil, to_pil
+from img2img.images import Picture, Pixels
 from img2img.images.form import Forms
 from img2img.images.masks import hole_of
 from img2img.inference.budget import HALVINGS, SMALL, Budget, Ceiling, bytes_per_pixel
-from img2img.inference.callers import check_alike, check_values, shaped_as
+from img2img.inference.called import Called
+from img2img.inference.callers import check_alike
 from img2img.inference.generator import WithinFlow, check_reach, finite
 from img2img.inference.labels import as_label_result, from_network, to_network
 from img2img.inference.sampling import RESULTS, FromNoise
@@ -36,10 +35,9 @@ from img2img.weights.header import Shape
 
 _Take = Callable[[slice, slice, slice], Tensor]
 _Put = Callable[[slice, slice, slice, Tensor], None]
-Image_ = TypeVar("Image_", Image.Image, "np.ndarray[Any, Any]", Tensor)
 
 
-class Translator(FromNoise):
+class Translator(Called, FromNoise):
     """A generator that makes results: call it with a picture and it gives the picture translated.
 
     Args:
@@ -55,6 +53,7 @@ class Translator(FromNoise):
         array: how samples of an array became what the network sees, where the training had one.
         fill: in-painting: the levels of 0 to 255 that training had in holes; whatever lies under a mask is replaced by
             them. Without them sources must come with their holes filled.
+        name: what the translator is called: its weights, where they are a file.
 
     Raises:
         UserError: a tile side where the whole picture's statistics normalise it; memory that the program alone takes.
@@ -77,7 +76,9 @@ class Translator(FromNoise):
         forms: Forms = PLAIN_FORMS,
         labels: LabelMaps | None = None,
         array: ArrayRecipe | None = None,
+        name: str = "",
     ) -> None:
+        self.name = name
         self.network = network
         self.method = method
         self.flow: Flow = method.build_flow()
@@ -114,44 +115,6 @@ class Translator(FromNoise):
     def takes_mask(self) -> bool:
         """Whether a mask means something to it: it fills holes, or was trained on pictures with filled holes."""
         return self.needs_mask or bool(self.fill)
-
-    def __call__(self, source: Image_, mask: Image_ | None = None, sample: int = 0) -> Image_:
-        """Translate a picture of any height and width; what comes out is of the same kind and size.
-
-        Args:
-            source: one of
-                a PIL image (its alpha is kept, unless a drawing stands in it; it comes out turned as its EXIF says);
-                an array (H, W) or (H, W, C), uint8 in 0..255 or uint16 in 0..65535, C 1 (grey), 3 (RGB), or 2 or 4
-                where the last is alpha, which is kept;
-                a float tensor (C, H, W) or (N, C, H, W) in [-1, 1], C as in training (3); where no value is negative,
-                so that it looks like [0, 1], a warning says how it was taken.
-            mask: where weights of in-painting are to fill, of the same kind, height and width: the higher of two levels
-                (white) is the hole in images and arrays; 1 is the hole and 0 the rest in tensors (one channel).
-            sample: which of the possible results, where they are made with dropout.
-
-        Raises:
-            UserError: another kind, shape or range; a mask that is missing, not wanted or of another size.
-            RunError: the network gave values that are no numbers.
-        """
-        if isinstance(source, Image.Image):
-            return to_pil(self.picture(from_pil(source), None if mask is None else from_pil(mask), sample))
-        if isinstance(source, np.ndarray) and not self.forms.plain:
-            return self.picture(Picture(source.reshape(*source.shape[:2], -1)), None, sample).pixels
-        if isinstance(source, np.ndarray):
-            result = self.picture(from_array(source), None if mask is None else from_array(mask), sample)
-            return shaped_as(source, result)
-        if isinstance(source, Tensor):
-            return self._values(source, mask, sample)
-        raise UserError(f"a PIL image, an array or a tensor is needed, got {type(source).__name__}")
-
-    def _values(self, source: Tensor, mask: Tensor | None, sample: int) -> Tensor:
-        """A tensor of a caller's, checked."""
-        wanted = check_values(source, mask, self.shape.source)
-        shape = tuple(source.shape)
-        batch = source.detach().float().reshape(-1, *shape[-3:])
-        hole = None if mask is None else mask.detach().float().reshape(-1, *wanted[-3:])
-        results = finite(self.tensor(batch, hole, sample))
-        return results.reshape(*shape[:-3], *results.shape[1:]).to(source)
 
     def tensor(self, source: Tensor, mask: Tensor | None = None, sample: int = 0) -> Tensor:
         """(N, C, H, W) in [-1, 1] of any size -> the result of the same size, float32 on the CPU, clipped to [-1, 1].
@@ -359,7 +322,7 @@ class Translator(FromNoise):
         held = 2 * pictures[0].pixels.nbytes
         self._translate((len(pictures), seen, height, width), held, take, put, sample, masked=bool(holes))
         return [
-            as_label_result(in_kind(picture, pixels, units.source, more), self.labels)
+            as_label_result(in_kind(picture, pixels, units, more), self.labels)
             for picture, pixels, more in zip(pictures, results, notes, strict=True)
         ]
 

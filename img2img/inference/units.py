@@ -105,8 +105,8 @@ def with_channels(picture: Picture, channels: int) -> Picture:
     return replace(picture, pixels=joined(picture), alpha=None)
 
 
-def in_kind(picture: Picture, pixels: Pixels, taken: Form, notes: Sequence[str]) -> Picture:
-    """The result of a picture that was ``taken`` in a form: its metadata as far as they hold for the result, and notes.
+def in_kind(picture: Picture, pixels: Pixels, units: Units, notes: Sequence[str]) -> Picture:
+    """The result of a picture that was taken in ``units``: its metadata as far as they hold for the result, and notes.
 
     Values of the picture outside the form's range are among the notes.
     """
@@ -117,8 +117,16 @@ def in_kind(picture: Picture, pixels: Pixels, taken: Form, notes: Sequence[str])
         icc=picture.icc if pixels.shape[2] == picture.pixels.shape[2] else None,
         format=_kept_kind(picture, pixels),
         alpha=_alpha_like(picture.alpha, pixels),
-        notes=(*picture.notes, *notes, *_clipped(picture, taken)),
+        pages=_pages(picture, pixels, units.target),
+        notes=(*picture.notes, *notes, *_clipped(picture, units.source)),
     )
+
+
+def _pages(picture: Picture, pixels: Pixels, target: Form) -> int:
+    """In how many pages a TIFF holds a result: those of the picture, or one a channel where it has other channels."""
+    if not target.pages:
+        return 1
+    return picture.pages if pixels.shape[2] == picture.pixels.shape[2] else pixels.shape[2]
 
 
 def _kept_kind(picture: Picture, pixels: Pixels) -> str:

@@ -159,7 +159,8 @@ class Protocol:
             )
         bits = pixels.dtype.itemsize * 8
         if bits != self.depth:
-            raise UserError(f"has {bits} bits a sample; protocol {self.label} is of {self.depth}")
+            cure = f"depth={bits}{',range=LOWEST:HIGHEST' if bits == 32 else ''}"
+            raise UserError(f"has {bits} bits a sample; protocol {self.label} is of {self.depth}, add {cure}")
         channels = pixels.shape[2]
         if channels != 3 and self.colour != "channels" and (channels, self.colour) != (1, "gray"):
             wanted = "1 or 3" if self.colour == "gray" else "3"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -105,7 +105,15 @@ def _metrics() -> Iterator[Choice]:
     for metric in METRICS.values():
         unit = f" ({metric.unit})" if metric.unit else ""
         better = "higher" if metric.higher_is_better else "lower"
-        yield Choice(metric.name, f"{metric.definition}{unit}; {better} is better")
+        yield Choice(metric.name, f"{metric.definition}{unit}; {better} is better", "of pairs")
+    for measure in SET_MEASURES.values():
+        yield Choice(
+            measure.name,
+            measure.definition,
+            "of sets",
+            facts={"numbers": ", ".join(measure.numbers), "looks at": measure.of},
+            record={name: asdict(number) for name, number in measure.numbers.items()},
+        )
 
 
 def _spaces() -> Iterator[Choice]:

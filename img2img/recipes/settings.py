@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from img2img.config import Tree, build, choose, config_files, is_text, merge, named_file, override, plain, read_yaml
+from img2img.config import (
+    Tree,
+    build,
+    choose,
+    config_files,
+    is_text,
+    merge,
+    named_file,
+    nested,
+    override,
+    plain,
+    read_yaml,
+)
 from img2img.data.config import DataConfig
 from img2img.errors import UserError, nearest, unknown
 from img2img.flows import FLOWS
@@ -160,10 +172,12 @@ def resolve(
     method: str | None = None,
     data: str | None = None,
     config: Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Sequence[str] | Mapping[str, Any] = (),
     begin: Tree | None = None,
 ) -> Settings:
-    """Defaults < task < method < the method's section for the task < ``config`` < ``overrides`` (``key=value``).
+    """Defaults < task < method < the method's section for the task < ``config`` < ``overrides``.
+
+    ``overrides`` are ``key=value`` as they are typed, or keys, dotted or nested, with their values.
 
     ``config`` may be a run's config.yaml: it then names task and method itself, and repeats that run. ``begin`` is the
     section ``train.begin`` as flags give it, in the place of the file's.
@@ -172,7 +186,7 @@ def resolve(
         UserError: unknown names or keys, wrong types, values out of range, a flag that contradicts ``config``.
     """
     file_tree = read_yaml(config) if config else {}
-    over = override(overrides, _is_text)
+    over = nested(overrides) if isinstance(overrides, Mapping) else override(overrides, _is_text)
     _check_chosen(file_tree, over, {"task": task, "method": method}, config)
     task, method, below = _named_layers(task or file_tree.get("task"), method or file_tree.get("method"))
     where = str(config) if config else f"task {task}, method {method}"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +19,7 @@ from img2img.progress import Reporter
 from img2img.recipes.train_config import TrainConfig
 from img2img.training.run_folder import Run
 from img2img.training.set_validation import Validation
+from img2img.training.state import Callback, Interval, Progress, Status, wants_to_stop
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import EventWriter, add_sheet, event_writer
 from img2img.training.time_budget import TimeBudget
@@ -46,45 +45,6 @@ class Source(Protocol):
         ...
 
 
-@dataclass
-class Progress:
-    """What moves besides the engine: step, the best validation so far and how long ago that was."""
-
-    step: int = 0
-    best: float | None = None
-    since_best: int = 0
-    finished: bool = False
-    last_metrics: dict[str, float] = field(default_factory=dict)
-
-    def judge(self, value: float | None, higher_is_better: bool) -> bool:
-        """Whether a validation's ``value`` (None: not measured) is a new best, which it then becomes."""
-        better = False
-        if value is not None and math.isfinite(value):
-            better = self.best is None or (value > self.best if higher_is_better else value < self.best)
-        elif value == math.inf:
-            # identical pictures give an infinite PSNR: nothing can be better
-            better = self.best != math.inf
-        if better:
-            self.best, self.since_best = value, 0
-        else:
-            self.since_best += 1
-        return better
-
-
-@dataclass
-class Interval:
-    """The time since the last log line: when it began, seconds waited for data, steps made."""
-
-    began: float = field(default_factory=time.monotonic)
-    waited: float = 0.0
-    steps: int = 0
-
-    @property
-    def seconds(self) -> float:
-        """Its length."""
-        return max(1e-9, time.monotonic() - self.began)
-
-
 class Trainer:
     """Trains ``engine`` on ``source`` for ``total`` steps.
 
@@ -100,6 +60,7 @@ class Trainer:
         validate_first: validate at step 0 too, since the weights are not new.
         show: writes what a person looks at after each validation, told the step, the total and how the run has ended
             (empty: it goes on); gives a line where it failed.
+        callback: told of each log line and each validation, in the main process; it may end the run.
     """
 
     def __init__(
@@ -120,6 +81,7 @@ class Trainer:
         budget: TimeBudget | None = None,
         validate_first: bool = False,
         show: Show | None = None,
+        callback: Callback | None = None,
     ) -> None:
         self.engine, self.source, self.schedule, self.plan, self.total = engine, source, schedule, plan, total
         self.world = world
@@ -132,6 +94,7 @@ class Trainer:
         self.budget = budget
         self.validate_first = validate_first
         self.show = show
+        self.callback = callback
         self.progress = Progress()
         self._interval = Interval()
         self._lines_won = 0
@@ -156,18 +119,21 @@ class Trainer:
                 self.budget.start()
             if self.validate_first and state.step == 0:
                 self._validate(reporter)
+                self._tell({}, validated=True)
                 self._show(reporter)
             while state.step < self.total:
                 self._step(batches)
                 self._keep_time(reporter)
                 last = state.step == self.total
+                losses: Mapping[str, float] = {}
                 if last or state.step % plan.log_every == 0:
-                    self._log(reporter)
+                    losses = self._log(reporter)
                 else:
                     reporter.advance(state.step)
-                stopping = self.world.any(self.stop.signal is not None)
                 validating = last or state.step % plan.validate_every == 0
                 early = validating and self._validate(reporter)
+                self._tell(losses, validated=validating)
+                stopping = self.world.any(self.stop.wanted)
                 if last or stopping or early or state.step % plan.checkpoint_every == 0:
                     state.finished = last or early
                     with self.budget.saving() if self.budget else nullcontext():
@@ -234,7 +200,8 @@ class Trainer:
                 f"{where}; lower optimizers.*.lr, or set train.precision=fp32"
             )
 
-    def _log(self, reporter: Reporter) -> None:
+    def _log(self, reporter: Reporter) -> dict[str, float]:
+        """A log line; the losses in it."""
         self.check_finite()
         step, interval = self.progress.step, self._interval
         values = self._means()
@@ -259,6 +226,7 @@ class Trainer:
         self._watch_critic(values, reporter)
         shown = {name.removeprefix("generator/"): value for name, value in values.items() if name.count("/") == 1}
         reporter.advance(step, {**shown, "images/s": speed})
+        return values
 
     def _means(self) -> dict[str, float]:
         """The mean of everything noted since the last log line, over all processes; the notes begin anew."""
@@ -320,6 +288,16 @@ class Trainer:
         failure = self.show(self.progress.step, self.total, ended)
         if failure:
             reporter.note(failure)
+        self._interval.began += time.monotonic() - began
+
+    def _tell(self, losses: Mapping[str, float], *, validated: bool) -> None:
+        """Tell the callback of a log line, a validation or both, outside of the time as `_show`."""
+        if self.callback is None or not self.world.is_main or not (losses or validated):
+            return
+        began, state = time.monotonic(), self.progress
+        metrics = state.last_metrics if validated else {}
+        if wants_to_stop(self.callback(Status(state.step, self.total, losses, dict(metrics), state.best))):
+            self.stop.asked = True
         self._interval.began += time.monotonic() - began
 
     def exhausted(self) -> bool:

@@ -1,4 +1,4 @@
-"""Signals that end a training between two steps."""
+"""What ends a training between two steps: signals, and a callback that asks for it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ class Stop:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.asked = False  # by a callback
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the training is to end."""
+        return self.asked or self.signal is not None
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal == signal.SIGINT and number == signal.SIGINT:

@@ -38,12 +38,13 @@ from img2img.training.checks import (
 )
 from img2img.training.environment import environment, prepare_process
 from img2img.training.forecast import Resolved, resolve
-from img2img.training.loop import Progress, Trainer
+from img2img.training.loop import Trainer
 from img2img.training.report import RunReport
 from img2img.training.resume import EarlierStart, check_same_data, earlier_start, goes_on, restore, steps_done
 from img2img.training.run_folder import Run
 from img2img.training.seen import seen, seen_before
 from img2img.training.set_validation import too_few
+from img2img.training.state import Callback, Progress
 from img2img.training.stop import Stop
 from img2img.training.tensorboard import check_tensorboard
 from img2img.training.time_budget import TimeBudget
@@ -67,15 +68,23 @@ def train(
     *,
     command: Sequence[str] = (),
     threads: int | None = None,
+    callback: Callback | None = None,
 ) -> Outcome:
     """Train as ``settings`` say, into ``output`` (None: nothing is kept on disk).
+
+    ``callback`` is told of each log line and each validation, and may end the run (`Status`).
 
     Raises:
         UserError: data or configuration do not fit, or ``output`` holds another run; nothing was written.
         RunError: the run diverged, the disk is full, or another process died.
     """
     with kernels_of(settings):
-        return _train(settings, world, output, command, threads)
+        return _train(settings, world, output, command, threads, callback)
+
+
+def default_output(settings: Settings) -> Path:
+    """The run directory where none is named."""
+    return Path("runs") / f"{Path(settings.task_name).stem}-{Path(settings.method_name).stem}"
 
 
 def kernels_of(settings: Settings) -> AbstractContextManager[None]:
@@ -96,7 +105,12 @@ def prepare(settings: Settings, world: World) -> Parts:
 
 
 def _train(
-    settings: Settings, world: World, output: Path | None, command: Sequence[str], threads: int | None
+    settings: Settings,
+    world: World,
+    output: Path | None,
+    command: Sequence[str],
+    threads: int | None,
+    callback: Callback | None,
 ) -> Outcome:
     """`train`, with the kernels chosen."""
     plan = settings.train
@@ -132,6 +146,7 @@ def _train(
             run.remove_stale()
         if run and plan.report:
             trainer.show = RunReport(run, settings.tree, notes, trainer.images_per_step)
+        trainer.callback = callback
         progress = trainer.loop()
     return Outcome(progress, trainer.total, run, stop.signal)
 

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from small_run import header, tree
 
+import img2img
 from img2img.commands import main
 from img2img.images import Picture, write
+from img2img.images.form import Form
 from img2img.images.raster import read_any
 
 FULL = {"uint8": 255, "uint16": 65535}
@@ -181,3 +184,66 @@ def test_many_bands_to_one_map(tmp_path, capsys):
         for number in range(3)
     ]
     assert table["methods"]["quick"]["mae"]["mean"] == pytest.approx(np.mean(direct) * 255 / (HIGH - LOW), rel=1e-5)
+
+
+@pytest.mark.parametrize(("dtype", "pages", "each"), [("uint16", 3, 1), ("float32", 5, 1), ("uint8", 2, 3)])
+def test_pages_come_back_as_pages(tmp_path, capsys, dtype, pages, each):
+    """As other programs write and read them."""
+
+    def read_pages(path: Path) -> list[np.ndarray]:
+        with tifffile.TiffFile(path) as file:
+            return [page.asarray() for page in file.pages]
+
+    for side in ("source", "target"):
+        (tmp_path / "data" / side).mkdir(parents=True)
+        for number in range(3):
+            with tifffile.TiffWriter(tmp_path / f"data/{side}/{number}.tif") as file:
+                for page in np.split(samples(dtype, pages * each, number), pages, axis=2):
+                    file.write(page.squeeze(2) if each == 1 else page)
+    stated = [f"data.range.{side}=[{LOW},{HIGH}]" for side in ("source", "target")] if dtype == "float32" else []
+    assert train(tmp_path / "data", tmp_path / "run", "data.pages=channels", *stated) == 0
+    words = ["--weights", str(tmp_path / "run"), "--input", str(tmp_path / "data/source")]
+    assert main(["infer", *words, "--output", str(tmp_path / "made")]) == 0
+    for number in range(3):
+        given, made = (read_pages(tmp_path / folder / f"{number}.tif") for folder in ("data/source", "made"))
+        assert len(made) == pages
+        for page, other in zip(given, made, strict=True):
+            assert (page.shape, page.dtype) == (other.shape, other.dtype)
+            assert np.abs(page.astype(float) - other).max() <= (1e-5 if dtype == "float32" else 0)
+    assert main(["infer", *words, "--output", str(tmp_path / "npy"), "--format", "npy"]) == 0
+    assert np.load(tmp_path / "npy/0.npy").shape == (20, 24, pages * each)
+    capsys.readouterr()
+
+
+def test_holes_in_16_bit_grey_are_filled_as_in_training(tmp_path, capsys):
+    """Of photos alone; what lies under a mask is never seen."""
+    put(tmp_path, "photos", "uint16", 1, ".png")
+    words = [
+        "--task",
+        "inpaint",
+        "--method",
+        "l1",
+        "--data",
+        str(tmp_path / "photos"),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    small = ["generator.width=4", "data.crop=64", "data.load=null", "train.steps=1", "train.batch=2",
+             "train.precision=fp32", "train.report=false"]  # fmt: skip
+    assert main(["train", *words, *small]) == 0
+    translator = img2img.load(tmp_path / "run")
+    assert (translator.forms.source, translator.forms.target) == (
+        Form(dtype="uint16", channels=1, range=(0, 65535)),
+    ) * 2
+    assert translator.fill == (115,)
+    picture = samples("uint16", 1, 0)
+    mask = np.zeros((20, 24), np.uint8)
+    mask[4:12, 6:16] = 255
+    filled = np.where(mask[:, :, None] > 0, np.uint16(115 * 257), picture)
+    made = translator(picture, mask)
+    assert made.dtype == np.uint16
+    assert np.array_equal(made, translator(np.where(mask[:, :, None] > 0, np.uint16(7), picture), mask))
+    assert np.array_equal(made, translator(filled, mask))
+    # what is known stays, to the last of 65535 levels
+    assert np.array_equal(made[mask == 0], picture[mask == 0])
+    capsys.readouterr()

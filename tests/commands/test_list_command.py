@@ -13,6 +13,7 @@ from img2img.config import config_files
 from img2img.losses import CRITIC_LOSSES, GAMES, GENERATOR_LOSSES
 from img2img.metrics import METRICS
 from img2img.metrics.protocols import PROTOCOLS
+from img2img.metrics.sets.registry import SET_MEASURES
 from img2img.metrics.sets.spaces import SPACES
 from img2img.networks import CRITICS, GENERATORS
 from img2img.zoo import names
@@ -24,7 +25,7 @@ KNOWN = {
     "networks": [*GENERATORS, *CRITICS],
     "losses": [*GENERATOR_LOSSES, *CRITIC_LOSSES],
     "games": list(GAMES),
-    "metrics": list(METRICS),
+    "metrics": [*METRICS, *SET_MEASURES],
     "features": list(SPACES),
     "protocols": list(PROTOCOLS),
     "weights": names(),
@@ -52,6 +53,14 @@ def test_json_has_the_same_names(capsys, kind, expected):
         assert choice["line"]
         # a key without a meaning would be one that no field of the program has
         assert all(option["meaning"] for option in choice["options"]), choice["name"]
+
+
+def test_measures_of_sets_stand_beside_those_of_pairs(capsys):
+    found = {choice["name"]: choice for choice in json.loads(printed(capsys, "metrics", "--json"))}
+    assert (found["psnr"]["role"], found["kid"]["role"]) == ("of pairs", "of sets")
+    assert found["precision_recall"]["record"]["recall"]["higher_is_better"]
+    assert re.search(r"^frechet +of sets +squared Fréchet distance", printed(capsys, "metrics"), re.MULTILINE)
+    assert "numbers:      precision, recall" in printed(capsys, "metrics", "precision_recall")
 
 
 def test_without_a_kind_all_kinds_are_named(capsys):

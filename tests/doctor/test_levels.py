@@ -92,9 +92,22 @@ def test_lines_in_alpha_are_told_from_blank_pictures(tmp_path):
     for hasty in (False, True):
         (finding,) = look(tmp_path, quick=hasty).findings
         assert (finding.kind, finding.weight) == ("transparent", "wrong")
-        assert "8 of 8 pictures are transparent in parts" in finding.text
+        # sources and targets are counted alike
+        assert "8 of 16 pictures are transparent in parts" in finding.text
         assert "8 of them are of one colour" in finding.text
         assert "-alpha remove" in finding.fix
+
+
+def test_transparent_files_of_both_sides_are_counted_of_all_files(tmp_path):
+    for side in ("source", "target"):
+        for number in range(COUNT):
+            alpha = np.full((96, 128), 255 if number or side == "target" else 0, np.uint8)
+            alpha[:20] = 9 * (number % 2)
+            save(tmp_path / f"{side}/{number}.png", np.dstack([scene(number), alpha]))
+    for hasty in (False, True):
+        (finding,) = (one for one in look(tmp_path, quick=hasty).findings if one.kind == "transparent")
+        assert finding.text.startswith("16 of 16 pictures are transparent in parts")
+        assert len(finding.spots) == 2 * COUNT
 
 
 def test_colours_under_alpha_are_said(tmp_path):

@@ -99,3 +99,18 @@ def test_mixed_depths_and_values_that_are_no_numbers(tmp_path):
     assert "training refuses mixed depths" in modes.fix
     (unreadable,) = [finding for finding in diagnosis.findings if finding.kind == "unreadable"]
     assert "3 of 3840 values are no numbers" in unreadable.spots[0].text
+
+
+def test_floats_of_photos_and_of_halves_have_the_ranges_of_the_sides_they_are(tmp_path):
+    """A stated range is enough; the cure of photos names targets, that of pairs side by side both sides."""
+    for number in range(5):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        write(tmp_path / f"photos/{number}.tif", Picture(cube(number)))
+    for more, named in (
+        ({"layout": "photos", "synthesis": "denoise"}, ["target"]),
+        ({"layout": "side_by_side"}, ["source", "target"]),
+    ):
+        (finding,) = (one for one in look(tmp_path / "photos", **more).findings if one.kind == "ranges")
+        assert [side for side in ("picture", "source", "target") if f"data.range.{side}=" in finding.fix] == named
+        stated = {"range": dict.fromkeys(named, (0.0, 10.0))}
+        assert "ranges" not in texts(look(tmp_path / "photos", **more, **stated))

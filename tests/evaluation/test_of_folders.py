@@ -148,3 +148,19 @@ def test_names_sort_as_people_count(tmp_path, capsys):
     assert [shot["name"] for shot in json.loads(data)["shots"]] == names
     table = img2img.evaluate(tmp_path / "dry", tmp_path / "clean", "mae")
     assert table.images == tuple(names)
+
+
+@pytest.mark.parametrize("ending", [".tif", ".npy", ".npz", ".mat"])
+def test_folders_of_floats_of_six_channels(tmp_path, capsys, ending):
+    """A shift by a tenth of the range everywhere is 20 dB."""
+    for name, shift in (("target", 0), ("made", 0.2)):
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            values = np.random.default_rng(number).uniform(-1, 0.7, (20, 24, 6)) + shift
+            write(tmp_path / name / f"{number}{ending}", Picture(values.astype(np.float32)))
+    words = ["--target", tmp_path / "target", "--results", f"ours={tmp_path / 'made'}", "--metrics", "psnr"]
+    assert evaluate(*words, "--protocol", "channels,depth=32,range=-1:1", "--output", tmp_path / "report") == 0
+    assert "| ours | **20.00** |" in capsys.readouterr().out
+    assert evaluate(*words, "--output", tmp_path / "eight") == 2
+    assert "has 32 bits a sample; protocol rgb is of 8, add depth=32,range=LOWEST:HIGHEST" in capsys.readouterr().err
+    assert not (tmp_path / "eight").exists()

@@ -129,3 +129,11 @@ def test_the_window_for_eyes():
     assert Form(dtype="uint16", channels=1, range=(0, 65535)).for_eyes(np.full((1, 1, 1), 514, np.uint16)).tolist() == [
         [[2, 2, 2]]
     ]
+
+
+def test_pages_of_other_channels_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(np.zeros((4, 5), np.uint16))
+        file.write(np.zeros((4, 5, 3), np.uint16))
+    with pytest.raises(UserError, match=r"a\.tif.* its pages differ in channels"):
+        read_any(tmp_path / "a.tif", pages=True)

@@ -380,7 +380,7 @@ def test_only_pictures_as_they_lie_on_disk_are_measured():
     for kind in (np.float64, np.float16, np.int16):
         with pytest.raises(UserError, match="uint8, uint16 or float32"):
             PROTOCOLS["rgb"].planes(np.zeros((8, 8, 3), kind))
-    with pytest.raises(UserError, match="has 32 bits a sample; protocol rgb is of 8"):
+    with pytest.raises(UserError, match="protocol rgb is of 8, add depth=32,range=LOWEST:HIGHEST"):
         PROTOCOLS["rgb"].planes(np.zeros((8, 8, 3), np.float32))
 
 

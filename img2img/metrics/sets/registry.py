@@ -45,13 +45,14 @@ class SetNumber:
 
 @dataclass(frozen=True)
 class SetMeasure:
-    """A measure of sets: ``compute`` (real, made) gives ``numbers`` by name.
+    """A measure of sets: ``compute`` (real, made) gives ``numbers`` by name; ``definition`` says what it is in a line.
 
     ``needs`` says how many samples of each set it takes in a space of F numbers; beyond ``most`` it takes minutes.
     ``of``: the part of a `SampleSet` that it looks at.
     """
 
     name: str
+    definition: str
     numbers: Mapping[str, SetNumber]
     compute: Callable[[SampleSet, SampleSet], Mapping[str, float]]
     needs: Callable[[int], int]
@@ -126,7 +127,8 @@ def _mmd_measure(
     numbers = {
         mmd_name(width, kernel, estimator): SetNumber(f"MMD² {kernel} h={width}{form}", 5) for width in bandwidths
     }
-    return SetMeasure(name, numbers, partial(_mmd, bandwidths, kernel, estimator), lambda features: 2)
+    definition = f"squared kernel MMD, {kernel}, {estimator}, at bandwidths {', '.join(str(h) for h in bandwidths)}"
+    return SetMeasure(name, definition, numbers, partial(_mmd, bandwidths, kernel, estimator), lambda features: 2)
 
 
 SET_MEASURES: dict[str, SetMeasure] = {
@@ -135,14 +137,22 @@ SET_MEASURES: dict[str, SetMeasure] = {
         _mmd_measure("mmd", SCALES),
         SetMeasure(
             "wasserstein",
+            "Wasserstein-1 distance by optimal assignment, Euclidean",
             {"wasserstein": SetNumber("Wasserstein", 4)},
             _wasserstein,
             lambda features: 1,
             most=5000,
         ),
-        SetMeasure("frechet", {"frechet": SetNumber("Fréchet", 3)}, _frechet, lambda features: features + 1),
+        SetMeasure(
+            "frechet",
+            "squared Fréchet distance of Gaussians fitted to both sets",
+            {"frechet": SetNumber("Fréchet", 3)},
+            _frechet,
+            lambda features: features + 1,
+        ),
         SetMeasure(
             "1nn",
+            "leave-one-out 1-NN accuracy, of real and of made: 0.5 is ideal, 1 told apart, near 0 copies",
             {
                 "1nn_accuracy": SetNumber("1-NN accuracy", 3),
                 "1nn_real": SetNumber("of real", 3),
@@ -153,18 +163,21 @@ SET_MEASURES: dict[str, SetMeasure] = {
         ),
         SetMeasure(
             "kid",
+            "kernel inception distance: cubic kernel, unbiased, mean and deviation of 100 subsets of 1000",
             {"kid": SetNumber("KID 100 x 1000", 5), "kid_std": SetNumber("its std", 5)},
             _kid,
             lambda features: 1000,
         ),
         SetMeasure(
             "precision_recall",
+            "improved precision and recall, balls to the third neighbour",
             {"precision": SetNumber("precision k=3", 3, True), "recall": SetNumber("recall k=3", 3, True)},
             _precision_recall,
             lambda features: 4,
         ),
         SetMeasure(
             "inception_score",
+            "inception score of a classifier's probabilities, mean and deviation of 10 splits",
             {
                 "inception_score": SetNumber("IS, 10 splits", 3, True),
                 "inception_score_std": SetNumber("its std", 3),
@@ -175,6 +188,7 @@ SET_MEASURES: dict[str, SetMeasure] = {
         ),
         SetMeasure(
             "mode_score",
+            "mode score of a classifier's probabilities against those of the real samples",
             {"mode_score": SetNumber("mode score", 3, True)},
             _mode_score,
             lambda features: 2,
@@ -182,6 +196,7 @@ SET_MEASURES: dict[str, SetMeasure] = {
         ),
         SetMeasure(
             "modes",
+            "modes of a known mixture that are covered, and the share of samples that lie at one",
             {"modes": SetNumber("modes", 0, True), "high_quality": SetNumber("high quality", 3, True)},
             _modes,
             lambda features: 1,
