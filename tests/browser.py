@@ -181,7 +181,7 @@ class Browser:
     def colours(self, selector: str, *points: tuple[float, float]) -> list[tuple[int, ...]]:
         """What is really drawn at points of an element."""
         places = [self.place(selector, *point) for point in points]
-        self.js("Promise.all([...document.images].map((image) => image.decode()))")
+        self.js("Promise.all([...document.images].filter((image) => image.src).map((image) => image.decode()))")
         sheet = Image.open(io.BytesIO(base64.b64decode(self.call("Page.captureScreenshot")["data"]))).convert("RGB")
         return [sheet.getpixel((round(place["x"]), round(place["y"]))) for place in places]
 

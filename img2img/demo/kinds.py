@@ -9,7 +9,7 @@ from img2img.data.degradation_options import Edges
 from img2img.errors import UserError
 from img2img.inference import Translator
 from img2img.inference.generator import WithinFlow
-from img2img.inference.noise import RESULTS
+from img2img.inference.sampling import RESULTS
 from img2img.inference.tiles import blend_of
 from img2img.randomness import stable_seed
 

@@ -24,7 +24,10 @@ KINDS = {
     ".txt": "text/plain; charset=utf-8",
     ".onnx": "application/octet-stream",
 }
-STATIC = ("index.html", "demo.css", "page.js", "headers.js", "tiles.js", "png.js", "worker.js")
+STATIC = (
+    *("index.html", "demo.css", "studio.css", "page.js", "ui.js", "photo.js", "studio.js", "easel.js", "edges.js", "seeds.js"),
+    *("noise.js", "jobs.js", "headers.js", "tiles.js", "png.js", "worker.js", "examples.json"),
+)
 RUNTIME = ("ort.wasm.bundle.min.mjs", "LICENSE.txt", "ort-wasm-simd-threaded.wasm.gz")
 # what a browser is given to do, in pixels: more goes to the server
 BROWSER_PIXELS, WHOLE_PIXELS = 16_000_000, 1_500_000

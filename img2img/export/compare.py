@@ -129,9 +129,7 @@ def cost(model: Runs, translator: Translator, pictures: Sequence[Inputs]) -> Cos
     """How far a model's results are from those of torch in fp32, on pictures in [0, 1] or z."""
     expected = by_torch(translator)
     psnr = METRICS["psnr"].measure
-    values = [
-        float(psnr(model(*inputs).double(), expected(*inputs).double(), data_range=1.0)) for inputs in pictures
-    ]
+    values = [float(psnr(model(*inputs).double(), expected(*inputs).double(), data_range=1.0)) for inputs in pictures]
     return Cost(sum(values) / len(values), min(values), len(values))
 
 

@@ -27,7 +27,8 @@ def calibration(folder: Path | None, translator: Translator) -> list[Inputs]:
         folder: any pictures, of which `MOST_PICTURES` spread over the folder are taken; None: scikit-image's.
 
     Raises:
-        UserError: no pictures there, or weights whose pictures have neither one nor three channels, or start from noise.
+        UserError: no pictures there, or weights whose pictures have neither one nor three channels; a folder for
+            weights that start from noise.
     """
     if translator.flow.from_noise:
         if folder is not None:

@@ -18,7 +18,7 @@ AXES = {0: "batch"}
 
 
 class SampleGraph(nn.Module):
-    """A translator's network that starts from noise: z (N, latent), and the class as a row of 0 and one 1, to a picture.
+    """A network that starts from noise: z (N, latent), and the class as a row of 0 and one 1, to a picture.
 
     What it computes is what ``infer`` writes of a sample: the network within its flow, each sample normalised by
     itself where samples are, the mean of the channels where the training's pictures were grey, the clamp to [0, 1].
