@@ -102,8 +102,10 @@ export const translated = (model, photo, hole = null) => only("Translating in th
   }
 });
 
+const duration = (seconds) => (seconds < 0.95 ? `${Math.ceil(seconds * 1000)} ms` : `${seconds.toFixed(1)} s`);
+
 const inBrowser = ({seconds, threads}) =>
-  `${seconds.toFixed(seconds < 0.95 ? 2 : 1)} s in the browser, ${threads} thread${threads > 1 ? "s" : ""}`;
+  `${duration(seconds)} in the browser, ${threads} thread${threads > 1 ? "s" : ""}`;
 
 async function translatedByServer(model, photo, hole, why, signal) {
   const pixels = photo.width * photo.height, said = why ? `Translated by the server: ${why}.` : "";
@@ -117,7 +119,7 @@ async function translatedByServer(model, photo, hole, why, signal) {
   try {
     const answer = await onServer(`translate?model=${encodeURIComponent(model.name)}${mask}`, body, signal);
     const note = [said, ...answer.notes.map((one) => `${one}.`)].filter(Boolean).join(" ");
-    return {blob: answer.blob, facts: `${answer.seconds.toFixed(1)} s on the server`, note};
+    return {blob: answer.blob, facts: `${duration(answer.seconds)} on the server`, note};
   } catch (error) {
     throw signal.aborted ? error : new Error(`Not translated: ${error.message}`);
   }
@@ -132,5 +134,5 @@ export const sampled = (model, numbers, place, text = "") => only(text, async (s
   }
   const label = model.classes.length ? `&class=${model.classes[place]}` : "";
   const answer = await onServer(`samples?model=${encodeURIComponent(model.name)}${label}`, numbers.buffer, signal);
-  return {blob: answer.blob, facts: `${answer.seconds.toFixed(1)} s on the server`};
+  return {blob: answer.blob, facts: `${duration(answer.seconds)} on the server`};
 });

@@ -41,7 +41,7 @@ export const drawingMode = {
   },
 
   async take(chosen, dropped) {
-    if (!dropped.width) throw new Error("the browser cannot read this kind of file: a JPEG or PNG can be drawn after");
+    if (!dropped.width) throw new Error("The browser cannot read this kind of file: take the edges of a JPEG or PNG.");
     traced = await only("Looking for edges", () => fitted(dropped.file, model.side));
     trace();
   },
@@ -57,7 +57,7 @@ export const holeMode = {
     $("drop").hidden = false;
     $("studio").hidden = true;
     if (!given) return;
-    if (!given.width) throw new Error("the browser cannot show this kind of file: save it as JPEG or PNG, or use img2img infer");
+    if (!given.width) throw new Error("The browser cannot show this kind of file: save it as JPEG or PNG, or use img2img infer.");
     photo = given;
     setUp("hole");
     if (onEasel !== `hole ${photo.url}`) {
