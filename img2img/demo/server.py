@@ -314,7 +314,8 @@ def _number(query: Query, name: str) -> int | None:
     return int(text)
 
 
-def serve(server: DemoServer) -> None:
-    """Answer until interrupted."""
+def serve(server: DemoServer) -> bool:
+    """Answer until interrupted; whether nothing of a request runs on then (see `Uploads.end`)."""
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
+    return server.uploads is None or server.uploads.end()

@@ -25,7 +25,18 @@ KINDS = {
     ".onnx": "application/octet-stream",
 }
 STATIC = (
-    *("index.html", "demo.css", "studio.css", "page.js", "ui.js", "photo.js", "studio.js", "easel.js", "edges.js", "seeds.js"),
+    *(
+        "index.html",
+        "demo.css",
+        "studio.css",
+        "page.js",
+        "ui.js",
+        "photo.js",
+        "studio.js",
+        "easel.js",
+        "edges.js",
+        "seeds.js",
+    ),
     *("noise.js", "jobs.js", "headers.js", "tiles.js", "png.js", "worker.js", "examples.json"),
 )
 RUNTIME = ("ort.wasm.bundle.min.mjs", "LICENSE.txt", "ort-wasm-simd-threaded.wasm.gz")

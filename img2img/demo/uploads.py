@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +21,10 @@ from img2img.images import Picture, encode, read
 from img2img.inference import Translator, load, sample_pixels
 
 DESCRIPTORS = Path("/proc/self/fd")
+# uploads that have a name
+NAMED: set[str] = set()
+# how long an end waits for what runs
+END_S = 1.0
 # z that are taken together, and how far from 0 their numbers may be
 MOST_SAMPLES, LARGEST_Z = 64, 100.0
 
@@ -58,6 +62,21 @@ class Uploads:
         self.device = device
         self.turn = threading.Lock()
         self.translators: dict[str, Translator] = {}
+        self.ending = False
+
+    def end(self) -> bool:
+        """Begin nothing more, end what runs after its tile, and remove what was uploaded.
+
+        Returns:
+            whether nothing runs any more. What does is within torch, which cannot be interrupted, and aborts a process
+            whose interpreter ends before it: such a process has to be left by ``os._exit``.
+        """
+        self.ending = True
+        ended = self.turn.acquire(timeout=END_S)
+        for path in list(NAMED):
+            with suppress(OSError):
+                os.unlink(path)
+        return ended
 
     def translate(
         self, model: str, file: BinaryIO, waiting: Callable[[], bool], mask: BinaryIO | None = None
@@ -135,7 +154,7 @@ class Uploads:
         until = time.monotonic() + self.limits.translate_s
 
         def on_tile(done: int, total: int) -> None:
-            if not waiting():
+            if self.ending or not waiting():
                 raise GoneError("nobody waits for this picture any more")
             if done < total and time.monotonic() > until:
                 raise RunError(
@@ -157,7 +176,11 @@ def upload_file() -> Iterator[BinaryIO]:
             yield unnamed
     else:
         with tempfile.NamedTemporaryFile(prefix="img2img-demo-") as named:
-            yield named  # type: ignore[misc]
+            NAMED.add(named.name)
+            try:
+                yield named  # type: ignore[misc]
+            finally:
+                NAMED.discard(named.name)
 
 
 @contextmanager
