@@ -25,19 +25,9 @@ KINDS = {
     ".onnx": "application/octet-stream",
 }
 STATIC = (
-    *(
-        "index.html",
-        "demo.css",
-        "studio.css",
-        "page.js",
-        "ui.js",
-        "photo.js",
-        "studio.js",
-        "easel.js",
-        "edges.js",
-        "seeds.js",
-    ),
-    *("noise.js", "jobs.js", "headers.js", "tiles.js", "png.js", "worker.js", "examples.json"),
+    *("index.html", "demo.css", "studio.css", "examples.json"),
+    *("page.js", "ui.js", "jobs.js", "worker.js", "tiles.js", "headers.js", "png.js"),
+    *("photo.js", "studio.js", "easel.js", "edges.js", "seeds.js", "noise.js"),
 )
 RUNTIME = ("ort.wasm.bundle.min.mjs", "LICENSE.txt", "ort-wasm-simd-threaded.wasm.gz")
 # what a browser is given to do, in pixels: more goes to the server

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from browser import Browser, installed
 from demo_page import drop, inferred, levels_apart, opened, outcome, photo, save, serving, until
 from PIL import Image, ImageCms
 from torch import nn
@@ -246,6 +248,33 @@ def test_nothing_is_asked_of_another_machine(page, served):
     assert page.js("fetch('http://127.0.0.2:1/').then(() => 'sent', (error) => error.name)") == "TypeError"
     violations = [event["params"]["entry"]["text"] for event in page.complaints() if "entry" in event["params"]]
     assert any("Content Security Policy" in text for text in violations)
+
+
+def test_the_browsers_own_log_has_no_other_address_of_page_or_worker(browser, served, tmp_path):
+    """Chromium's log of its network has all that any of its processes asks for, and for which origin."""
+    log = tmp_path / "net.json"
+    logged = Browser(installed(), tmp_path / "profile", f"--log-net-log={log}")
+    try:
+        logged.open(served.address)
+        logged.wait("document.body.dataset.ready")
+        drop(logged, ROOT / "datasets/samples/derain/rainy/rocket.png")
+        assert "in the browser" in outcome(logged)[1]
+    finally:
+        logged.close()
+    asked = requested(log)
+    here = served.address.rstrip("/")
+    ours = {url for url, origin in asked if origin == here}
+    # what the worker alone asks for is among them
+    assert {f"{here}/models/own-dry.onnx", f"{here}/runtime/ort-wasm-simd-threaded.wasm"} <= ours
+    assert all(url.startswith(served.address) for url in ours)
+    # the browser asks for things of its own, none of which a page has asked for
+    assert {origin for url, origin in asked} <= {here, "not an origin"}
+
+
+def requested(log: Path) -> set[tuple[str, str]]:
+    """(address, origin that asks) of each request in a log of Chromium's network."""
+    events = [event.get("params", {}) for event in json.loads(log.read_text(encoding="utf-8"))["events"]]
+    return {(params["url"], params["initiator"]) for params in events if "url" in params and "initiator" in params}
 
 
 def test_written_as_files_any_web_server_will_do(models, weights, browser, tmp_path, monkeypatch):

@@ -295,7 +295,7 @@ def test_nothing_of_an_upload_is_left(server, tmp_path, monkeypatch):
 
     def looked_at(*words: object):
         during.extend(tmp_path.iterdir())
-        assert len(held_open(tmp_path)) == 1
+        assert len(held_open(tmp_path)) == 2  # the picture, and room for a mask
         return whole(*words)
 
     monkeypatch.setattr(server.uploads, "translate", looked_at)

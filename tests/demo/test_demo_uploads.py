@@ -114,7 +114,7 @@ def test_samples_come_one_below_the_other(server, weights):
         ("kinds", [0.0] * 6500, "", 422, b"z of 100 float32"),
         ("kinds", [math.nan] * 100, "", 422, b"z has numbers of at most 100"),
         ("kinds", [1e30] * 100, "", 422, b"z has numbers of at most 100"),
-        ("kinds", [0.0] * 100, "&class=5", 422, b"no class of these weights; they know 3, 7 and 8"),
+        ("kinds", [0.0] * 100, "&class=5", 422, b"no class of these weights; they know 3, 7, 8"),
         ("kinds", [0.0] * 100, "&class=x", 400, b"class must be a number"),
         ("kinds", [0.0] * 2_000_000, "", 413, b"are not taken"),
         ("other", [0.0] * 100, "", 404, b"no such model"),
