@@ -22,7 +22,6 @@ export const noiseMode = {
     if (!$("first").value) [$("first").value, $("last").value] = [0, 1];
     $("class").replaceChildren(...model.classes.map((label, place) => new Option(label, place)));
     $("class-label").hidden = !model.classes.length;
-    $("seeds-command").textContent = `img2img infer --weights ${model.name} --samples N`;
     renew();
   },
 
