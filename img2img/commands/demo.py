@@ -33,7 +33,7 @@ def port(text: str) -> int:
 
 def arguments() -> Parser:
     """What the command takes."""
-    command = parser("demo", "A page in the browser: photos translated, drawings, holes filled, pictures from noise.", EXAMPLES)
+    command = parser("demo", "A page in the browser for photos, drawings, holes and noise.", EXAMPLES)
     command.add_argument(
         "--weights",
         action="append",
