@@ -34,7 +34,7 @@ FLAGS = (
 class Browser:
     """Chromium, driven over a pipe by its own protocol."""
 
-    def __init__(self, program: str, profile: Path) -> None:
+    def __init__(self, program: str, profile: Path, *flags: str) -> None:
         theirs, self.to = os.pipe()
         self.back, ours = os.pipe()
         # above the two numbers that the program listens on
@@ -44,7 +44,7 @@ class Browser:
             os.dup2(theirs, 3)
             os.dup2(ours, 4)
 
-        words = [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
+        words = [program, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"]
         self.process = subprocess.Popen(
             words, close_fds=False, preexec_fn=ends, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -181,7 +181,7 @@ class Browser:
     def colours(self, selector: str, *points: tuple[float, float]) -> list[tuple[int, ...]]:
         """What is really drawn at points of an element."""
         places = [self.place(selector, *point) for point in points]
-        self.js("Promise.all([...document.images].map((image) => image.decode()))")
+        self.js("Promise.all([...document.images].filter((image) => image.src).map((image) => image.decode()))")
         sheet = Image.open(io.BytesIO(base64.b64decode(self.call("Page.captureScreenshot")["data"]))).convert("RGB")
         return [sheet.getpixel((round(place["x"]), round(place["y"]))) for place in places]
 

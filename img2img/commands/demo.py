@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def port(text: str) -> int:
 
 def arguments() -> Parser:
     """What the command takes."""
-    command = parser("demo", "A page in the browser that translates your photos and shows before and after.", EXAMPLES)
+    command = parser("demo", "A page in the browser for photos, drawings, holes and noise.", EXAMPLES)
     command.add_argument(
         "--weights",
         action="append",
@@ -77,5 +79,9 @@ def run(words: Sequence[str]) -> int:
 
         if not webbrowser.open(server.address):
             say("no browser was found: open the address by hand")
-    serve(server)
+    if not serve(server):
+        # no interpreter ends well while torch computes in a thread of it
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(0)
     return 0

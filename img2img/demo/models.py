@@ -13,15 +13,15 @@ from typing import Any
 import torch
 
 from img2img import __version__
+from img2img.demo.kinds import check_shown, facts_of
 from img2img.errors import RunError, UserError
 from img2img.export import OPSET
 from img2img.export.compare import drift, refuse_drift
-from img2img.export.graph import PictureGraph, refuse
+from img2img.export.graph import refuse
 from img2img.export.model import Session, describe, to_onnx
+from img2img.export.run import graph_of
 from img2img.files import atomic_write_bytes
 from img2img.inference import Translator, load, weights_header, weights_path
-from img2img.inference.generator import WithinFlow
-from img2img.inference.tiles import blend_of
 from img2img.progress import say
 from img2img.zoo import entry_of, names
 
@@ -36,8 +36,7 @@ class DemoModel:
         name: stands in addresses: ``[a-z0-9-]``, unlike those of the others.
         weights: what `img2img.load` takes.
         text: what it is, in one line.
-        facts: how a picture is cut for it: ``multiple``, ``minimum``, ``margin`` and ``blend`` in px (see
-            `img2img.inference.tiles`), ``whole`` where it cannot be.
+        facts: how the page uses it (see `img2img.demo.kinds`).
         onnx: its file; None where the page leaves all to the server.
     """
 
@@ -61,19 +60,12 @@ def prepare(weights: Sequence[str], *, in_browser: bool = True) -> tuple[DemoMod
     models: list[DemoModel] = []
     for given in chosen:
         translator = load(given, device="cpu", tile="off")
-        _check_photos(given, translator)
+        refuse(translator)
+        check_shown(given, translator, in_browser=in_browser)
         name = _address(given, [model.name for model in models])
         onnx = _exported(given, translator) if in_browser else None
-        models.append(DemoModel(name, given, _text(given), _cutting(translator), onnx))
+        models.append(DemoModel(name, given, _text(given), facts_of(translator, weights_header(given)), onnx))
     return tuple(models)
-
-
-def _cutting(translator: Translator) -> dict[str, Any]:
-    """How a picture is cut for these weights."""
-    network = WithinFlow(translator.flow, translator.network, translator.fill, masked=False)
-    margin, blend = blend_of(network.radius)
-    sides = {"multiple": network.multiple, "minimum": network.minimum}
-    return {**sides, "margin": margin, "blend": blend, "whole": translator.whole_only}
 
 
 def _check_extra() -> None:
@@ -83,18 +75,6 @@ def _check_extra() -> None:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise UserError(EXTRA.format(error)) from error
-
-
-def _check_photos(given: str, translator: Translator) -> None:
-    """Refuse what cannot be shown by a photo and its result."""
-    refuse(translator)
-    if translator.takes_mask:
-        raise UserError(f"--weights {given}: these weights fill holes, and the page has no mask; use img2img infer")
-    if (translator.shape.source, translator.shape.target) != (3, 3):
-        raise UserError(
-            f"--weights {given}: the page translates RGB to RGB, these have {translator.shape.source} channels in and "
-            f"{translator.shape.target} out; use img2img infer"
-        )
 
 
 def _address(given: str, taken: Sequence[str]) -> str:
@@ -123,9 +103,9 @@ def _exported(given: str, translator: Translator) -> bytes:
         return path.read_bytes()
     say(f"{given}: exported for the browser; the next start finds it in {path.parent}")
     # the page clamps: grey is the mean of channels as they are, and tiles are blended before
-    model = to_onnx(PictureGraph(translator, clamped=False), translator.shape.source, OPSET)
+    model = to_onnx(graph_of(translator, torch.float32, clamped=False), OPSET)
     session = Session(model)
-    refuse_drift(drift(lambda image, mask: session(image, mask).clamp(0, 1), translator), given)
+    refuse_drift(drift(lambda *inputs: session(*inputs).clamp(0, 1), translator), given)
     describe(model, weights_header(given), {"precision": "fp32", "clamped": False})
     data: bytes = model.SerializeToString()
     try:

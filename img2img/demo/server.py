@@ -10,18 +10,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from socketserver import TCPServer
 from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, urlsplit
 
 from img2img.demo.site import Resource
-from img2img.demo.uploads import BusyError, GoneError, Limits, Uploads, upload_file
+from img2img.demo.uploads import BusyError, GoneError, Uploads, upload_file
 from img2img.errors import RunError, UserError
 from img2img.progress import say
 
-UPLOAD = "/translate"
+UPLOAD, SAMPLES = "/translate", "/samples"
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -43,6 +44,11 @@ SILENCE_S, LINGER_S = 20.0, 2.0
 CHUNK = 1 << 16
 CURE = "--port N takes another one, --port 0 any that is free"
 
+# z is a few numbers: more bytes than that are none
+MOST_NUMBERS_BYTES = 1 << 22
+
+Query = Mapping[str, Sequence[str]]
+
 
 class RefusedError(Exception):
     """A request that is answered by a status and one line."""
@@ -53,7 +59,7 @@ class RefusedError(Exception):
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves ``files`` and, where ``uploads`` are given, translates what is sent to `UPLOAD`.
+    """Serves ``files`` and, where ``uploads`` are given, translates what is sent to `UPLOAD`, and z sent to `SAMPLES`.
 
     Args:
         host: a name or address of this machine; port 0 is any free one.
@@ -198,43 +204,62 @@ class Handler(BaseHTTPRequestHandler):
 
     def _upload(self) -> None:
         uploads, asked = self.server.uploads, urlsplit(self.path)
-        if uploads is None or asked.path != UPLOAD:
+        if uploads is None or asked.path not in (UPLOAD, SAMPLES):
             raise RefusedError(404, "nothing can be sent here")
-        name = parse_qs(asked.query).get("model", [""])[0]
+        query = parse_qs(asked.query)
+        name = query.get("model", [""])[0]
         if name not in uploads.models:
             raise RefusedError(404, f"there is no such model here; there are {', '.join(uploads.models)}")
-        with upload_file() as file:
-            self._receive(file, uploads.limits)
-            try:
-                data, notes = uploads.translate(name, file, self._waiting)
-            except BusyError as error:
-                raise RefusedError(503, str(error)) from error
-            except GoneError:
-                raise
-            except UserError as error:
-                raise RefusedError(500 if isinstance(error, RunError) else 422, str(error)) from error
-        said = quote(json.dumps(notes))
-        self._send(200, {"Content-Type": "image/png", "X-Notes": said}, data)
+        answer = self._translated if asked.path == UPLOAD else self._sampled
+        try:
+            data, notes = answer(uploads, name, query)
+        except BusyError as error:
+            raise RefusedError(503, str(error)) from error
+        except GoneError:
+            raise
+        except UserError as error:
+            raise RefusedError(500 if isinstance(error, RunError) else 422, str(error)) from error
+        self._send(200, {"Content-Type": "image/png", "X-Notes": quote(json.dumps(notes))}, data)
 
-    def _receive(self, file: BinaryIO, limits: Limits) -> None:
-        """The body, into ``file``."""
+    def _translated(self, uploads: Uploads, name: str, query: Query) -> tuple[bytes, Sequence[str]]:
+        """The body is a picture; of its bytes the last ``mask`` are a second one."""
+        length = self._length(uploads.limits.upload_bytes)
+        masked = _number(query, "mask")
+        if masked is not None and masked > length:
+            raise RefusedError(400, f"mask={masked}: the upload has {length} bytes")
+        until = time.monotonic() + uploads.limits.upload_s
+        with upload_file() as file, upload_file() as mask:
+            self._receive(file, length - (masked or 0), until)
+            self._receive(mask, masked or 0, until)
+            return uploads.translate(name, file, self._waiting, None if masked is None else mask)
+
+    def _sampled(self, uploads: Uploads, name: str, query: Query) -> tuple[bytes, Sequence[str]]:
+        """The body is z after z."""
+        numbers = BytesIO()
+        length = self._length(min(MOST_NUMBERS_BYTES, uploads.limits.upload_bytes))
+        self._receive(numbers, length, time.monotonic() + uploads.limits.upload_s)
+        return uploads.samples(name, numbers.getvalue(), _number(query, "class")), ()
+
+    def _length(self, most: int) -> int:
+        """Bytes of the body, at most so many."""
         lengths = self.headers.get_all("Content-Length") or []
         if "Transfer-Encoding" in self.headers or len(lengths) != 1 or not lengths[0].isdecimal():
             raise RefusedError(411, "an upload must say how long it is")
-        left = self.unread = int(lengths[0])
-        if left > limits.upload_bytes:
-            raise RefusedError(413, f"files of more than {limits.upload_bytes / 2**20:g} MB are not taken")
-        until = time.monotonic() + limits.upload_s
+        length = int(lengths[0])
+        if length > most:
+            raise RefusedError(413, f"more than {most / 2**20:g} MB are not taken")
+        return length
+
+    def _receive(self, file: BinaryIO, left: int, until: float) -> None:
+        """The next ``left`` bytes of the body, into ``file``."""
         while left:
             part = self.rfile.read1(min(left, CHUNK))
             if not part:
                 raise GoneError("the upload ended early")
             file.write(part)
-            left = self.unread = left - len(part)
+            left -= len(part)
             if time.monotonic() > until:
-                raise RefusedError(408, f"the upload took longer than {limits.upload_s:.0f} s")
-
-    unread = 0
+                raise RefusedError(408, "the upload took too long")
 
     def _waiting(self) -> bool:
         """Whether the browser still holds the connection."""
@@ -279,7 +304,18 @@ class Handler(BaseHTTPRequestHandler):
         """Requests are nobody's business."""
 
 
-def serve(server: DemoServer) -> None:
-    """Answer until interrupted."""
+def _number(query: Query, name: str) -> int | None:
+    """A whole number of 0 or more in an address, None where there is none of this name."""
+    text = query.get(name, [None])[0]
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise RefusedError(400, f"{name} must be a number")
+    return int(text)
+
+
+def serve(server: DemoServer) -> bool:
+    """Answer until interrupted; whether nothing of a request runs on then (see `Uploads.end`)."""
     with server, contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()
+    return server.uploads is None or server.uploads.end()

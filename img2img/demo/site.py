@@ -24,7 +24,11 @@ KINDS = {
     ".txt": "text/plain; charset=utf-8",
     ".onnx": "application/octet-stream",
 }
-STATIC = ("index.html", "demo.css", "page.js", "headers.js", "tiles.js", "png.js", "worker.js")
+STATIC = (
+    *("index.html", "demo.css", "studio.css", "examples.json"),
+    *("page.js", "ui.js", "jobs.js", "worker.js", "tiles.js", "headers.js", "png.js"),
+    *("photo.js", "studio.js", "easel.js", "edges.js", "seeds.js", "noise.js"),
+)
 RUNTIME = ("ort.wasm.bundle.min.mjs", "LICENSE.txt", "ort-wasm-simd-threaded.wasm.gz")
 # what a browser is given to do, in pixels: more goes to the server
 BROWSER_PIXELS, WHOLE_PIXELS = 16_000_000, 1_500_000

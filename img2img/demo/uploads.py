@@ -1,4 +1,4 @@
-"""Uploaded pictures, through a translator: one at a time, within limits, and nothing of them stays."""
+"""Uploaded pictures, masks and noise, through a translator: one at a time, within limits, and nothing of them stays."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import torch
+
 from img2img.demo.models import DemoModel
 from img2img.errors import RunError, UserError
-from img2img.images import encode, read
-from img2img.inference import Translator, load
+from img2img.images import Picture, encode, read
+from img2img.inference import Translator, load, sample_pixels
 
 DESCRIPTORS = Path("/proc/self/fd")
+# uploads that have a name
+NAMED: set[str] = set()
+# how long an end waits for what runs
+END_S = 1.0
+# z that are taken together, and how far from 0 their numbers may be
+MOST_SAMPLES, LARGEST_Z = 64, 100.0
 
 
 @dataclass(frozen=True)
@@ -53,33 +62,88 @@ class Uploads:
         self.device = device
         self.turn = threading.Lock()
         self.translators: dict[str, Translator] = {}
+        self.ending = False
 
-    def translate(self, model: str, file: BinaryIO, waiting: Callable[[], bool]) -> tuple[bytes, tuple[str, ...]]:
+    def end(self) -> bool:
+        """Begin nothing more, end what runs after its tile, and remove what was uploaded.
+
+        Returns:
+            whether nothing runs any more. What does is within torch, which cannot be interrupted, and aborts a process
+            whose interpreter ends before it: such a process has to be left by ``os._exit``.
+        """
+        self.ending = True
+        ended = self.turn.acquire(timeout=END_S)
+        for path in list(NAMED):
+            with suppress(OSError):
+                os.unlink(path)
+        return ended
+
+    def translate(
+        self, model: str, file: BinaryIO, waiting: Callable[[], bool], mask: BinaryIO | None = None
+    ) -> tuple[bytes, tuple[str, ...]]:
         """The result of the picture in ``file`` as a PNG of the same size and depth, and what there is to say of it.
 
-        ``waiting`` tells between tiles whether anybody still wants the result.
+        ``mask`` is a picture too, white inside the hole. ``waiting`` tells between tiles whether anybody still wants
+        the result.
 
         Raises:
             BusyError: another one is being translated.
             GoneError: nobody waits for the result.
-            UserError: not a picture that can be read, or more pixels than allowed.
+            UserError: not a picture that can be read, or more pixels than allowed; a mask that is missing, not wanted
+                or of another size.
             RunError: it took longer than allowed, or the network gave values that are no numbers.
         """
+        with self._turn():
+            picture = self._read(file, "this file")
+            hole = None if mask is None else self._read(mask, "the mask")
+            translator = self._translator(model)
+            translator.on_tile = self._watched(waiting)
+            (result,) = translator.pictures([picture], [hole])
+            data, lost = encode(replace(result, format="PNG"), "PNG")
+            return data, (*result.notes, *lost)
+
+    def samples(self, model: str, numbers: bytes, label: int | None) -> bytes:
+        """The pictures of some z, one below the other, as a PNG.
+
+        Args:
+            numbers: z after z, float32 with the lowest byte first.
+            label: of the class that they are of, where the model has classes.
+
+        Raises:
+            BusyError: something is being translated.
+            UserError: weights that start from pictures; no whole number of z, or too many; numbers that none has.
+        """
+        facts = self.models[model].facts
+        if facts["mode"] != "noise":
+            raise UserError("this model makes pictures from pictures, not from noise")
+        count, rest = divmod(len(numbers), 4 * facts["latent"])
+        if rest or not 1 <= count <= MOST_SAMPLES:
+            raise UserError(f"z of {facts['latent']} float32 numbers are needed, 1 to {MOST_SAMPLES} of them")
+        z = torch.from_numpy(np.frombuffer(numbers, "<f4").astype(np.float32).reshape(count, -1))
+        if not bool((z.abs() <= LARGEST_Z).all()):
+            raise UserError(f"z has numbers of at most {LARGEST_Z:.0f}")
+        with self._turn():
+            translator = self._translator(model)
+            made = [sample_pixels(translator, translator.samples(z=row[None], label=label)) for row in z]
+            data, _ = encode(Picture(np.concatenate(made)), "PNG")
+            return data
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One at a time."""
         if not self.turn.acquire(timeout=self.limits.turn_s):
             raise BusyError("another picture is being translated: try again when it is done")
         try:
-            with _named(file) as path:
-                try:
-                    picture = read(path, self.limits.pixels)
-                except UserError as error:
-                    raise UserError(str(error).replace(f"{path}", "this file")) from error
-            translator = self._translator(model)
-            translator.on_tile = self._watched(waiting)
-            (result,) = translator.pictures([picture])
-            data, lost = encode(replace(result, format="PNG"), "PNG")
-            return data, (*result.notes, *lost)
+            yield
         finally:
             self.turn.release()
+
+    def _read(self, file: BinaryIO, name: str) -> Picture:
+        with _named(file) as path:
+            try:
+                return read(path, self.limits.pixels)
+            except UserError as error:
+                raise UserError(str(error).replace(f"{path}", name)) from error
 
     def _translator(self, name: str) -> Translator:
         if name not in self.translators:
@@ -90,7 +154,7 @@ class Uploads:
         until = time.monotonic() + self.limits.translate_s
 
         def on_tile(done: int, total: int) -> None:
-            if not waiting():
+            if self.ending or not waiting():
                 raise GoneError("nobody waits for this picture any more")
             if done < total and time.monotonic() > until:
                 raise RunError(
@@ -112,7 +176,11 @@ def upload_file() -> Iterator[BinaryIO]:
             yield unnamed
     else:
         with tempfile.NamedTemporaryFile(prefix="img2img-demo-") as named:
-            yield named  # type: ignore[misc]
+            NAMED.add(named.name)
+            try:
+                yield named  # type: ignore[misc]
+            finally:
+                NAMED.discard(named.name)
 
 
 @contextmanager

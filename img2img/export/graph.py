@@ -12,6 +12,9 @@ from img2img.inference.generator import WithinFlow
 from img2img.inference.statistics import DROPOUTS
 from img2img.inference.translator import Translator
 
+# what may be of any length, of pictures
+AXES = {0: "batch", 2: "height", 3: "width"}
+
 
 class PictureGraph(nn.Module):
     """A translator's network with all that surrounds it, so that whoever runs the graph need know nothing of it.
@@ -29,12 +32,18 @@ class PictureGraph(nn.Module):
         UserError: these weights have no graph, with the reason (see `refuse`).
     """
 
+    axes = AXES
+
     def __init__(self, translator: Translator, dtype: torch.dtype = torch.float32, *, clamped: bool = True) -> None:
         super().__init__()
         refuse(translator)
+        self.channels = translator.shape.source
         self.clamped = clamped
         self.dtype = dtype
         self.masked = translator.takes_mask
+        self.inputs = {"image": "float32 NCHW in [0, 1]"}
+        if self.masked:
+            self.inputs["mask"] = "float32 N1HW, 1 inside the hole"
         self.grey_targets = translator.grey_targets
         network = copy.deepcopy(translator.network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         if translator.inference.norm == "batch":
@@ -55,6 +64,21 @@ class PictureGraph(nn.Module):
         values: Tensor = result / 2 + 0.5
         return values.clamp(0, 1) if self.clamped else values
 
+    @property
+    def interface(self) -> str:
+        """What it takes and gives, in a line."""
+        colour = "RGB " if self.channels == 3 else ""
+        mask = ", mask float32 (batch, 1, height, width), 1 inside the hole" if self.masked else ""
+        return (
+            f"input: image float32 (batch, {self.channels}, height, width), {colour}in [0, 1], any size{mask}; "
+            f"output: result, like image"
+        )
+
+    def example(self) -> tuple[Tensor, ...]:
+        """Inputs that it can be traced with: sides that differ from each other and from the multiples."""
+        side = 2 * self.within_flow.multiple + self.within_flow.minimum
+        return tuple(torch.rand(2, count, side + 3, side + 5) for count in (self.channels, 1)[: len(self.inputs)])
+
     def _mirrored(self, length: int) -> Tensor:
         """Which pixel of ``length`` stands at each place of the padded axis."""
         multiple = self.within_flow.multiple
@@ -68,13 +92,13 @@ class PictureGraph(nn.Module):
 
 
 def refuse(translator: Translator) -> None:
-    """Refuse weights whose results are no function of a picture, or are made of something else.
+    """Refuse weights whose results are no pictures, or no function of what they are made of.
 
     Raises:
         UserError: with the reason.
     """
-    if translator.flow.from_noise or getattr(translator.network, "vector", False):
-        raise UserError("these weights cannot be exported: they make results from noise or vectors, not from pictures")
+    if getattr(translator.network, "vector", False):
+        raise UserError("these weights cannot be exported: they make vectors, no pictures")
     if getattr(translator.network, "whole_only", False):
         raise UserError(
             "these weights cannot be exported: their network resizes every picture to the one size that it was trained "

@@ -17,33 +17,29 @@ from img2img import __version__
 from img2img.errors import RunError, UserError
 from img2img.export.graph import PictureGraph
 from img2img.export.request import OPSET
+from img2img.export.samples import SampleGraph
 from img2img.weights.file import FORMAT
 
-AXES = {0: "batch", 2: "height", 3: "width"}
 FACTS = "img2img export"
 
 
-def to_onnx(graph: PictureGraph, channels: int, opset: int) -> Any:
-    """The ``onnx.ModelProto`` of a graph; batch, height and width are open.
+def to_onnx(graph: PictureGraph | SampleGraph, opset: int) -> Any:
+    """The ``onnx.ModelProto`` of a graph; the number of pictures, and their height and width, are open.
 
-    Inputs are ``image`` and, where the graph takes one, ``mask``; the output is ``result``.
+    Inputs are called as the graph calls them; the output is ``result``.
 
     Raises:
         UserError: torch cannot trace the network, or the graph cannot be had in this opset.
     """
-    names = ["image", "mask"] if graph.masked else ["image"]
-    side = 2 * graph.within_flow.multiple + graph.within_flow.minimum
-    # sides that differ from each other and from the multiples, so that nothing is taken for a constant
-    example = tuple(torch.rand(2, count, side + 3, side + 5) for count in (channels, 1)[: len(names)])
-    axes = {axis: torch.export.Dim(name) for axis, name in AXES.items()}
+    axes = {axis: torch.export.Dim(name) for axis, name in graph.axes.items()}
     try:
         with quiet():
             program = torch.onnx.export(
                 graph,
-                example,
+                graph.example(),
                 dynamo=True,
-                dynamic_shapes=tuple(axes for _ in names),
-                input_names=names,
+                dynamic_shapes=tuple(axes for _ in graph.inputs),
+                input_names=list(graph.inputs),
                 output_names=["result"],
                 opset_version=opset,
                 verbose=False,
@@ -58,7 +54,7 @@ def to_onnx(graph: PictureGraph, channels: int, opset: int) -> Any:
     if written != opset:
         raise UserError(f"--opset {opset}: this network cannot be converted to it; {OPSET} is the exporter's own")
     # the exporter names the output's sides by how they were computed
-    for axis, name in AXES.items():
+    for axis, name in graph.axes.items():
         model.graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name
     strip(model)
     return model
@@ -101,10 +97,12 @@ class Session:
             reason = " ".join(str(error).split())[:200]
             raise RunError(f"onnxruntime cannot run the exported file (another --opset may help): {reason}") from error
 
-    def __call__(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(N, C, H, W) and (N, 1, H, W), float32 in [0, 1] -> (N, C', H, W) float32 in [0, 1]."""
-        given = {"image": image} if mask is None else {"image": image, "mask": mask}
-        (result,) = self.session.run(None, {name: np.ascontiguousarray(values) for name, values in given.items()})
+        self.names = [value.name for value in self.session.get_inputs()]
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """What the model takes, in its order (N rows each, float32), -> (N, C, H, W) float32 in [0, 1]."""
+        given = {name: np.ascontiguousarray(values) for name, values in zip(self.names, inputs, strict=True)}
+        (result,) = self.session.run(None, given)
         return torch.from_numpy(result)
 
 

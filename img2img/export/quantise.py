@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from img2img.errors import RunError
-from img2img.export.compare import Pair
+from img2img.export.compare import Inputs
 from img2img.export.model import quiet
 
 
-def quantised(model: Any, pictures: Sequence[Pair]) -> Any:
+def quantised(model: Any, pictures: Sequence[Inputs]) -> Any:
     """An fp32 model with its convolutions in int8: weights per channel, activations by the ranges that pictures give.
 
     Static quantisation in onnxruntime's QDQ form. Its dynamic form computes convolutions by a slower kernel than fp32's
@@ -26,16 +26,17 @@ def quantised(model: Any, pictures: Sequence[Pair]) -> Any:
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
+    names = [value.name for value in model.graph.input]
+
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.given: Iterator[Pair] = iter(pictures)
+            self.given: Iterator[Inputs] = iter(pictures)
 
         def get_next(self) -> dict[str, Any] | None:
-            image, mask = next(self.given, (None, None))
-            if image is None:
+            inputs = next(self.given, None)
+            if inputs is None:
                 return None
-            given = {"image": image} if mask is None else {"image": image, "mask": mask}
-            return {name: np.ascontiguousarray(values) for name, values in given.items()}
+            return {name: np.ascontiguousarray(values) for name, values in zip(names, inputs, strict=True)}
 
     with tempfile.TemporaryDirectory() as folder, quiet():
         whole, path = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"

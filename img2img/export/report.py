@@ -16,12 +16,9 @@ def report(request: Request, exported: Exported) -> list[str]:
     """Lines on the file, how it is run, its difference from torch, what its precision costs, and the speed of both."""
     sizes = ", ".join(f"{width}x{height}" for height, width in exported.drift.sizes)
     batches = " and ".join(map(str, BATCHES))
-    colour = "RGB " if exported.channels == 3 else ""
-    mask = ", mask float32 (batch, 1, height, width), 1 inside the hole" if exported.masked else ""
     lines = [
         f"{request.output}: {exported.size / 1e6:.2f} MB, {request.precision}, opset {request.opset}",
-        f"input: image float32 (batch, {exported.channels}, height, width), {colour}in [0, 1], any size{mask}; "
-        f"output: result, like image",
+        exported.interface,
         f"largest difference from torch {exported.drift.largest:.1e} at {sizes} px, batch {batches}",
     ]
     if exported.cost is not None:

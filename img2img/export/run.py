@@ -13,9 +13,10 @@ from img2img.export.model import Session, describe, to_onnx
 from img2img.export.pictures import calibration
 from img2img.export.quantise import quantised
 from img2img.export.request import Request
+from img2img.export.samples import SampleGraph
 from img2img.files import atomic_write_bytes
 from img2img.images.form import Form
-from img2img.inference import load, weights_header
+from img2img.inference import Translator, load, weights_header
 
 
 def _units(form: Form) -> str:
@@ -25,14 +26,23 @@ def _units(form: Form) -> str:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export gave: bytes of the file, channels of its input, what was measured; ``cost`` is None in fp32."""
+    """What an export gave: bytes of the file, what it takes and gives, what was measured; ``cost`` is None in fp32."""
 
     size: int
-    channels: int
-    masked: bool
+    interface: str
     drift: Drift
     cost: Cost | None
     speed: Speed
+
+
+def graph_of(translator: Translator, dtype: torch.dtype, *, clamped: bool = True) -> PictureGraph | SampleGraph:
+    """The module that is exported: of pictures, or of what starts from noise.
+
+    Raises:
+        UserError: these weights have none.
+    """
+    kind = SampleGraph if translator.flow.from_noise else PictureGraph
+    return kind(translator, dtype, clamped=clamped)
 
 
 def export(request: Request) -> Exported:
@@ -45,8 +55,7 @@ def export(request: Request) -> Exported:
     request.check()
     translator = load(request.weights, device="cpu", tile="off", direction=request.direction)
     dtype = torch.float16 if request.precision == "fp16" else torch.float32
-    graph = PictureGraph(translator, dtype)
-    channels = translator.shape.source
+    graph = graph_of(translator, dtype)
     if translator.labels is not None and translator.labels.side == "source":
         raise UserError("these weights take label maps, and the exported graph pictures in [0, 1]; use img2img infer")
     source, target = translator.forms.source, translator.forms.target
@@ -55,8 +64,8 @@ def export(request: Request) -> Exported:
             f"--precision {request.precision}: is calibrated and compared on 8-bit pictures, and these weights take "
             f"{source}; use fp32"
         )
-    pictures = [] if request.precision == "fp32" else calibration(request.calibration, channels, masked=graph.masked)
-    model = to_onnx(graph, channels, request.opset)
+    pictures = [] if request.precision == "fp32" else calibration(request.calibration, translator)
+    model = to_onnx(graph, request.opset)
     if request.precision == "int8":
         model = quantised(model, pictures)
     session = Session(model)
@@ -67,9 +76,7 @@ def export(request: Request) -> Exported:
     taken = speed(session, translator)
     facts = {
         "precision": request.precision,
-        "input": "image: float32 NCHW in [0, 1]"
-        + _units(source)
-        + ("; mask: float32 N1HW, 1 inside the hole" if graph.masked else ""),
+        "input": "; ".join(f"{name}: {text}" for name, text in graph.inputs.items()) + _units(source),
         "output": "result: float32 NCHW in [0, 1]" + _units(target),
         "largest_difference": found.largest,
         "psnr_to_fp32": None if paid is None else paid.mean,
@@ -77,4 +84,4 @@ def export(request: Request) -> Exported:
     describe(model, weights_header(request.weights), facts)
     data = model.SerializeToString()
     atomic_write_bytes(request.output, data)
-    return Exported(len(data), channels, graph.masked, found, paid, taken)
+    return Exported(len(data), graph.interface, found, paid, taken)

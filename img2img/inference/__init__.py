@@ -6,6 +6,7 @@ from img2img.inference.load import header_for, load, other_direction, translator
 from img2img.inference.noise import (
     Interpolation,
     check_way,
+    sample_pixels,
     write_array,
     write_between,
     write_class_grid,
@@ -36,6 +37,7 @@ __all__ = [
     "other_direction",
     "output_names",
     "reason",
+    "sample_pixels",
     "summed",
     "translate",
     "translate_folder",

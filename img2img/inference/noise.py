@@ -57,7 +57,7 @@ def write_samples(
         if path.exists() and not overwrite:
             skipped += 1
             continue
-        write(path, Picture(_pixels(translator, translator.generate(sample))))
+        write(path, Picture(sample_pixels(translator, translator.generate(sample))))
         written += 1
     return written, skipped
 
@@ -148,7 +148,7 @@ def _unless_there(path: Path, overwrite: bool, save: Callable[[], None]) -> tupl
     return 1, 0
 
 
-def _pixels(translator: Translator, made: Tensor) -> Pixels:
+def sample_pixels(translator: Translator, made: Tensor) -> Pixels:
     """(H, W, C) uint8 of one result (1, C, H, W); grey where the training's pictures were."""
     grey = translator.grey_targets and made.shape[1] == 3
     return to_pixels(made.mean(1, keepdim=True) if grey else made, np.uint8)
@@ -158,12 +158,12 @@ def sample_values(translator: Translator, made: Tensor) -> Pixels:
     """`samples` as they are written: (N, ...) float64 in the units of an array, (N, F), or (N, H, W, C) uint8."""
     if translator.array is not None:
         return translator.in_units(made)
-    return made.numpy() if made.ndim == 2 else np.stack([_pixels(translator, one[None]) for one in made])
+    return made.numpy() if made.ndim == 2 else np.stack([sample_pixels(translator, one[None]) for one in made])
 
 
 def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], columns: int) -> Pixels:
     """Pictures in rows of ``columns``, a gap between them: (H, W, C) uint8."""
-    pictures = [_pixels(translator, one) for one in made]
+    pictures = [sample_pixels(translator, one) for one in made]
     height, width, channels = pictures[0].shape
     rows = -(-len(pictures) // columns)
     sides = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)

@@ -29,6 +29,6 @@ class SelfAttention(nn.Module):
         key, value = (nn.functional.max_pool2d(part(x), 2).flatten(2) for part in (self.key, self.value))
         # (N, places, pooled places): what each place looks at
         weights = (query.transpose(1, 2) @ key).softmax(2)
-        seen = (value @ weights.transpose(1, 2)).view(len(x), -1, *x.shape[2:])
+        seen = (value @ weights.transpose(1, 2)).view(x.shape[0], -1, *x.shape[2:])
         result: Tensor = x + self.gain * self.last(seen)
         return result

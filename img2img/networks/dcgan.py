@@ -47,7 +47,7 @@ class DcganGenerator(Generator):
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
         x = self.first(beside(x, classes, self.joined))
-        x = nn.functional.relu(through(self.first_norm, x.view(len(x), -1, self.side, self.side), classes))
+        x = nn.functional.relu(through(self.first_norm, x.view(x.shape[0], -1, self.side, self.side), classes))
         for layer in self.layers:
             x = through(layer, x, classes)
         return x

@@ -91,7 +91,8 @@ class SnResnetGenerator(Generator):
         _as_published(self)
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
-        x = self.first(beside(x, classes, self.joined)).view(len(x), -1, self.side, self.side)
+        x = self.first(beside(x, classes, self.joined))
+        x = x.view(x.shape[0], -1, self.side, self.side)
         for block in self.blocks:
             x = block(x, classes) if isinstance(block, _Up) else block(x)
         made: Tensor = self.last(relu(through(self.norm, x, classes))).tanh()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import threading
-import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from browser import Browser
+from browser import Browser, installed
+from demo_page import drop, inferred, levels_apart, opened, outcome, photo, save, serving, until
 from PIL import Image, ImageCms
 from torch import nn
 from translators import weights_file
 
 from conftest import picture
-from img2img.commands import main
-from img2img.demo import DemoServer, Limits, Uploads, page_files, prepare, write_site
+from img2img.demo import page_files, prepare, write_site
 from img2img.demo.site import RUNTIME
 from img2img.errors import UserError
 from img2img.images import Picture, encode, joined, read, to_pixels, to_tensor
@@ -70,60 +70,8 @@ def models(weights, tmp_path_factory):
 @pytest.fixture(scope="module")
 def served(models):
     """A running demo."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"TILE_PIXELS": TILE, "BROWSER_PIXELS": MOST}.items():
-            patch.setattr(f"img2img.demo.site.{name}", value)
-        limits = Limits(pixels=UPLOAD)
-        files = page_files(models, server=True, upload_pixels=limits.pixels)
-    server = DemoServer("127.0.0.1", 0, files, Uploads(models, limits, "cpu"))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-
-
-def photo(path: Path, height: int, width: int, mode: str = "RGB", **more: object) -> Path:
-    Image.fromarray(picture(7, height, width)).convert(mode).save(path, **more)
-    return path
-
-
-def drop(browser: Browser, file: Path) -> None:
-    """As a hand drops a file onto the page."""
-    data = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        browser.call("Input.dispatchDragEvent", type=kind, x=500, y=450, data=data)
-
-
-def until(browser: Browser, condition: str, seconds: float = 90) -> None:
-    """Wait for something that takes as long as a network does."""
-    end = time.monotonic() + seconds
-    while not browser.js(condition):
-        assert time.monotonic() < end, condition
-        browser.pause()
-
-
-def outcome(browser: Browser) -> tuple[str, str]:
-    """What the page says when it is done with a photo: its notice, and the facts below the result."""
-    until(browser, "document.querySelector('#work').hidden && (!document.querySelector('#result').hidden "
-                   "|| document.querySelector('#notice').classList.contains('bad'))")  # fmt: skip
-    return browser.text("#notice"), browser.text("#facts")
-
-
-def save(browser: Browser, folder: Path) -> Path:
-    """The file that the page's button saves."""
-    folder = folder / "saved"
-    folder.mkdir(exist_ok=True)
-    before = set(folder.iterdir())
-    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-    browser.click("#save")
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        new = [path for path in set(folder.iterdir()) - before if path.suffix != ".crdownload"]
-        if new and new[0].stat().st_size:
-            return new[0]
-        time.sleep(0.05)
-    raise AssertionError(f"nothing was saved beside {before}")
+    with serving(models, UPLOAD, TILE_PIXELS=TILE, BROWSER_PIXELS=MOST) as server:
+        yield server
 
 
 @pytest.fixture
@@ -131,20 +79,6 @@ def page(browser, served):
     browser.open(served.address)
     browser.wait("document.body.dataset.ready")
     return browser
-
-
-def levels_apart(one: np.ndarray, other: np.ndarray) -> int:
-    assert one.shape == other.shape
-    return int(np.abs(one.astype(int) - other.astype(int)).max())
-
-
-def inferred(weights: Path, file: Path, folder: Path) -> np.ndarray:
-    (folder / "in").mkdir()
-    (folder / "in" / file.name).write_bytes(file.read_bytes())
-    words = ["--weights", str(weights), "--input", str(folder / "in"), "--output", str(folder / "out")]
-    assert main(["infer", *words, "--precision", "fp32", "--device", "cpu", "--format", "png"]) == 0
-    (made,) = (folder / "out").glob("*.png")
-    return joined(read(made))
 
 
 def test_a_dropped_photo_is_saved_as_infer_writes_it(page, weights, tmp_path):
@@ -162,10 +96,6 @@ def test_a_dropped_photo_is_saved_as_infer_writes_it(page, weights, tmp_path):
     assert levels_apart(made, expected) <= 1
     assert levels_apart(made, np.asarray(Image.open(file).convert("RGB")).transpose(1, 0, 2)[:, ::-1]) > 20
     assert page.complaints() == []
-
-
-def opened(path: Path, mode: str = "RGB") -> np.ndarray:
-    return np.asarray(Image.open(path).convert(mode))
 
 
 def test_tiles_are_those_of_infer(page, weights, tmp_path):
@@ -318,6 +248,33 @@ def test_nothing_is_asked_of_another_machine(page, served):
     assert page.js("fetch('http://127.0.0.2:1/').then(() => 'sent', (error) => error.name)") == "TypeError"
     violations = [event["params"]["entry"]["text"] for event in page.complaints() if "entry" in event["params"]]
     assert any("Content Security Policy" in text for text in violations)
+
+
+def test_the_browsers_own_log_has_no_other_address_of_page_or_worker(browser, served, tmp_path):
+    """Chromium's log of its network has all that any of its processes asks for, and for which origin."""
+    log = tmp_path / "net.json"
+    logged = Browser(installed(), tmp_path / "profile", f"--log-net-log={log}")
+    try:
+        logged.open(served.address)
+        logged.wait("document.body.dataset.ready")
+        drop(logged, ROOT / "datasets/samples/derain/rainy/rocket.png")
+        assert "in the browser" in outcome(logged)[1]
+    finally:
+        logged.close()
+    asked = requested(log)
+    here = served.address.rstrip("/")
+    ours = {url for url, origin in asked if origin == here}
+    # what the worker alone asks for is among them
+    assert {f"{here}/models/own-dry.onnx", f"{here}/runtime/ort-wasm-simd-threaded.wasm"} <= ours
+    assert all(url.startswith(served.address) for url in ours)
+    # the browser asks for things of its own, none of which a page has asked for
+    assert {origin for url, origin in asked} <= {here, "not an origin"}
+
+
+def requested(log: Path) -> set[tuple[str, str]]:
+    """(address, origin that asks) of each request in a log of Chromium's network."""
+    events = [event.get("params", {}) for event in json.loads(log.read_text(encoding="utf-8"))["events"]]
+    return {(params["url"], params["initiator"]) for params in events if "url" in params and "initiator" in params}
 
 
 def test_written_as_files_any_web_server_will_do(models, weights, browser, tmp_path, monkeypatch):

@@ -122,7 +122,7 @@ def test_the_example_of_the_documents_gives_what_infer_gives(exported, monkeypat
 )
 def test_networks_in_onnxruntime_equal_torch(generator, inference, opset):
     theirs = unsettled(generator, **inference)
-    model = to_onnx(PictureGraph(theirs), 3, opset)
+    model = to_onnx(PictureGraph(theirs), opset)
     assert [entry.version for entry in model.opset_import if entry.domain == ""] == [opset]
     session, expected = Session(model), compare.by_torch(theirs)
     for shape in ((1, 3, 64, 64), (2, 3, 65, 130), (3, 3, 1, 9)):
@@ -135,14 +135,14 @@ def test_networks_in_onnxruntime_equal_torch(generator, inference, opset):
 def test_a_mask_is_the_second_input():
     theirs = translator({"name": "unet", "width": 8, "downs": 3}, flow={"name": "inpaint", "see_mask": True})
     theirs.fill = (104, 117, 123)
-    session = Session(to_onnx(PictureGraph(theirs), 3, 18))
+    session = Session(to_onnx(PictureGraph(theirs), 18))
     assert [entry.name for entry in session.session.get_inputs()] == ["image", "mask"]
     assert compare.drift(session, theirs).largest < 1e-5
 
 
 def test_an_opset_that_cannot_be_had_is_refused():
     with pytest.raises(UserError, match="--opset 9: this network cannot be converted to it; 18 is the exporter's own"):
-        to_onnx(PictureGraph(translator(RESIDUAL)), 3, 9)
+        to_onnx(PictureGraph(translator(RESIDUAL)), 9)
 
 
 def test_a_network_that_looks_at_values_to_choose_its_way_is_refused():
@@ -150,17 +150,17 @@ def test_a_network_that_looks_at_values_to_choose_its_way_is_refused():
     original = theirs.network.forward
     theirs.network.forward = lambda x: original(x) if x.mean() > 0 else x
     with pytest.raises(UserError, match=r"^this network cannot be exported: .{20,250}$"):
-        to_onnx(PictureGraph(theirs), 3, 18)
+        to_onnx(PictureGraph(theirs), 18)
 
 
 def test_lower_precisions_cost_what_is_said(monkeypatch):
     monkeypatch.setattr("img2img.export.pictures.MOST_SIDE", 64)
     theirs = unsettled({"name": "idcgan", "width": 8})
-    pictures = calibration(None, 3, masked=False)[:3]
-    whole = to_onnx(PictureGraph(theirs), 3, 18)
+    pictures = calibration(None, theirs)[:3]
+    whole = to_onnx(PictureGraph(theirs), 18)
     models = {
         "fp32": whole,
-        "fp16": to_onnx(PictureGraph(theirs, torch.float16), 3, 18),
+        "fp16": to_onnx(PictureGraph(theirs, torch.float16), 18),
         "int8": quantised(whole, pictures),
     }
     costs = {name: compare.cost(Session(model), theirs, pictures) for name, model in models.items()}
@@ -168,7 +168,7 @@ def test_lower_precisions_cost_what_is_said(monkeypatch):
     assert 50 < costs["fp16"].lowest < costs["fp32"].lowest
     assert 20 < costs["int8"].lowest < costs["fp16"].lowest
     # the figure by hand: 10 lg(1 / mean squared difference)
-    (image, _), *_ = pictures
+    (image,), *_ = pictures
     difference = Session(models["int8"])(image).double() - compare.by_torch(theirs)(image, None).double()
     (single,) = [compare.cost(Session(models["int8"]), theirs, pictures[:1])]
     assert single.mean == pytest.approx(-10 * float(torch.log10((difference**2).mean())), abs=1e-9)
@@ -201,10 +201,10 @@ def test_what_differs_from_torch_is_not_written(tmp_path, monkeypatch, capsys):
     telling_weights(tmp_path / "w.safetensors")
     before = tree(tmp_path)
 
-    def perturbed(graph: PictureGraph, channels: int, opset: int):
+    def perturbed(graph: PictureGraph, opset: int):
         for weight in graph.parameters():
             weight.data.mul_(1.001)
-        return to_onnx(graph, channels, opset)
+        return to_onnx(graph, opset)
 
     monkeypatch.setattr("img2img.export.run.to_onnx", perturbed)
     words = ["--weights", str(tmp_path / "w.safetensors"), "--output", str(tmp_path / "f.onnx")]
@@ -225,7 +225,7 @@ def test_what_differs_from_torch_is_not_written(tmp_path, monkeypatch, capsys):
 )
 def test_values_that_are_no_numbers_and_other_sizes_are_found(result, says):
     with pytest.raises(RunError, match=says):
-        compare.drift(lambda image, mask: result(image), translator(RESIDUAL))
+        compare.drift(result, translator(RESIDUAL))
 
 
 BAD = [
@@ -246,7 +246,7 @@ BAD = [
         ["--output", "f.onnx", "--weights", "drawn.safetensors"],
         "cannot be exported: their results are drawn with dropout",
     ),
-    (["--output", "f.onnx", "--weights", "toy.safetensors"], "cannot be exported: they make results from noise or vec"),
+    (["--output", "f.onnx", "--weights", "toy.safetensors"], "cannot be exported: they make vectors, no pictures"),
 ]
 
 
