@@ -16,6 +16,7 @@ from img2img.reports.curves import Curve, Panel, curves_of
 from img2img.reports.figures import grid, save_png
 from img2img.reports.films import chosen
 from img2img.reports.plots import panels_plot
+from img2img.training.history import mosaic
 from img2img.training.points import kept_steps, read_points
 from img2img.training.report import survivor_panels
 
@@ -77,22 +78,13 @@ def draw_grids(job: Reproduction, plan: Plan, set_name: str, frames: int) -> lis
     for arm in plan.runs[set_name]:
         found = kept_steps(job.run_folder(set_name, arm, 0))
         steps = chosen(list(found), frames)
-        rows.append([_name(arm), *(_mosaic(read_points(found[step])[0]) for step in steps)])
+        rows.append([_name(arm), *(mosaic(read_points(found[step])[0][: SIDE * SIDE], SIDE) for step in steps)])
         # arms under one clock have made different numbers of steps at the same share of it
         shares = [f"{step / max(found):.0%} of the steps" for step in steps]
         labels = ["", *([f"step {step}" for step in steps] if alike else shares)]
     path = job.folder(set_name) / "grids.png"
     save_png(path, grid(rows, labels, CELL))
     return [path]
-
-
-def _mosaic(pictures: Pixels) -> Pixels:
-    """(SIDE * H, SIDE * W, 3) uint8 of the first (N, H, W, C) pictures."""
-    shown = pictures[: SIDE * SIDE]
-    shown = np.repeat(shown, 3, 3) if shown.shape[3] == 1 else shown
-    blank = np.zeros_like(shown[0])
-    padded = [*shown, *[blank] * (SIDE * SIDE - len(shown))]
-    return np.concatenate([np.concatenate(padded[row * SIDE : (row + 1) * SIDE], 1) for row in range(SIDE)], 0)
 
 
 def _name(text: str) -> Pixels:
