@@ -63,15 +63,8 @@ def test_without_an_arm_to_compare_with_nothing_is_said():
     assert verdict(Table(methods=table.methods, metrics=table.metrics, scores=table.scores, protocol="")) == []
 
 
-EVOLUTION = [
-    "generator.width=8",
-    "critic.width=8",
-    "data.load=48",
-    "data.crop=32",
-    "train.batch=2",
-    "train.log_every=1",
-]
-EVOLUTION += ["--seeds", "1"]
+EVOLUTION = ["generator.width=8", "critic.width=8", "data.load=48", "data.crop=32", "train.batch=2"]
+EVOLUTION += ["train.log_every=1", "--seeds", "1"]
 
 
 def test_evolution_is_shown_on_what_is_built_in_and_on_data(tmp_path: Path, capsys):
