@@ -28,4 +28,5 @@ def planet_rows(rows: int = ROWS, columns: int = COLUMNS, seed: int = 0) -> Valu
     heights = rng.normal(0, 0.1 / np.arange(1, WAVES + 1), (rows, WAVES))
     depths = 0.3 * rng.beta(2, 5, (rows, len(LINES))) * rng.integers(0, 2, (rows, 1))
     noise = rng.normal(0, NOISE, (rows, columns)).astype(np.float32)
-    return (0.5 + heights @ waves - depths @ lines).astype(np.float32) + noise
+    made: Values = (0.5 + heights @ waves - depths @ lines).astype(np.float32) + noise
+    return made
