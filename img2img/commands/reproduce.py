@@ -74,17 +74,16 @@ def _extent(given: argparse.Namespace, table: ArmTable) -> tuple[str, int]:
     """
     if given.quick and table.quick is None:
         raise UserError(f"--quick: {given.table} has no short form; give --minutes or --steps")
-    seeds = given.seeds or (table.quick.seeds if given.quick and table.quick else table.seeds)
-    steps = given.steps or (table.quick.steps if given.quick and table.quick else None)
-    if steps:
-        return f"steps={steps}", seeds
-    if given.minutes:
-        return f"minutes={given.minutes:g}", seeds
+    short = table.quick if given.quick else None
+    seeds = given.seeds or (short or table).seeds
     if given.as_published:
         return "as published", seeds
-    if table.steps is None:
-        raise UserError("how long? give --minutes, --steps or --as-published")
-    return f"steps={table.steps}", seeds
+    said = given if given.steps or given.minutes else short or table
+    if said.steps:
+        return f"steps={said.steps}", seeds
+    if said.minutes:
+        return f"minutes={said.minutes:g}", seeds
+    raise UserError("how long? give --minutes, --steps or --as-published")
 
 
 def run(words: Sequence[str]) -> int:
@@ -107,7 +106,7 @@ def run(words: Sequence[str]) -> int:
         arms=arms,
         seeds=seeds,
         length=length,
-        overrides=tuple(given.overrides),
+        overrides=(*(table.quick.overrides if given.quick and table.quick else ()), *given.overrides),
         device=world.device.type,
     )
     job = Reproduction(table, asked, places, given.output, world)

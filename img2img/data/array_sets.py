@@ -12,6 +12,7 @@ import numpy as np
 from img2img.data.array_files import Arrays, Values, array_files, read_arrays
 from img2img.data.cache import Cache
 from img2img.data.config import DataConfig
+from img2img.data.planet import planet_rows
 from img2img.data.rows import Rows, recipe_of
 from img2img.data.samples import Item, Pictures, decode_photo
 from img2img.errors import UserError
@@ -26,7 +27,7 @@ def is_array_set(path: Path, config: DataConfig) -> bool:
 
     Folders are looked into for data without pairs alone: beside pairs a file of arrays may lie for another purpose.
     """
-    if path.is_file() or config.layout == "arrays":
+    if path.is_file() or config.layout in ("arrays", "planet"):
         return True
     if config.layout not in ("images", "mixture"):
         return False
@@ -62,10 +63,23 @@ def open_arrays(path: Path, config: DataConfig) -> Opened:
             )
         samples, what = _pictures(path, values, arrays.labels, config), "images"
     else:
-        samples, what = _rows(path, values, arrays, config)
+        samples, what = _rows(f"--data {path}", values, arrays, config)
     if arrays.labels is not None:
         what += f" of {len(np.unique(arrays.labels))} classes"
     return samples, {"files": files, "hash": digest}, f"data {path}: {len(values)} {what}"
+
+
+def made_arrays(config: DataConfig) -> Opened:
+    """What is built in for layout planet: rows that are made (`planet_rows`), as `open_arrays` gives those of files.
+
+    Raises:
+        UserError: a side that is too small for the rows.
+    """
+    values = planet_rows(*config.made)
+    samples, what = _rows("data.layout=planet", values, Arrays(values), config)
+    digest = hashlib.sha256(values.tobytes()).hexdigest()
+    name = f"made spectra of planets, {len(values)} {what}"
+    return samples, {"files": [], "builtin": name, "hash": digest}, f"data: {name}"
 
 
 def _sha256(file: Path) -> str:
@@ -103,9 +117,8 @@ def _pictures(path: Path, images: Values, labels: Values | None, config: DataCon
     return Pictures(items, config, decode_photo, Cache(0))
 
 
-def _rows(path: Path, values: Values, arrays: Arrays, config: DataConfig) -> tuple[Rows, str]:
-    """Numbers, scaled by their range; with a word on what they are."""
-    where = f"--data {path}"
+def _rows(where: str, values: Values, arrays: Arrays, config: DataConfig) -> tuple[Rows, str]:
+    """Numbers, scaled by their range; with a word on what they are. ``where`` begins the errors."""
     if values.ndim > 4 or (values.ndim == 4 and values.shape[3] not in (1, 3)):
         raise UserError(
             f"{where}: holds samples of {'x'.join(map(str, values.shape[1:]))}; rows (F), or images (H, W, 1 or 3) are "

@@ -8,10 +8,11 @@ from pydantic import Field
 
 from img2img.config import build, merge, options, plain
 from img2img.data.degradation_options import Blur, Edges, Haze, Jpeg, Noise, Superres
+from img2img.data.planet import COLUMNS, ROWS
 from img2img.errors import UserError
 
 Layout = Literal[
-    "auto", "side_by_side", "two_folders", "one_folder", "photos", "unpaired", "images", "arrays", "mixture"
+    "auto", "side_by_side", "two_folders", "one_folder", "photos", "unpaired", "images", "arrays", "mixture", "planet"
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
@@ -265,6 +266,10 @@ class DataConfig:
     blur: Annotated[Blur, Field(description="how synthesis deblur is made")] = Field(default_factory=Blur)
     haze: Annotated[Haze, Field(description="how synthesis dehaze is made")] = Field(default_factory=Haze)
     jpeg: Annotated[Jpeg, Field(description="how synthesis jpeg is made")] = Field(default_factory=Jpeg)
+    made: Annotated[
+        tuple[Annotated[int, Field(ge=2)], Annotated[int, Field(ge=1)]],
+        Field(description="rows and columns of layout planet, an array of made spectra that is built in"),
+    ] = (ROWS, COLUMNS)
     rows: Annotated[
         Literal["square", "vector"], Field(description="rows of an array become squares of values, or stay vectors")
     ] = "square"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from img2img.data import builtin
-from img2img.data.array_sets import is_array_set, open_arrays
+from img2img.data.array_sets import Opened, is_array_set, made_arrays, open_arrays
 from img2img.data.cache import Cache
 from img2img.data.classes import find_classes, with_classes
 from img2img.data.config import DataConfig
@@ -109,12 +109,12 @@ def _check_exchange(train: Samples, config: DataConfig) -> None:
 def _opened(config: DataConfig, seed: int, forms: Forms | None) -> Data:
     seed = seed if config.split_seed is None else config.split_seed
     if config.path is None:
-        return _mixture(config) if config.layout == "mixture" else _builtin_photos(config)
+        return _builtin(config, seed)
     path = Path(config.path)
     if not path.exists():
         raise UserError(f"--data {path}: no such folder")
     if is_array_set(path, config):
-        return _arrays(path, config, seed)
+        return _arrays(open_arrays(path, config), config, seed)
     layout = read_layout(path, config)
     data = (_unpaired if layout.name == "unpaired" else _parts)(path, layout, config, seed, forms)
     return replace(data, notes=(*data.notes, *_remarks(path, layout, config)))
@@ -325,17 +325,25 @@ def _both_sides(
     return [source, target], forms, [*first, *second]
 
 
-def _arrays(path: Path, config: DataConfig, seed: int) -> Data:
-    """Samples out of files of arrays, some of them held out at random."""
-    samples, files, begin = open_arrays(path, config)
+def _arrays(opened: Opened, config: DataConfig, seed: int) -> Data:
+    """Samples of arrays, some of them held out at random."""
+    samples, files, begin = opened
     everything = list(range(len(samples)))
     kept, held = (
         split(everything, config.validation, seed) if round(config.validation * len(samples)) else (everything, [])
     )
     note = f"{begin}, {len(held)} held out for validation (at random, not by scene)"
     small = _smaller_than_crop(samples) if isinstance(samples, Pictures) else ()
-    few = (f"data {path}: {len(samples)} samples are few: watch for copies of them",) if len(samples) < FEW else ()
+    where = config.path or config.layout
+    few = (f"data {where}: {len(samples)} samples are few: watch for copies of them",) if len(samples) < FEW else ()
     return Data(samples.select(kept), samples.select(held) if held else None, files, (note, *small, *few))
+
+
+def _builtin(config: DataConfig, seed: int) -> Data:
+    """What needs no files: points of a mixture, rows of a made array, or photographs."""
+    if config.layout == "mixture":
+        return _mixture(config)
+    return _arrays(made_arrays(config), config, seed) if config.layout == "planet" else _builtin_photos(config)
 
 
 def _mixture(config: DataConfig) -> Data:

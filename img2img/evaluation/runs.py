@@ -118,7 +118,7 @@ def open_pairs(
     steps = [f"resized to a short side of {load_side} px"] if load_side else []
     steps += [f"cut to their centre of at most {crop}x{crop} px"] if crop else []
     said = f"pictures are {' and '.join(steps)} before anything else" if steps else ""
-    if config.layout in ("mixture", "images", "arrays"):
+    if config.layout in ("mixture", "images", "arrays", "planet"):
         raise UserError("these weights make pictures from noise: there are no pairs to measure")
     if part == "validation" or (data is None and config.path is not None):
         here = replace(config, path=data or config.path, mix=())

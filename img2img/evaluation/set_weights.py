@@ -17,7 +17,9 @@ from img2img.evaluation.sets import SetTable, compare_sets
 from img2img.inference import load, weights_header
 
 # layouts of data without sources: what learns from them makes samples
-UNPAIRED = ("mixture", "images", "arrays")
+# what is made anew without a file
+BUILT_IN = ("mixture", "planet")
+UNPAIRED = ("mixture", "images", "arrays", "planet")
 
 
 def makes_samples(weights: Sequence[tuple[str, str]]) -> bool:
@@ -59,11 +61,11 @@ def compare_weights(
 
 def _real(header: Mapping[str, Any], data: str | None, part: str | None) -> tuple[SetSource, str]:
     config = build(DataConfig, header["config"]["data"], "the weights' data section")
-    if config.layout != "mixture" and data is None and config.path is None:
+    if config.layout not in BUILT_IN and data is None and config.path is None:
         raise UserError("these weights do not say what they learnt from: give --data")
     changes: dict[str, Any] = {"path": data, "validation": 0.0} if data is not None else {}
     opened = open_data(replace(config, mix=(), **changes), int(header.get("seed", 0)))
-    origin = data or config.path or config.mixture
+    origin = data or config.path or (config.mixture if config.layout == "mixture" else config.layout)
     if data is not None:
         return data_source("real", origin, opened.train), f"real samples: all of {data}"
     if opened.validation is not None and config.layout != "mixture":

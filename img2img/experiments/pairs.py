@@ -17,6 +17,9 @@ from img2img.evaluation.report import render, write_report
 from img2img.evaluation.request import Request
 from img2img.experiments.job import Part, Reproduction, notes
 from img2img.experiments.plan import Plan
+from img2img.experiments.survivors import draw_survivors
+from img2img.experiments.texts import listed_part
+from img2img.experiments.verdict import verdict
 from img2img.metrics import METRICS, read_protocol
 from img2img.progress import say
 from img2img.reports import published
@@ -44,21 +47,26 @@ class Pairs:
         held_out = all(its.validator is not None for its in parts.values())
         if not held_out and not _has_test(job, set_name):
             raise UserError(
-                f"--data {set_name}={job.places[set_name]}: nothing is held out to measure on; raise data.validation, "
-                f"or add a part val or test"
+                f"--data {set_name}={job.places[set_name] or 'built in'}: nothing is held out to measure on; raise "
+                f"data.validation, or add a part val or test"
             )
 
     def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
         """All runs of all sets; their reports and curves are written."""
         evaluations = {name: _measure(job, plan, name) for name in plan.runs}
-        return [
-            Part(f"{name}: {job.table.sets[name].title}", {form: render(its, form) for form in FORMATS})
-            for name, its in evaluations.items()
-        ]
+        parts = []
+        for name, its in evaluations.items():
+            title = f"{name}: {job.table.sets[name].title}"
+            parts.append(Part(title, {form: render(its, form) for form in FORMATS}))
+            if said := verdict(its.table):
+                parts.append(listed_part(f"{name}: verdict", said))
+        return parts
 
 
 def _has_test(job: Reproduction, set_name: str) -> bool:
-    """Whether a set has a part that neither trains nor chooses weights."""
+    """Whether a set has a part that neither trains nor chooses weights; what is built in has none."""
+    if not job.places[set_name]:
+        return False
     config = job.settings(set_name, job.asked.arms[0], ("train.steps=1",)).data
     return "test" in read_layout(Path(job.places[set_name]), config).parts
 
@@ -77,17 +85,19 @@ def _measure(job: Reproduction, plan: Plan, set_name: str) -> Evaluation:
     request = Request(
         metrics=table.metrics,
         protocol=read_protocol(table.protocol),
+        against=table.against if table.against in plan.runs[set_name] else None,
         spread="std" if job.asked.seeds > 1 else "interval",
         published=(published.load(its.published),) if its.published else (),
     )
     output = job.folder(set_name) / "evaluation"
     part = "test" if tested else "validation"
-    evaluation = of_weights(weights, job.places[set_name], part, request, output, job.world)
+    evaluation = of_weights(weights, job.places[set_name] or None, part, request, output, job.world)
     about = f"Measured on the part {part if tested else 'held out'}, {which} weights"
     known = (*evaluation.table.notes, about, *notes(job, plan, set_name))
     evaluation = replace(evaluation, table=replace(evaluation.table, notes=known))
     if job.world.is_main:
-        lines = [*write_report(evaluation, output, FORMATS), *_draw_curves(job, set_name)]
+        survivors = [f"which mutations survived: {path}" for path in draw_survivors(job, plan, set_name)]
+        lines = [*write_report(evaluation, output, FORMATS), *_draw_curves(job, set_name), *survivors]
         for line in lines:
             say(line)
     return evaluation

@@ -16,6 +16,7 @@ from img2img.experiments.aggregate import over_seeds
 from img2img.experiments.job import Part, Reproduction, left_out
 from img2img.experiments.pictures_figures import draw_grids, draw_losses, final_losses
 from img2img.experiments.plan import Plan
+from img2img.experiments.survivors import draw_survivors
 from img2img.experiments.texts import Texts, quoted, shown
 from img2img.inference import load
 from img2img.metrics.sets.against import AgainstReal
@@ -84,7 +85,8 @@ class Pictures:
                 name: self._cell([its[first] for its in each], number) for name, each in values.items()
             }
             if job.world.is_main:
-                paths = [*draw_losses(job, plan, set_name), *draw_grids(job, plan, set_name, self.frames)]
+                paths = [*draw_losses(job, plan, set_name), *draw_survivors(job, plan, set_name)]
+                paths += draw_grids(job, plan, set_name, self.frames)
                 say(f"{set_name}: {', '.join(map(str, paths))}")
         if len(columns) > 1:
             found.insert(0, self._across(job, columns).part())

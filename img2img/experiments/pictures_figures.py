@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,24 +11,19 @@ import numpy as np
 
 from img2img.experiments.job import Reproduction
 from img2img.experiments.plan import Plan
+from img2img.experiments.survivors import read_log
 from img2img.reports.curves import Curve, Panel, curves_of
 from img2img.reports.figures import grid, save_png
 from img2img.reports.films import chosen
 from img2img.reports.plots import panels_plot
+from img2img.training.history import mosaic
 from img2img.training.points import kept_steps, read_points
-from img2img.training.report import survivor_panels
 
 Pixels = np.ndarray[Any, Any]
 # pictures along each side of a grid's cell, and px of the cell
 SIDE, CELL = 4, 256
 # of the log's lines, the last ones are a run's final losses
 FINAL = 1 / 20
-
-
-def read_log(job: Reproduction, set_name: str, arm: str) -> list[dict[str, Any]]:
-    """The log of an arm's first seed."""
-    path = job.run_folder(set_name, arm, 0) / "log.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def losses_of(log: Sequence[dict[str, Any]], side: str) -> Curve | None:
@@ -52,22 +46,18 @@ def final_losses(job: Reproduction, set_name: str, arm: str) -> tuple[float, flo
 
 
 def draw_losses(job: Reproduction, plan: Plan, set_name: str) -> list[Path]:
-    """One figure with the critic's and the generator's losses of all arms; survivors of those that select."""
+    """One figure with the critic's and the generator's losses of all arms."""
     panels = []
     logs = {arm: read_log(job, set_name, arm) for arm in plan.runs[set_name]}
     for side in ("critic", "generator"):
         curves = [(arm, losses_of(log, side)) for arm, log in logs.items()]
         drawn = [Curve(arm, curve.steps, curve.values) for arm, curve in curves if curve is not None]
         panels += [Panel(f"{side}'s loss", drawn)] * bool(drawn)
-    found = []
-    for name, its in {
-        "losses.png": panels,
-        **{f"survivors-{arm}.png": survivor_panels(logs[arm]) for arm in logs},
-    }.items():
-        if its:
-            found.append(job.folder(set_name) / name)
-            save_png(found[-1], panels_plot(its))
-    return found
+    if not panels:
+        return []
+    path = job.folder(set_name) / "losses.png"
+    save_png(path, panels_plot(panels))
+    return [path]
 
 
 def draw_grids(job: Reproduction, plan: Plan, set_name: str, frames: int) -> list[Path]:
@@ -77,22 +67,13 @@ def draw_grids(job: Reproduction, plan: Plan, set_name: str, frames: int) -> lis
     for arm in plan.runs[set_name]:
         found = kept_steps(job.run_folder(set_name, arm, 0))
         steps = chosen(list(found), frames)
-        rows.append([_name(arm), *(_mosaic(read_points(found[step])[0]) for step in steps)])
+        rows.append([_name(arm), *(mosaic(read_points(found[step])[0][: SIDE * SIDE], SIDE) for step in steps)])
         # arms under one clock have made different numbers of steps at the same share of it
         shares = [f"{step / max(found):.0%} of the steps" for step in steps]
         labels = ["", *([f"step {step}" for step in steps] if alike else shares)]
     path = job.folder(set_name) / "grids.png"
     save_png(path, grid(rows, labels, CELL))
     return [path]
-
-
-def _mosaic(pictures: Pixels) -> Pixels:
-    """(SIDE * H, SIDE * W, 3) uint8 of the first (N, H, W, C) pictures."""
-    shown = pictures[: SIDE * SIDE]
-    shown = np.repeat(shown, 3, 3) if shown.shape[3] == 1 else shown
-    blank = np.zeros_like(shown[0])
-    padded = [*shown, *[blank] * (SIDE * SIDE - len(shown))]
-    return np.concatenate([np.concatenate(padded[row * SIDE : (row + 1) * SIDE], 1) for row in range(SIDE)], 0)
 
 
 def _name(text: str) -> Pixels:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import torch
 
 from img2img.data.modes import mixture_modes
 from img2img.experiments.job import Reproduction
 from img2img.experiments.plan import Plan
+from img2img.experiments.survivors import draw_survivors
 from img2img.metrics.sets import modes
 from img2img.progress import say
 from img2img.reports.figures import save_png
 from img2img.reports.films import Frame, chosen, filmstrip
-from img2img.reports.plots import curves_plot, panels_plot
+from img2img.reports.plots import curves_plot
 from img2img.training.points import kept_steps, read_points
-from img2img.training.report import survivor_panels
 
 Line = tuple[list[float], list[float]]
 
@@ -38,11 +34,7 @@ def draw_figures(job: Reproduction, plan: Plan, set_name: str, frames: int) -> N
     if films := {arm: film for arm, film in films.items() if film}:
         save_png(folder / "film.png", filmstrip(films, known[0].numpy()))
         drawn.append("film.png")
-    for arm in plan.runs[set_name]:
-        panels = survivor_panels(_log(job, set_name, arm))
-        if panels:
-            save_png(folder / f"survivors-{arm}.png", panels_plot(panels))
-            drawn.append(f"survivors-{arm}.png")
+    drawn += [path.name for path in draw_survivors(job, plan, set_name)]
     say(f"{set_name}: {', '.join(str(folder / name) for name in drawn)}")
 
 
@@ -72,9 +64,3 @@ def _film(job: Reproduction, set_name: str, arm: str, frames: int, known: tuple[
         covered, share = modes(torch.from_numpy(points), *known)
         film.append(Frame(step, points, surface, f"{covered}/{len(known[0])} modes, {share:.0%} HQ"))
     return film
-
-
-def _log(job: Reproduction, set_name: str, arm: str) -> Sequence[Mapping[str, Any]]:
-    """The log of an arm's first seed."""
-    path = job.run_folder(set_name, arm, 0) / "log.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -44,12 +44,22 @@ class DataSet:
     published: str | None = None
 
 
+Steps = Annotated[int, Field(ge=1)]
+Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 @options
 class Quick:
-    """A short form of a table: its steps and seeds."""
+    """A short form of a table: its steps or minutes, its seeds, and ``key=value`` of all arms beside the table's."""
 
-    steps: Annotated[int, Field(ge=1)]
     seeds: Annotated[int, Field(ge=1)]
+    steps: Steps | None = None
+    minutes: Minutes | None = None
+    overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("quick: give steps or minutes")
 
 
 @options
@@ -75,11 +85,13 @@ class ArmTable:
         protocol, metrics: what pairs are measured by.
         missing: rows of the original that are not trained, and why.
         measure: a name of `img2img.experiments.measures`, or a mapping with its options.
-        data: whether ``--data`` names each set, one for all sets (shared), or nothing, since they are built in (none).
+        against: the arm that the others are compared with, by the table's test and in words; of pairs alone.
+        data: whether ``--data`` names each set, one for all sets (shared), one that replaces what is built in
+            (optional), or nothing, since they are built in (none).
         overrides: ``key=value`` of all arms, which those of a set or an arm may change.
         looks: validations of each run, however many its steps: as often in all arms, since the best of more looks is
             better.
-        steps, seeds: where the command says nothing of it; ``quick`` those of ``--quick``.
+        steps, minutes, seeds: where the command says nothing of it; ``quick`` those of ``--quick``.
         threads: of the processor, where the command says nothing of it.
         quoted: tables of others that stand beside the measured one.
     """
@@ -91,10 +103,12 @@ class ArmTable:
     metrics: tuple[str, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     measure: str | Mapping[str, object] = "pairs"
-    data: Literal["each", "shared", "none"] = "each"
+    against: str | None = None
+    data: Literal["each", "shared", "optional", "none"] = "each"
     overrides: tuple[str, ...] = ()
     looks: Annotated[int, Field(ge=1)] = 20
-    steps: Annotated[int, Field(ge=1)] | None = None
+    steps: Steps | None = None
+    minutes: Minutes | None = None
     seeds: Annotated[int, Field(ge=1)] = 1
     quick: Quick | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
@@ -108,6 +122,10 @@ class ArmTable:
         for name in self.metrics:
             if name not in METRICS:
                 raise unknown("metric", name, METRICS, "metrics")
+        if self.steps is not None and self.minutes is not None:
+            raise ValueError("steps and minutes: give one of them")
+        if self.against is not None and self.against not in self.arms:
+            raise unknown("arm", self.against, self.arms, "against")
         if not self.sets or not self.arms:
             raise ValueError("sets and arms: at least one of each is needed")
         for name in (*self.sets, *self.arms):
@@ -186,7 +204,7 @@ class ArmTable:
         return {name: found[name] for name in self.sets if name in found}
 
     def _one_place(self, words: Sequence[str]) -> dict[str, str]:
-        """The data that all sets share, or (empty) none where they are built in.
+        """The data that all sets share, or (empty) those that are built in.
 
         Raises:
             UserError: data where there are some already; not one place; it is not there.
@@ -194,6 +212,8 @@ class ArmTable:
         if self.data == "none":
             if words:
                 raise UserError(f"--data {words[0]}: this table's data are built in; leave it out")
+            return dict.fromkeys(self.sets, "")
+        if self.data == "optional" and not words:
             return dict.fromkeys(self.sets, "")
         if len(words) != 1:
             raise UserError(f"--data is needed once, since all sets share it (given: {len(words)})")

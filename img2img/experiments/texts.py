@@ -31,6 +31,13 @@ class Texts:
         return Part(self.title, {"md": md, "latex": tex + (f"\n\n{latex.escape(below)}" if below else "")})
 
 
+def listed_part(title: str, lines: Sequence[str]) -> Part:
+    """Sentences, one below the other, as a part in Markdown and LaTeX."""
+    md = "\n".join(f"- {markdown.escape(line)}" for line in lines)
+    tex = "\n".join(["\\begin{itemize}", *(f"\\item {latex.escape(line)}" for line in lines), "\\end{itemize}"])
+    return Part(title, {"md": md, "latex": tex})
+
+
 def quoted(table: QuotedTable) -> Part:
     """Figures as they were printed, marked as such."""
     rows = [[f"{name} (quoted)", *cells] for name, cells in table.rows.items()]

@@ -249,6 +249,7 @@ def panels_plot(panels: Sequence[Panel], columns: int = 2) -> Pixels:
         for place, panel in enumerate(panels, 1):
             axes = figure.add_subplot(lines, columns, place)
             axes.set_title(printable(panel.title), loc="left")
+            axes.set_xlabel("step")
             for index, curve in enumerate(panel.curves):
                 _curve(axes, curve, COLOURS[index % len(COLOURS)], smooth=panel.window(curve) > 1)
             values = np.concatenate([curve.thinned().values for curve in panel.curves])

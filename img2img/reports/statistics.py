@@ -95,6 +95,14 @@ def signed_rank(differences: Values) -> SignedRank:
     return SignedRank(float(result.pvalue), effect)
 
 
+def fewest_pairs(level: float) -> int:
+    """From how many pairs on `signed_rank` can give a p below ``level``: differences of one sign give 2 ** (1 - n)."""
+    pairs = 2
+    while 2.0 ** (1 - pairs) >= level:
+        pairs += 1
+    return pairs
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """p-values adjusted for their number (Holm 1979, step-down); an undefined one (``nan``) stays so and counts not."""
     order = sorted((index for index, p in enumerate(values) if not math.isnan(p)), key=lambda index: values[index])

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from img2img.config import Tree, build, read_yaml
+from img2img.config import Tree, build, choose, read_yaml
 from img2img.errors import UserError, nearest
+from img2img.flows import FLOWS
 from img2img.progress import duration
 from img2img.recipes.describe import yaml_value
 from img2img.recipes.train_config import TrainConfig
@@ -42,7 +43,7 @@ def summarize(folder: Path) -> dict[str, str]:
         "last losses": _last_losses(logged),
         "validation": _validation(config, validated),
         "weights": _weights(run),
-        "next": _next(run),
+        "next": _next(run, config),
     }
     return {key: text for key, text in said.items() if text}
 
@@ -185,7 +186,9 @@ def _weights(run: Run) -> str:
     return ", ".join(found) or "none yet"
 
 
-def _next(run: Run) -> str:
-    if not run.weights("best").is_file():
+def _next(run: Run, config: Record) -> str:
+    if not any(run.weights(which).is_file() for which in ("best", "last")):
         return ""
-    return f"img2img infer --weights {run.folder} --input photos --output results"
+    flow = choose(FLOWS, config.get("flow"), "flow", "flow")
+    given = "--samples 16" if flow.from_noise else "--input photos"
+    return f"img2img infer --weights {run.folder} {given} --output results"
