@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from benchmarks.common import astronaut
 from img2img.data import Samples, open_data
@@ -22,6 +23,8 @@ from img2img.randomness import generator
 from img2img.recipes.settings import resolve
 
 BATCH = 16
+# the stages that are all of a sample: as a CPU and as a GPU takes it
+WHOLE, WHOLE_BYTES = "a whole sample", "a whole sample in uint8"
 
 
 def compare(pairs: int, rounds: int, workers: int) -> None:
@@ -32,12 +35,15 @@ def compare(pairs: int, rounds: int, workers: int) -> None:
         make_pairs(Path(folder), pairs)
         settings = resolve("edges", "pix2pix", folder, None, ["data.load=286", "data.crop=256", "data.flip=true"])
         samples = open_data(settings.data, 0).train
+        if not isinstance(samples, Pictures):
+            raise SystemExit("pairs of pictures are needed")
         stages = seconds_by_stage(samples, rounds)
         for name, seconds in stages.items():
             print(f"{name:36s} {seconds * 1e6:7.0f} us a sample, {1 / seconds:6.0f} samples a second")
-        rates = {f"samples_per_s_{name}": round(1 / seconds) for name, seconds in stages.items() if name == "whole"}
+        rates = {"samples_per_s_whole": round(1 / stages[WHOLE]), "samples_per_s_uint8": round(1 / stages[WHOLE_BYTES])}
         for count in dict.fromkeys((0, workers)):
             rates[f"stream_{count}_workers"] = round(streamed(samples, count, rounds))
+            rates[f"stream_{count}_workers_uint8"] = round(streamed(samples.in_bytes(), count, rounds))
         print(json.dumps(rates))
 
 
@@ -48,24 +54,29 @@ def make_pairs(folder: Path, count: int) -> None:
         cv2.imwrite(str(folder / f"{number}.png"), picture)
 
 
-def seconds_by_stage(samples: Samples, rounds: int) -> dict[str, float]:
+def seconds_by_stage(samples: Pictures, rounds: int) -> dict[str, float]:
     """Of each stage of preparing a sample, the median over ``rounds`` passes of the set."""
-    if not isinstance(samples, Pictures):
-        raise SystemExit("pairs of pictures are needed")
     decoded = [samples.decode(index) for index in range(len(samples))]
     loaded = [resized(pictures, 286) for pictures in decoded]
     cut = [random_cut(pictures, 256, True, generator(0, "jitter", index)) for index, pictures in enumerate(loaded)]
-    floats = [{name: to_training(pixels, name) for name, pixels in pictures.items()} for pictures in cut]
-    places = range(len(samples))
+    places, in_bytes = range(len(samples)), samples.in_bytes()
+
+    def made(place: int, as_bytes: bool) -> dict[str, Tensor]:
+        return {name: to_training(pixels, name, as_bytes=as_bytes) for name, pixels in cut[place].items()}
+
+    def batch(as_bytes: bool) -> list[tuple[dict[str, Tensor], int]]:
+        return [(made(number % len(cut), as_bytes), number) for number in range(BATCH)]
+
+    floats, as_they_are = batch(False), batch(True)
     stages: dict[str, Callable[[int], object]] = {
         "resized to load": lambda i: resized(decoded[i], 286),
         "cut and mirrored": lambda i: random_cut(loaded[i], 256, True, generator(0, "jitter", i)),
-        "made float32 in [-1, 1]": lambda i: [to_training(pixels, name) for name, pixels in cut[i].items()],
-        "copied as uint8 instead": lambda i: [pixels.transpose(2, 0, 1).copy() for pixels in cut[i].values()],
-        "collated, a sample of the batch": lambda i: (
-            i % BATCH or collate([(floats[j % len(floats)], j) for j in range(BATCH)])
-        ),
-        "whole": lambda i: samples.sample(0, i, 0),
+        "made float32 in [-1, 1]": lambda i: made(i, False),
+        "left uint8, for a GPU": lambda i: made(i, True),
+        "collated, a sample of the batch": lambda i: i % BATCH or collate(floats),
+        "collated as uint8": lambda i: i % BATCH or collate(as_they_are),
+        WHOLE: lambda i: samples.sample(0, i, 0),
+        WHOLE_BYTES: lambda i: in_bytes.sample(0, i, 0),
     }
     return {name: statistics.median(passed(stage, places) for _ in range(rounds)) for name, stage in stages.items()}
 

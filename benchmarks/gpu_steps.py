@@ -8,16 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from torch import Tensor
-
 from benchmarks.data import make_pairs
 from benchmarks.gpu_checks import Place, batches, engine_on
 from benchmarks.plain import Step
 from benchmarks.train import SUBJECTS, plain_case
 from img2img.compute.precision import kernels
-from img2img.compute.transfer import moved
 from img2img.data import open_data
-from img2img.data.loader import Stream
+from img2img.data.loader import Stream, on_device
 from img2img.recipes.settings import Settings, resolve
 
 SIZES = (("pix2pix", 1), ("pix2pix", 16), ("pix2pix", 64), ("pan", 16), ("cyclegan", 1), ("cyclegan", 8))
@@ -97,9 +94,6 @@ def share_waited(place: Place, settings: Settings, workers: int = 8, steps: int 
     """Of the time of bf16 steps on decoded pairs of 256 px, the share that is spent waiting for the next batch."""
     engine = engine_on(place.device, settings, "bf16")
 
-    def there(values: Tensor) -> Tensor:
-        return moved(values, place.device)
-
     with tempfile.TemporaryDirectory() as folder:
         make_pairs(Path(folder), 8 if place.tiny else 64)
         load, crop = (None, settings.data.crop) if place.tiny else (286, 256)
@@ -113,14 +107,14 @@ def share_waited(place: Place, settings: Settings, workers: int = 8, steps: int 
         )
         source = stream.batches(0)
         try:
-            engine.step(0, [next(source).map(there)])
+            engine.step(0, [on_device(next(source), place.device)])
             place.wait()
             began, waited = time.perf_counter(), 0.0
             for step in range(1, 3 if place.tiny else steps):
                 asked = time.perf_counter()
                 batch = next(source)
                 waited += time.perf_counter() - asked
-                engine.step(step, [batch.map(there)])
+                engine.step(step, [on_device(batch, place.device)])
             place.wait()
             return waited / (time.perf_counter() - began)
         finally:

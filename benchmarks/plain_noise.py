@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import torch
@@ -76,21 +76,35 @@ MUTATIONS = {
     "least_squares_probability": lambda logits: (torch.sigmoid(logits) - 1).square().mean(),
 }
 GAMMA = 0.001
+# critic, child, z, real images -> how fit the child is
+Fitness = Callable[[nn.Module, nn.Module, Tensor, Tensor], Tensor]
 
 
 def fitness(critic: nn.Module, child: nn.Module, z: Tensor, real: Tensor) -> Tensor:
-    """Quality and diversity of a child (Wang et al. 2019, eq. 8 and 9)."""
+    """Quality and diversity of a child (Wang et al. 2019, eq. 8 and 9) from one forward of its fakes."""
     with torch.no_grad():
         fake = child(z)
-    on_real, on_fake = critic(real).logits[0], critic(fake).logits[0]
-    loss = softplus(-on_real).mean() + softplus(on_fake).mean()
+    on_fake = critic(fake).logits[0]
+    return torch.sigmoid(on_fake.detach()).mean() + diversity(critic, on_fake, real)
+
+
+def diversity(critic: nn.Module, on_fake: Tensor, real: Tensor) -> Tensor:
+    """How little the critic is moved by a child's fakes (eq. 9)."""
+    loss = softplus(-critic(real).logits[0]).mean() + softplus(on_fake).mean()
     gradients = torch.autograd.grad(loss, list(critic.parameters()))
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
-    return torch.sigmoid(on_fake.detach()).mean() - GAMMA * torch.log(norm + 1e-12)
+    return -GAMMA * torch.log(norm + 1e-12)
 
 
-def egan(case: Case, samples: int = 256, critic_steps: int = 3) -> Step:
-    """A generation of one parent: a forward of its own for every mutation, child and fitness."""
+def fitness_apart(critic: nn.Module, child: nn.Module, z: Tensor, real: Tensor) -> Tensor:
+    """The same as the two equations stand: a forward for quality, another for diversity."""
+    with torch.no_grad():
+        quality, fake = torch.sigmoid(critic(child(z)).logits[0]).mean(), child(z)
+    return quality + diversity(critic, critic(fake).logits[0], real)
+
+
+def egan(case: Case, samples: int = 256, critic_steps: int = 3, fitness: Fitness = fitness) -> Step:
+    """A generation of one parent: a forward of its own for every mutation, child and child's fitness."""
     parent, critic = case.pair()
     betas = (0.5, 0.99)
     parent_adam, critic_adam = adam(parent, betas=betas), adam(critic, betas=betas)
@@ -124,6 +138,11 @@ def egan(case: Case, samples: int = 256, critic_steps: int = 3) -> Step:
         count += 1
 
     return step
+
+
+def egan_apart(case: Case, samples: int = 256) -> Step:
+    """The same with forwards of their own for quality and for diversity."""
+    return egan(case, samples, fitness=fitness_apart)
 
 
 def tags(parts: int) -> Sequence[str]:

@@ -42,6 +42,10 @@ class Mixed:
     def __len__(self) -> int:
         return len(self.first)
 
+    def in_bytes(self) -> Mixed:
+        """The same of pictures ``as_bytes``."""
+        return replace(self, first=self.first.in_bytes(), others=tuple(pictures.in_bytes() for pictures in self.others))
+
     def sample(self, epoch: int, index: int, seed: int) -> dict[str, Tensor]:
         rng = generator(seed, "mix", epoch, index)
         below = rng.random()

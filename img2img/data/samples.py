@@ -125,7 +125,11 @@ def decode_photo(item: Item, cache: Cache, forms: Forms = PLAIN_FORMS) -> dict[s
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pairs, photos with a synthesis, or pictures alone, out of files or memory; ``classes`` as in `labelled`."""
+    """Pairs, photos with a synthesis, or pictures alone, out of files or memory; ``classes`` as in `labelled`.
+
+    Attributes:
+        as_bytes: whether training samples are 8-bit pictures as they are, see `to_training`.
+    """
 
     items: tuple[Item, ...]
     config: DataConfig
@@ -134,10 +138,15 @@ class Pictures:
     forms: Forms = PLAIN_FORMS
     labels: LabelMaps | None = None
     classes: tuple[int, ...] = ()
+    as_bytes: bool = False
 
     @property
     def names(self) -> Sequence[str]:
         return [item.name for item in self.items]
+
+    def in_bytes(self) -> Pictures:
+        """The same with ``as_bytes``."""
+        return replace(self, as_bytes=True)
 
     @property
     def kind(self) -> Kind:
@@ -175,7 +184,7 @@ class Pictures:
         cut = random_cut(pictures, config.crop, config.flip, generator(seed, "jitter", epoch, index))
         cut = self._varied(cut, seed, epoch, index)
         degraded = self._degraded(cut, pictures, generator(seed, "synthesis", epoch, index))
-        sample = {name: to_training(picture, name, self.forms) for name, picture in degraded.items()}
+        sample = {name: to_training(picture, name, self.forms, self.as_bytes) for name, picture in degraded.items()}
         if self.labels is not None and self.labels.side == "source":
             sample["source"] = self.labels.one_hot(degraded["source"])
         return labelled(sample, self.items[index].label, self.classes)
@@ -245,6 +254,10 @@ class Unpaired:
     config: DataConfig
     count: int
 
+    def in_bytes(self) -> Unpaired:
+        """The same of pictures ``as_bytes``."""
+        return replace(self, sources=self.sources.in_bytes())
+
     @property
     def forms(self) -> Forms:
         """What the samples of both sides are."""
@@ -275,7 +288,7 @@ class Unpaired:
             sides[name] = cut["target"]
         if self.config.jitter != Jitter():
             sides = recoloured(sides, self.config.jitter, generator(seed, "colour", epoch, index))
-        return {name: to_training(picture, name, self.forms) for name, picture in sides.items()}
+        return {name: to_training(picture, name, self.forms, self.sources.as_bytes) for name, picture in sides.items()}
 
     def whole(self, index: int) -> dict[str, Pixels]:
         source, target = self.sources.whole(index % len(self.sources)), self.targets.whole(index % len(self.targets))
@@ -349,8 +362,12 @@ def labelled(sample: dict[str, Tensor], label: int | None, classes: Sequence[int
     return {**sample, "label": torch.tensor(label), **of_class}
 
 
-def to_training(picture: Pixels, name: str, forms: Forms = PLAIN_FORMS) -> Tensor:
-    """(H, W, C) of a side's form -> (C, H, W) float32 in [-1, 1]; masks (H, W, 1) uint8 -> 0 or 1."""
+def to_training(picture: Pixels, name: str, forms: Forms = PLAIN_FORMS, as_bytes: bool = False) -> Tensor:
+    """(H, W, C) of a side's form -> (C, H, W) float32 in [-1, 1]; masks (H, W, 1) uint8 -> 0 or 1.
+
+    ``as_bytes``: source and target of 8 bits over their full range stay uint8 (`img2img.images.form.from_bytes`).
+    """
     if name == "mask":
         return torch.from_numpy((picture.transpose(2, 0, 1) > 127).astype(np.float32, order="C"))
-    return forms.of(name).to_tensor(picture)
+    form = forms.of(name)
+    return form.as_bytes(picture) if as_bytes and name in ("source", "target") else form.to_tensor(picture)

@@ -69,7 +69,6 @@ def build_limits(specs: Sequence[str | Mapping[str, object]], clip_weights: floa
 
 def apply_limits(limits: list[Limit], weights: Mapping[str, Tensor]) -> None:
     """All of them, in order."""
-    if limits:
-        with torch.no_grad():
-            for limit in limits:
-                limit.apply(weights)
+    with torch.no_grad():
+        for limit in limits:
+            limit.apply(weights)

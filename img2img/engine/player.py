@@ -40,7 +40,10 @@ def _owned(gradients: Sequence[Tensor]) -> list[Tensor]:
     owned = []
     for gradient in gradients:
         memory = gradient.untyped_storage().data_ptr()
-        expanded = any(stride == 0 and size > 1 for size, stride in zip(gradient.shape, gradient.stride(), strict=True))
+        # what fills its memory without gaps is no expanded number
+        expanded = not gradient.is_contiguous() and any(
+            stride == 0 and size > 1 for size, stride in zip(gradient.shape, gradient.stride(), strict=True)
+        )
         owned.append(gradient.clone(memory_format=torch.contiguous_format) if expanded or memory in seen else gradient)
         seen.add(memory)
     return owned
@@ -142,7 +145,8 @@ class Player:
         self.optimizer.step()
         for parameter in self.parameters:
             parameter.grad = None
-        apply_limits(self.limits, dict(self.networks.named_parameters()))
+        if self.limits:
+            apply_limits(self.limits, dict(self.networks.named_parameters()))
         self.version += 1
         # autocast remembers weights cast before this update
         torch.clear_autocast_cache()

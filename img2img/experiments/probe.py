@@ -10,6 +10,7 @@ from contextlib import closing
 import torch
 
 from img2img.compute.distributed import World
+from img2img.data.loader import on_device
 from img2img.errors import UserError
 from img2img.progress import Reporter
 from img2img.recipes.build import rules
@@ -94,7 +95,7 @@ def measure_by_turns(
 
 def _batches(parts: Parts, world: World) -> list[Batch]:
     with closing(parts.source.batches(0)) as stream:
-        return [next(stream).map(lambda values: values.to(world.device)) for _ in range(parts.engine.batches)]
+        return [on_device(next(stream), world.device) for _ in range(parts.engine.batches)]
 
 
 def _extent(minutes: Sequence[float | None], decides: bool) -> tuple[int, float]:

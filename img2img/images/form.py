@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from img2img.compute.transfer import moved
 from img2img.config import options
 
 Pixels = np.ndarray[Any, Any]
@@ -57,6 +59,13 @@ class Form:
         values = torch.from_numpy(planes.astype(np.float64, order="C", copy=True))
         return values.sub_(low).div_((high - low) / 2).sub_(1).clamp_(-1, 1).float()
 
+    def as_bytes(self, pixels: Pixels) -> Tensor:
+        """(H, W, C) -> (C, H, W) uint8 as the file has it, for `from_bytes`; other types and ranges as `to_tensor`."""
+        if pixels.dtype != np.uint8 or self.range != FULL["uint8"]:
+            return self.to_tensor(pixels)
+        # seen in another order, not brought into it: torch stacks what lies alike without going through its values
+        return torch.from_numpy(pixels.copy(order="C")).permute(2, 0, 1)
+
     def to_pixels(self, values: Tensor) -> Pixels:
         """(C, H, W) in [-1, 1] -> (H, W, C) in the files' units and type: clipped, integers rounded half up."""
         low, high = self.range
@@ -80,6 +89,21 @@ class Form:
         levels = (shown.astype(np.float64) - low) * (255 / (high - low))
         eyes: Pixels = np.clip(np.floor(levels + 0.5), 0, 255).astype(np.uint8)
         return eyes
+
+
+def from_bytes(values: Tensor) -> Tensor:
+    """uint8 samples -> float32 in [-1, 1], the bits that `Form.to_tensor` gives them on a CPU; others as they are."""
+    if values.dtype != torch.uint8:
+        return values
+    # looked up, not computed: CUDA divides by a number by multiplying with its reciprocal
+    return _levels(values.device)[values.int()].contiguous()
+
+
+@lru_cache(maxsize=8)
+def _levels(device: torch.device) -> Tensor:
+    """What each of 256 levels is in [-1, 1]."""
+    levels = Form(channels=1).to_tensor(np.arange(256, dtype=np.uint8).reshape(1, 256, 1))
+    return moved(levels.flatten(), device)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ class DcganGenerator(Generator):
         layers += [last, nn.Tanh()]
         self.layers = nn.Sequential(*layers)
         self.latent = latent
+        if norm != "instance":
+            self.channels_last = True
 
     def forward(self, x: Tensor, classes: Tensor | None = None) -> Tensor:
         x = self.first(beside(x, classes, self.joined))
@@ -73,6 +75,8 @@ class DcganCritic(Critic):
             blocks.append(nn.Sequential(*parts))
             given = made
         self.blocks = nn.ModuleList(blocks)
+        if norm != "instance":
+            self.channels_last = True
         self.linear = spectral(nn.Linear(given * side**2, 1), normalised)
         self.projection = projection(classes, given * side**2, normalised)
 

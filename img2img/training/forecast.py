@@ -16,6 +16,7 @@ from torch import nn
 from img2img.compute.distributed import World
 from img2img.compute.memory import peak_bytes
 from img2img.compute.precision import Precision, has_bf16
+from img2img.data.loader import on_device
 from img2img.engine.rules import Rules
 from img2img.engine.step import Engine
 from img2img.errors import UserError
@@ -80,7 +81,7 @@ def resolve(plan: TrainConfig, engine: Engine, source: Source, samples: int, reh
     precisions = candidates(engine.rules, world.device) if plan.precision == "auto" else [plan.precision]
     auto = plan.precision == "auto" and len(precisions) > 1
     with closing(source.batches(0)) as stream:
-        batches = [next(stream).map(lambda t: t.to(world.device)) for _ in range(engine.batches)]
+        batches = [on_device(next(stream), world.device) for _ in range(engine.batches)]
     forecast = measure(
         engine,
         batches,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 
 from img2img.compute.distributed import World
-from img2img.compute.transfer import moved
+from img2img.data.loader import on_device
 from img2img.engine.schedule import Schedule
 from img2img.engine.step import Engine
 from img2img.errors import DivergedError
@@ -152,7 +152,7 @@ class Trainer:
 
     def _step(self, batches: Iterator[Batch]) -> None:
         state, began = self.progress, time.monotonic()
-        taken = [next(batches).map(self._to_device) for _ in range(self.engine.batches)]
+        taken = [on_device(next(batches), self.world.device) for _ in range(self.engine.batches)]
         self._interval.waited += time.monotonic() - began
         self.engine.step(state.step, taken, self.schedule.factor(state.step, self.total))
         for player in self.engine.players:
@@ -169,9 +169,6 @@ class Trainer:
         self.total = reporter.total = self.world.broadcast(self.budget.resolve(step, before))
         if abs(self.total - before) > TOLD * before:
             reporter.note(f"{self.budget.summary()} so far, {step} steps: {self.total} in all instead of {before}")
-
-    def _to_device(self, values: torch.Tensor) -> torch.Tensor:
-        return moved(values, self.world.device)
 
     def _reason_to_end(self, stopping: bool) -> str:
         step = self.progress.step

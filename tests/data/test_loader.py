@@ -20,8 +20,9 @@ from torch.utils.data._utils.pin_memory import pin_memory
 
 from conftest import picture
 from img2img.data import DataConfig, Samples, loader, open_data
-from img2img.data.loader import Stream, collate, permutation
+from img2img.data.loader import Stream, collate, on_device, permutation
 from img2img.errors import RunError, UserError
+from img2img.images.form import Form
 from img2img.types import Batch
 
 
@@ -204,7 +205,24 @@ def test_batches_for_a_gpu_are_locked_where_they_are_prepared(device, pinned, pa
     assert bool(locked) is pinned
     assert set(locked) <= {"data"}
     expected = take(Stream(samples, batch=4, seed=3), 0, 2)
-    assert all(equal(one, other) for one, other in zip(found, expected, strict=True))
+    assert all(equal(on_device(one, torch.device("cpu")), other) for one, other in zip(found, expected, strict=True))
+
+
+def test_pictures_for_a_gpu_travel_as_their_bytes(pairs, locked):
+    samples = samples_of(pairs, flip=True)
+    (found,) = take(Stream(samples, batch=4, seed=3, device=torch.device("cuda")), 0, 1)
+    assert found.source.dtype == found.target.dtype == torch.uint8
+    assert found.source.is_contiguous(memory_format=torch.channels_last)
+    brought = on_device(found, torch.device("cpu"))
+    assert brought.source.is_contiguous()
+    (expected,) = take(Stream(samples, batch=4, seed=3), 0, 1)
+    assert equal(brought, expected)
+
+
+def test_bytes_beside_numbers_are_numbers_in_one_batch():
+    level = Form().as_bytes(np.full((2, 2, 3), 255, np.uint8))
+    batch = collate([({"target": level}, 0), ({"target": torch.zeros(3, 2, 2)}, 1)])
+    assert torch.equal(batch.target[:, 0, 0, 0], torch.tensor([1.0, 0.0]))
 
 
 @pytest.mark.parametrize(("device", "pinned"), [("cuda:0", True), ("cpu", False)])

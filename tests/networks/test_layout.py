@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from img2img.networks import CRITICS, GENERATORS
+from img2img.networks.dcgan import DcganD, DcganG
 from img2img.networks.layout import is_channels_last, to_device
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
@@ -32,6 +33,10 @@ def critic(**options) -> nn.Module:
         (critic(), True, True),
         (critic(norm="instance"), False, False),
         (critic(norm="none"), True, True),
+        (DcganG().build(in_channels=8, out_channels=3, size=32), True, True),
+        (DcganG(norm="instance").build(in_channels=8, out_channels=3, size=32), False, False),
+        (DcganD(norm="none").build(in_channels=3, size=32), True, True),
+        (DcganD(norm="instance").build(in_channels=3, size=32), False, False),
     ],
 )
 def test_where_channels_are_last(network, on_cpu, on_cuda):
