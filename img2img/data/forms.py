@@ -100,7 +100,7 @@ def _found(side: str, files: Sequence[Path], config: DataConfig, notes: list[str
 
 
 def _check_pages(files: Sequence[Path], of_each: Sequence[Found]) -> None:
-    """Refuse pictures of many channels whose rows stand as pages, as tifffile writes (H, W, C) where it is told nothing.
+    """Refuse pictures of many channels whose rows are pages, as tifffile writes (H, W, C) where it is told nothing.
 
     Raises:
         UserError: naming the first, with the cure.
