@@ -14,11 +14,13 @@ from img2img.data.samples import Pictures, decode_photo, decode_two
 from img2img.data.synthesis import ANY_FORM
 from img2img.errors import UserError
 from img2img.images.form import FULL, Form, Forms
-from img2img.images.raster import Found, look, samples_of
+from img2img.images.raster import Found, any_size, look, samples_of
 
 T = TypeVar("T")
 # of all samples, from which share on outside the stated range it is taken for a mistake
 LEFT = 0.5
+# pages are as wide where they are rows of a picture of so many channels, and no pictures of their own
+MOST_BANDS = 32
 
 
 def with_forms(
@@ -76,6 +78,7 @@ def _found(side: str, files: Sequence[Path], config: DataConfig, notes: list[str
     wanted = config.channels
     number = wanted[side == "target"] if isinstance(wanted, tuple) else wanted
     of_each = _in_threads(partial(look, pages=config.pages == "channels"), files)
+    _check_pages(files, of_each)
     dtypes: dict[str, list[Path]] = {}
     for file, found in zip(files, of_each, strict=True):
         dtypes.setdefault(found.dtype, []).append(file)
@@ -94,6 +97,23 @@ def _found(side: str, files: Sequence[Path], config: DataConfig, notes: list[str
         range=_range(side, stated, dtype, files),
         pages=pages,
     )
+
+
+def _check_pages(files: Sequence[Path], of_each: Sequence[Found]) -> None:
+    """Refuse pictures of many channels whose rows are pages, as tifffile writes (H, W, C) where it is told nothing.
+
+    Raises:
+        UserError: naming the first, with the cure.
+    """
+    for file, found in zip(files, of_each, strict=True):
+        if found.pages == 1:
+            continue
+        width, height = any_size(file)
+        if width <= MOST_BANDS and min(height, found.pages) > 2 * width:
+            raise UserError(
+                f"{file}: its {found.pages} pages of {width}x{height} px seem to be the rows of a picture of {width} "
+                f"channels: write it as tifffile.imwrite(..., photometric='minisblack', planarconfig='contig') does"
+            )
 
 
 def _left_out(side: str, of_each: Sequence[Found], config: DataConfig) -> list[str]:

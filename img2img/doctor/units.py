@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from img2img.data.samples import decode_halves
+from img2img.data.samples import decode_halves, decode_photo
+from img2img.data.synthesis import ANY_FORM
 from img2img.doctor.findings import Finding, Spot, are, many, share
 from img2img.doctor.inventory import Inventory, Part
 from img2img.doctor.values import Values
@@ -35,6 +36,7 @@ def of_part(inventory: Inventory, part: Part, indices: Sequence[int]) -> list[Fi
     findings: list[Finding] = []
     for side, each_file in columns.items():
         known = {file: found for file in dict.fromkeys(each_file) if (found := part.reader.values.get(file))}
+        findings += _not_made(inventory, part, known)
         # mixed types and channels are said by themselves
         if len(known) == len(set(each_file)) and len({(each.dtype, len(each.low)) for each in known.values()}) == 1:
             findings += _of_side(inventory, part, side, known)
@@ -72,6 +74,24 @@ def _of_side(inventory: Inventory, part: Part, side: str, known: Mapping[Path, V
             )
         )
     return [*findings, *_constant(inventory, of, known, empty), *_saturated(inventory, of, known, high, empty)]
+
+
+def _not_made(inventory: Inventory, part: Part, known: Mapping[Path, Values]) -> list[Finding]:
+    """Photos that the task's synthesis makes no sources of: it knows 8-bit grey and RGB alone."""
+    synthesis = part.pictures.config.synthesis
+    if not known or part.pictures.decoder is not decode_photo or synthesis in ("none", *ANY_FORM):
+        return []
+    return [
+        Finding(
+            "synthesis",
+            "stops",
+            f"{many(len(known), 'picture')}{part.of} {'is' if len(known) == 1 else 'are'} not 8-bit grey or RGB, which "
+            f"data.synthesis={synthesis} is made for",
+            f"convert them in a copy, or take data.synthesis={', '.join(ANY_FORM[:-1])} or {ANY_FORM[-1]}, which keep "
+            f"any depth",
+            tuple(Spot(inventory.label(file), (file,)) for file in known),
+        )
+    ]
 
 
 def _sides_of(part: Part, side: str) -> tuple[str, ...]:

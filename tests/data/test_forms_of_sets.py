@@ -187,3 +187,22 @@ def test_nothing_rounds_to_8_bits_on_the_way(tmp_path):
             sample = data.train.sample(epoch, index, 0)
             for side in ("source", "target"):
                 assert np.unique(data.train.forms.of(side).to_pixels(sample[side])) == 1000 + index
+
+
+@pytest.mark.parametrize("pages", ["first", "channels"])
+def test_rows_that_tifffile_wrote_as_pages_are_refused_with_the_cure(tmp_path, pages):
+    """(H, W, 6) becomes H pages of 6xW px where tifffile is not told what the axes are."""
+    pictures = [np.random.default_rng(seed).integers(0, 65536, (30, 40, 6), np.uint16) for seed in range(2)]
+    for side in ("source", "target"):
+        (tmp_path / side).mkdir()
+        for number, pixels in enumerate(pictures):
+            tifffile.imwrite(tmp_path / side / f"{number}.tif", pixels)
+    line = r"source/0\.tif: its 30 pages of 6x40 px seem to be the rows of a picture of 6 channels: write it as"
+    with pytest.raises(UserError, match=line):
+        opened(tmp_path, pages=pages)
+    for side in ("source", "target"):
+        for number, pixels in enumerate(pictures):
+            tifffile.imwrite(tmp_path / side / f"{number}.tif", pixels, photometric="minisblack", planarconfig="contig")
+    taken = opened(tmp_path, pages=pages).train
+    assert taken.forms.source == Form(dtype="uint16", channels=6, range=(0.0, 65535.0))
+    assert np.array_equal(taken.whole(1)["source"], pictures[1])

@@ -386,7 +386,7 @@ def test_pictures_too_small_are_taken_as_they_are_with_the_crop_that_is_named(tm
 
 # carried out in test_cures.py, test_layout_findings.py and test_values.py
 ELSEWHERE = {"modes", "blank", "duplicates", "scenes", "leak", "double_name", "direction", "against", "small",
-             "ranges", "empty_channels", "constant_channels", "offset"}  # fmt: skip
+             "ranges", "empty_channels", "constant_channels", "offset", "synthesis"}  # fmt: skip
 # to be left as they are: a name or a number that is told, and no fault
 TOLD = {"layout", "strangers", "saturated"}
 

@@ -114,3 +114,19 @@ def test_floats_of_photos_and_of_halves_have_the_ranges_of_the_sides_they_are(tm
         assert [side for side in ("picture", "source", "target") if f"data.range.{side}=" in finding.fix] == named
         stated = {"range": dict.fromkeys(named, (0.0, 10.0))}
         assert "ranges" not in texts(look(tmp_path / "photos", **more, **stated))
+
+
+def test_photos_that_a_synthesis_is_not_made_for_stop_it(tmp_path):
+    (tmp_path / "photos").mkdir()
+    for number in range(5):
+        write(tmp_path / f"photos/{number}.png", Picture((cube(number) * 60000).astype(np.uint16)))
+    (finding,) = (
+        one for one in look(tmp_path / "photos", layout="photos", synthesis="rain").findings if one.kind == "synthesis"
+    )
+    assert finding.weight == "stops"
+    assert finding.text == "5 pictures are not 8-bit grey or RGB, which data.synthesis=rain is made for"
+    # the cures: another synthesis, 8 bits
+    assert "synthesis" not in texts(look(tmp_path / "photos", layout="photos", synthesis="denoise"))
+    for number in range(5):
+        write(tmp_path / f"photos/{number}.png", Picture((cube(number) * 250).astype(np.uint8)))
+    assert "synthesis" not in texts(look(tmp_path / "photos", layout="photos", synthesis="rain"))
