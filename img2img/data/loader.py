@@ -35,7 +35,8 @@ SIGNALS = {signal.SIGINT, signal.SIGTERM} if hasattr(signal, "sigtimedwait") els
 class InBytes(Protocol):
     """Samples whose 8-bit pictures can be had as uint8."""
 
-    def in_bytes(self) -> Samples: ...
+    def in_bytes(self) -> Samples:
+        """The same samples, their pictures as uint8 (C, H, W) where the others are float32 in [-1, 1]."""
 
 
 @lru_cache(maxsize=4)
