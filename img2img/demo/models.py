@@ -22,9 +22,12 @@ from img2img.export.model import Session, describe, to_onnx
 from img2img.export.run import graph_of
 from img2img.files import atomic_write_bytes
 from img2img.inference import Translator, load, weights_header, weights_path
+from img2img.networks.base import count_parameters
 from img2img.progress import say
 from img2img.zoo import entry_of, names
 
+# bytes of a model's parameters in fp32; a tab has room for some copies of them
+LARGEST = 512 * 2**20
 EXTRA = "the demo needs the extra ({}): pip install 'img2img[demo]' (or --server, which needs none)"
 
 
@@ -63,9 +66,17 @@ def prepare(weights: Sequence[str], *, in_browser: bool = True) -> tuple[DemoMod
         refuse(translator)
         check_shown(given, translator, in_browser=in_browser)
         name = _address(given, [model.name for model in models])
-        onnx = _exported(given, translator) if in_browser else None
+        onnx = _exported(given, translator) if in_browser and _fits(given, translator, name) else None
         models.append(DemoModel(name, given, _text(given), facts_of(translator, weights_header(given)), onnx))
     return tuple(models)
+
+
+def _fits(given: str, translator: Translator, name: str) -> bool:
+    """Whether a browser can be given this model; that it cannot is said."""
+    size = 4 * count_parameters(translator.network)
+    if size > LARGEST:
+        say(f"{given}: {size / 2**20:.0f} MB are too large for the browser: pictures of {name} are made here")
+    return size <= LARGEST
 
 
 def _check_extra() -> None:
