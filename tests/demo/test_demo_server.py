@@ -380,10 +380,24 @@ def test_a_model_too_large_for_a_browser_stays_here(weights, monkeypatch, tmp_pa
     monkeypatch.setattr("img2img.demo.models.LARGEST", 1000)
     (model,) = prepare([str(weights)])
     assert model.onnx is None
-    assert "are too large for the browser: pictures of mine are made here" in capsys.readouterr().err
+    assert "its pictures are made here, not in the browser: 0 MB are too large" in capsys.readouterr().err
     assert main(["demo", "--weights", str(weights), "--export", str(tmp_path / "public")]) == 2
-    assert "too large for a browser, and --export writes no server" in capsys.readouterr().err
+    assert "no browser runs this model, and --export writes no server" in capsys.readouterr().err
     assert not (tmp_path / "public").exists()
+
+
+def test_weights_without_a_graph_stay_here(tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="the extra is not installed: pip install 'img2img[demo]'")
+    given = [
+        weights_file(tmp_path / "drawn.safetensors", "pix2pix"),
+        weights_file(tmp_path / "middle.safetensors", "context_encoder"),
+    ]
+    models = prepare([str(path) for path in given])
+    assert [model.onnx for model in models] == [None, None]
+    assert [model.facts["mode"] for model in models] == ["photo", "hole"]
+    first, second = capsys.readouterr().err.splitlines()
+    assert "not in the browser: these weights cannot be exported: their results are drawn with dropout" in first
+    assert "their network resizes every picture" in second
 
 
 def test_a_missing_extra_is_said_in_a_line(weights, monkeypatch, capsys):
