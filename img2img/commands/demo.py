@@ -65,6 +65,9 @@ def run(words: Sequence[str]) -> int:
 
     models = prepare(given.weights, in_browser=not given.server)
     if given.export is not None:
+        for model in models:
+            if model.onnx is None:
+                raise UserError(f"--weights {model.weights}: no browser runs this model, and --export writes no server")
         count = write_site(page_files(models, server=False), given.export)
         say(f"{given.export}: {count} files; any web server can hand them out, browsers open none of them as file://")
         return 0

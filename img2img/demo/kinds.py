@@ -66,6 +66,8 @@ def check_shown(given: str, translator: Translator, *, in_browser: bool) -> None
         UserError: naming the weights, with the reason.
     """
     shape = translator.shape
+    if getattr(translator.network, "vector", False):
+        raise UserError(f"--weights {given}: they make vectors, no pictures")
     if translator.flow.from_noise:
         if shape.size is None or shape.target not in (1, 3):
             raise UserError(f"--weights {given}: these weights make no pictures that a page could show")

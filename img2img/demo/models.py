@@ -22,9 +22,12 @@ from img2img.export.model import Session, describe, to_onnx
 from img2img.export.run import graph_of
 from img2img.files import atomic_write_bytes
 from img2img.inference import Translator, load, weights_header, weights_path
+from img2img.networks.base import count_parameters
 from img2img.progress import say
 from img2img.zoo import entry_of, names
 
+# bytes of a model's parameters in fp32; a tab has room for some copies of them
+LARGEST = 512 * 2**20
 EXTRA = "the demo needs the extra ({}): pip install 'img2img[demo]' (or --server, which needs none)"
 
 
@@ -51,7 +54,7 @@ def prepare(weights: Sequence[str], *, in_browser: bool = True) -> tuple[DemoMod
     """The models of these weights (none: all that come with the package), exported where no earlier start did.
 
     Raises:
-        UserError: the extra is missing; weights that are missing, or cannot be exported, or take no photo.
+        UserError: the extra is missing; weights that are missing, or cannot be exported or shown.
         RunError: an exported file differs from torch.
     """
     if in_browser:
@@ -60,12 +63,26 @@ def prepare(weights: Sequence[str], *, in_browser: bool = True) -> tuple[DemoMod
     models: list[DemoModel] = []
     for given in chosen:
         translator = load(given, device="cpu", tile="off")
-        refuse(translator)
         check_shown(given, translator, in_browser=in_browser)
         name = _address(given, [model.name for model in models])
-        onnx = _exported(given, translator) if in_browser else None
+        onnx = _exported(given, translator) if in_browser and _runs_in_browser(given, translator) else None
         models.append(DemoModel(name, given, _text(given), facts_of(translator, weights_header(given)), onnx))
     return tuple(models)
+
+
+def _runs_in_browser(given: str, translator: Translator) -> bool:
+    """Whether a browser can be given this model; why it cannot is said."""
+    size = 4 * count_parameters(translator.network)
+    try:
+        refuse(translator)
+        if size > LARGEST:
+            raise UserError(f"{size / 2**20:.0f} MB are too large for the browser")
+        if translator.flow.centre_only:
+            raise UserError("the browser does not check that holes lie in the middle")
+    except UserError as reason:
+        say(f"{given}: its pictures are made here, not in the browser: {reason}")
+        return False
+    return True
 
 
 def _check_extra() -> None:

@@ -366,6 +366,40 @@ def test_what_cannot_be_done_as_asked(words, says, capsys):
     assert says in line
 
 
+def test_without_a_browser_the_address_is_said(weights, monkeypatch, capsys):
+    monkeypatch.setattr("webbrowser.open", lambda address: False)
+    monkeypatch.setattr("img2img.demo.serve", lambda server: server.server_close() or True)
+    assert main(["demo", "--server", "--port", "0", "--weights", str(weights), "--open"]) == 0
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("open http://127.0.0.1:")
+    assert second == "no browser was found: open the address by hand"
+
+
+def test_a_model_too_large_for_a_browser_stays_here(weights, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="the extra is not installed: pip install 'img2img[demo]'")
+    monkeypatch.setattr("img2img.demo.models.LARGEST", 1000)
+    (model,) = prepare([str(weights)])
+    assert model.onnx is None
+    assert "its pictures are made here, not in the browser: 0 MB are too large" in capsys.readouterr().err
+    assert main(["demo", "--weights", str(weights), "--export", str(tmp_path / "public")]) == 2
+    assert "no browser runs this model, and --export writes no server" in capsys.readouterr().err
+    assert not (tmp_path / "public").exists()
+
+
+def test_weights_without_a_graph_stay_here(tmp_path, capsys):
+    pytest.importorskip("onnxscript", reason="the extra is not installed: pip install 'img2img[demo]'")
+    given = [
+        weights_file(tmp_path / "drawn.safetensors", "pix2pix"),
+        weights_file(tmp_path / "middle.safetensors", "context_encoder"),
+    ]
+    models = prepare([str(path) for path in given])
+    assert [model.onnx for model in models] == [None, None]
+    assert [model.facts["mode"] for model in models] == ["photo", "hole"]
+    first, second = capsys.readouterr().err.splitlines()
+    assert "not in the browser: these weights cannot be exported: their results are drawn with dropout" in first
+    assert "their network resizes every picture" in second
+
+
 def test_a_missing_extra_is_said_in_a_line(weights, monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
     assert main(["demo", "--weights", str(weights)]) == 2

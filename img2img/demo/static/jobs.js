@@ -86,7 +86,7 @@ function objection(model, photo) {
  */
 export const translated = (model, photo, hole = null) => only("Translating in the browser", async (signal) => {
   const uploaded = (why) => translatedByServer(model, photo, hole, why, signal);
-  if (!model.browser) return uploaded("");
+  if (!model.browser) return uploaded(site.models.some((one) => one.browser) ? "the browser cannot run this model" : "");
   const {must, why} = objection(model, photo);
   if (why && site.server) return uploaded(why);
   if (must) throw new Error(`This photo cannot be translated here: ${why}. A smaller one, as JPEG or PNG, can.`);
