@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import astronaut
+from img2img.compute.memory import keep_freed_memory
 from img2img.data import Samples, open_data
 from img2img.data.augment import random_cut, resized
 from img2img.data.loader import Stream, collate
@@ -30,6 +31,8 @@ WHOLE, WHOLE_BYTES = "a whole sample", "a whole sample in uint8"
 def compare(pairs: int, rounds: int, workers: int) -> None:
     """Seconds a sample by stage, in processor time of one thread, then batches as training gets them."""
     torch.set_num_threads(1)
+    # as a training does
+    keep_freed_memory()
     cv2.setNumThreads(0)
     with tempfile.TemporaryDirectory() as folder:
         make_pairs(Path(folder), pairs)

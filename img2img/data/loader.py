@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from img2img.compute.memory import keep_freed_memory
 from img2img.compute.transfer import moved
 from img2img.data.samples import Samples
 from img2img.errors import RunError, UserError
@@ -226,8 +227,10 @@ def _collate_or_error(parts: list[Any]) -> Batch | str:
 
 
 def _begin_worker(worker: int) -> None:
-    """A worker computes on one thread, leaves signals to its parent and ends with it."""
+    """A worker computes on one thread, keeps freed memory, leaves signals to its parent and ends with it."""
     torch.set_num_threads(1)
+    # as in the training: every sample takes its memory anew
+    keep_freed_memory()
     import cv2
 
     cv2.setNumThreads(0)

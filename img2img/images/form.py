@@ -64,7 +64,7 @@ class Form:
         if pixels.dtype != np.uint8 or self.range != FULL["uint8"]:
             return self.to_tensor(pixels)
         # seen in another order, not brought into it: torch stacks what lies alike without going through its values
-        return torch.from_numpy(pixels.copy(order="C")).permute(2, 0, 1)
+        return _copied(pixels).permute(2, 0, 1)
 
     def to_pixels(self, values: Tensor) -> Pixels:
         """(C, H, W) in [-1, 1] -> (H, W, C) in the files' units and type: clipped, integers rounded half up."""
@@ -89,6 +89,14 @@ class Form:
         levels = (shown.astype(np.float64) - low) * (255 / (high - low))
         eyes: Pixels = np.clip(np.floor(levels + 0.5), 0, 255).astype(np.uint8)
         return eyes
+
+
+def _copied(pixels: Pixels) -> Tensor:
+    """(H, W, C) uint8 as a tensor of its own, contiguous."""
+    # mirrored by torch: numpy takes four times as long, pixel by pixel
+    mirrored = pixels.strides[1] < 0
+    rows = torch.from_numpy((pixels[:, ::-1] if mirrored else pixels).copy(order="C"))
+    return rows.flip(1) if mirrored else rows
 
 
 def from_bytes(values: Tensor) -> Tensor:
