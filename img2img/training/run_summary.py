@@ -189,6 +189,6 @@ def _weights(run: Run) -> str:
 def _next(run: Run, config: Record) -> str:
     if not any(run.weights(which).is_file() for which in ("best", "last")):
         return ""
-    flow = choose(FLOWS, config.get("flow"), "flow", "flow")
+    flow = choose(FLOWS, config.get("flow") or "paired", "flow", "flow")
     given = "--samples 16" if flow.from_noise else "--input photos"
     return f"img2img infer --weights {run.folder} {given} --output results"
