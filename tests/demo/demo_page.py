@@ -28,7 +28,7 @@ def serving(models: Sequence[DemoModel], upload: int = UPLOAD_PIXELS, **limits: 
         for name, value in limits.items():
             patch.setattr(f"img2img.demo.site.{name}", value)
         files = page_files(models, server=True, upload_pixels=upload)
-    server = DemoServer("127.0.0.1", 0, files, Uploads(models, Limits(pixels=upload), "cpu"))
+    server = DemoServer("127.0.0.1", 0, files, Uploads(models, Limits(pixels=upload, turn_s=30.0), "cpu"))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     try:
         yield server

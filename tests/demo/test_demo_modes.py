@@ -124,7 +124,9 @@ def test_a_drawing_becomes_what_infer_makes_of_it(page, weights, tmp_path):
     first = opened(save(page, tmp_path, "#keepinput"))
     assert first.shape == (64, 64, 3)
     assert 0.02 < (first < 128).mean() < 0.3
+    again(page)
     page.click("#clear")
+    settled(page, "#made-facts")
     again(page)
     page.drag("#canvas", (0.2, 0.25), (0.8, 0.75))
     assert settled(page, "#made-facts").startswith("64 × 64")
@@ -171,7 +173,6 @@ def test_edges_of_a_photo_are_drawn(page, tmp_path):
     assert set(np.unique(edges)) == {0, 255}
     assert (edges[:10] == 255).all()  # 90 x 60 stands on white
     assert 0.02 < (edges == 0).mean() < 0.5
-    page.choose("#detail", "0.5")
     again(page)
     page.choose("#detail", "1")
     settled(page, "#made-facts")
