@@ -70,7 +70,7 @@ def measure_training(samples: Samples, seed: int, most: int = MEASURED) -> tuple
     """(statistics of the sources, whether all targets are grey) of up to ``most`` training samples of the first epoch.
 
     Sources are measured as the network sees them, cut and degraded; their sizes are those of the files. Without
-    pictures as sources there are no statistics, and without pictures of three channels no target is grey.
+    pictures as sources there are no statistics; a target of other than three channels is not grey.
 
     Raises:
         UserError: a picture cannot be read.
@@ -86,7 +86,7 @@ def measure_training(samples: Samples, seed: int, most: int = MEASURED) -> tuple
         if source is not None and source.ndim == 3:
             measured.append(levels_of(_as_levels(source)))
     if not measured:
-        return None, False
+        return None, bool(grey) and all(grey)
     ranges: dict[str, Any] = {name: _range([one[name] for one in measured]) for name in measured[0]}
     sizes = _sizes(samples)
     if sizes:

@@ -9,7 +9,7 @@ from planted import save, scene, side_by_side, two_folders
 
 from conftest import small
 from img2img.compute.distributed import World
-from img2img.data import open_data
+from img2img.data import DataConfig, open_data
 from img2img.data.source_statistics import SourceStatistics, levels_of, measure_training
 from img2img.images import read
 from img2img.inference import load, translate
@@ -95,3 +95,14 @@ def test_colour_targets_are_left_as_they_are(tmp_path):
     header = read_header(tmp_path / "run/weights/last.safetensors")
     assert not header.grey_targets
     assert "grey_targets" not in header.to_json()
+
+
+def test_pictures_without_sources_are_grey_if_all_of_them_are(tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3)).astype(np.uint8)
+    np.savez(tmp_path / "grey.npz", images=levels[..., 0])
+    np.savez(tmp_path / "colour.npz", images=levels)
+    for name, grey in (("grey", True), ("colour", False)):
+        config = DataConfig(
+            path=str(tmp_path / f"{name}.npz"), layout="images", load=8, crop=8, flip=False, validation=0
+        )
+        assert measure_training(open_data(config, 0).train, 0) == (None, grey)
