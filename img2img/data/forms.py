@@ -144,9 +144,8 @@ def _number(side: str, files: Sequence[Path], of_each: Sequence[Found], config: 
     if set(channels) == {1} and of_each[0].dtype == "uint8":
         return 3
     if set(channels) == {1, 3}:
-        if of_each[0].dtype != "uint8":
-            count = sum(found.channels == 1 for found in of_each)
-            notes.append(f"{side}s: {count} of {len(files)} are grey among RGB and are taken as R = G = B")
+        count = sum(found.channels == 1 for found in of_each)
+        notes.append(f"{side}s: {count} of {len(files)} are grey among RGB and are taken as R = G = B")
         return 3
     if len(channels) > 1:
         kinds = " and ".join(f"{found} channels ({file})" for found, file in sorted(channels.items()))
