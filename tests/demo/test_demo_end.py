@@ -25,6 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals between processes are POSIX's")
 
 
+@pytest.fixture(autouse=True)
+def interruptible() -> Iterator[None]:
+    """SIGINT as at a terminal: what a shell starts in the background ignores it, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def demo(folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A demo of slow weights in a process of its own, which keeps all it writes below ``folder``; and its port."""
