@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import torch
@@ -48,8 +49,30 @@ def uncompiled() -> Iterator[None]:
     if "torch._dynamo" not in sys.modules:
         yield
         return
-    with torch.compiler.set_stance("force_eager"):
+    with _EAGER:
         yield
+
+
+class _Eager:
+    """Torch's stance for as long as any thread is within: it is one for all, and the last to leave puts it back."""
+
+    def __init__(self) -> None:
+        self.lock, self.within, self.stance = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.within:
+                self.stance.enter_context(torch.compiler.set_stance("force_eager"))
+            self.within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.within -= 1
+            if not self.within:
+                self.stance.close()
+
+
+_EAGER = _Eager()
 
 
 class _Tf32:

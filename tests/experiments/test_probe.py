@@ -19,6 +19,7 @@ from img2img.experiments.probe import measure_by_turns, one_precision, shared_pr
 from img2img.experiments.table import load
 from img2img.reports import published
 from img2img.training import forecast
+from img2img.types import Batch
 
 
 class Machine:
@@ -43,9 +44,9 @@ class Machine:
         return SimpleNamespace(engine=engine, source=SimpleNamespace(batches=endless))
 
 
-def endless(position: int) -> Iterator[SimpleNamespace]:
+def endless(position: int) -> Iterator[Batch]:
     while True:
-        yield SimpleNamespace(map=lambda change: None)
+        yield Batch(index=torch.arange(1))
 
 
 def measured(machine: Machine, arms: str, precisions: list[str], **extra: object):
@@ -156,7 +157,7 @@ def test_measuring_leaves_the_global_generator_alone():
 @pytest.mark.parametrize("name", config_files("tables"))
 def test_every_arm_of_a_shipped_table_can_be_trained(name, tmp_path):
     table = load(name)
-    if table.measure == "pairs":
+    if any(its.published for its in table.sets.values()):
         assert set(table.metrics) == {"psnr", "ssim", "uqi", "vif"}
     for set_name, its in table.sets.items():
         if its.published is not None:

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 from img2img.config import dump_yaml, parse_yaml
 from img2img.recipes.settings import resolve
-from img2img.zoo import names
+from img2img.zoo import entry_of, names
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ("py", "html", "css", "js", "mjs", "gz", "yaml", "safetensors")
@@ -54,18 +56,16 @@ def test_a_wheel_works_in_an_empty_folder(tmp_path):
     assert shown == dump_yaml(resolve("derain").tree)
     rain = parse_yaml(shown, "shown")["data"]["rain"]
     assert (rain["kind"], rain["psnr_min"], rain["psnr_max"]) == ("streaks", 20.0, 23.0)
-    shipped = names()
+    shipped, hole = names(), tmp_path / "hole.png"
+    with Image.open(PHOTO) as photo:
+        mask = Image.new("L", photo.size)
+    mask.paste(255, (40, 40, 80, 60))
+    mask.save(hole)
     for name in shipped:
-        run(
-            "img2img",
-            "infer",
-            "--weights",
-            name,
-            "--input",
-            PHOTO,
-            "--output",
-            f"{name}.png",
-            cwd=empty,
-            env=environment,
+        words = {"images": ("--samples", 1), "inpaint": ("--input", PHOTO, "--masks", hole)}.get(
+            entry_of(name).task, ("--input", PHOTO)
         )
-    assert sorted(path.name for path in empty.iterdir()) == sorted(f"{name}.png" for name in shipped)
+        output = name if "--samples" in words else f"{name}.png"
+        run("img2img", "infer", "--weights", name, *words, "--output", output, cwd=empty, env=environment)
+        assert (empty / output).exists()
+    assert len(list(empty.iterdir())) == len(shipped)

@@ -8,7 +8,7 @@ from torch._dynamo.backends.registry import lookup_backend
 
 from conftest import small
 from img2img.compute.distributed import World
-from img2img.compute.precision import Precision
+from img2img.compute.precision import Precision, uncompiled
 from img2img.inference import Shape, translator_of
 from img2img.training.build import build_engine, compile_networks
 from img2img.types import Batch
@@ -78,3 +78,17 @@ def test_results_are_not_compiled_for_each_size_of_picture(backend):
     for height, width in ((64, 64), (40, 72)):
         assert translator.tensor(torch.zeros(1, 3, height, width)).shape == (1, 3, height, width)
     assert backend.graphs == before
+
+
+def test_threads_that_make_results_at_once_leave_compiling_as_it_was(backend):
+    compiled = torch.compile(lambda x: x + 1, backend=backend)
+    first, second = uncompiled(), uncompiled()
+    first.__enter__()
+    second.__enter__()
+    compiled(torch.zeros(2))
+    first.__exit__(None, None, None)
+    compiled(torch.zeros(2))
+    assert backend.graphs == 0
+    second.__exit__(None, None, None)
+    compiled(torch.zeros(2))
+    assert backend.graphs == 1
