@@ -80,9 +80,7 @@ def test_cut_at_every_step(method, further, tmp_path, monkeypatch):
     assert logs[0] == logs[1]
 
 
-@pytest.mark.parametrize(
-    ("method", "task"), [("pan", "derain"), ("pan", "inpaint"), ("cyclegan", "unpaired"), ("egan", "toy")]
-)
+@pytest.mark.parametrize(("method", "task"), [("pan", "inpaint"), ("cyclegan", "unpaired"), ("egan", "toy")])
 def test_kill_9_of_a_real_process_with_workers(method, task, tmp_path):
     settings = small(
         method,
