@@ -15,10 +15,10 @@ RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(gre
 COPY --from=build /wheels /tmp/wheels
 RUN pip install --no-cache-dir --constraint /tmp/constraints.txt /tmp/wheels/*.whl \
     && rm -r /tmp/wheels /tmp/constraints.txt \
-    && useradd --create-home user
+    && useradd --create-home --uid 1000 user
 # for any --user: matplotlib keeps a font list
 ENV MPLCONFIGDIR=/tmp/matplotlib
-USER user
+USER 1000
 WORKDIR /pictures
 ENTRYPOINT ["img2img"]
 CMD ["--help"]
