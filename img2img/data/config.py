@@ -14,6 +14,9 @@ from img2img.errors import UserError
 Layout = Literal[
     "auto", "side_by_side", "two_folders", "one_folder", "photos", "unpaired", "images", "arrays", "mixture", "planet"
 ]
+# layouts of targets alone, which generators from noise learn; and those of them that are made, without a file
+TARGETS_ALONE = ("images", "arrays", "mixture", "planet")
+MADE = ("mixture", "planet")
 Share = Annotated[float, Field(ge=0, le=1)]
 Level = Annotated[int, Field(ge=0, le=255)]
 

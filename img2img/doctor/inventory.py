@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from img2img.data.cache import Cache
-from img2img.data.config import DataConfig
+from img2img.data.config import MADE, DataConfig
 from img2img.data.layouts import Layout, read_layout
 from img2img.data.masks import with_masks
 from img2img.data.matching import match
@@ -132,7 +132,7 @@ def take_inventory(config: DataConfig, threads: int) -> Inventory:
         raise UserError(f"--data {path}: no such folder")
     if not path.is_dir():
         raise UserError(f"--data {path}: is a file; the doctor looks at folders of pictures")
-    if config.layout in ("arrays", "mixture", "planet"):
+    if config.layout in ("arrays", *MADE):
         raise UserError(f"data.layout={config.layout}: has no files of pictures to look at")
     layout = read_layout(path, config)
     inventory = Inventory(path, config, layout, _direction(layout, config))
@@ -357,7 +357,7 @@ def further_inventories(config: DataConfig, layout: str, path: Path, threads: in
     ways = (here, replace(here, source=None, target=None), replace(here, layout=config.layout))
     for way in ways:
         try:
-            if way.layout not in ("arrays", "mixture", "planet") and (inventory := take_inventory(way, threads)).parts:
+            if way.layout not in ("arrays", *MADE) and (inventory := take_inventory(way, threads)).parts:
                 return [inventory]
         except UserError:
             continue

@@ -11,8 +11,7 @@ from PIL import Image
 
 from img2img.errors import UserError
 from img2img.evaluation.entries import INPUT, Entry, Files
-from img2img.images import Pixels
-from img2img.images import any_size as size
+from img2img.images import Pixels, any_size
 
 Fit = Literal["crop", "center", "resize"]
 Size = tuple[int, int]
@@ -85,8 +84,8 @@ def fit_to_targets(
         UserError: sizes differ and no fit is asked for; a picture to be cut out of its target is larger than it; a
             file's header cannot be read.
     """
-    wanted = {stem: size(file) for stem, file in targets.items()}
-    found = [{stem: size(file) for stem, file in entry.files.items()} for entry in entries]
+    wanted = {stem: any_size(file) for stem, file in targets.items()}
+    found = [{stem: any_size(file) for stem, file in entry.files.items()} for entry in entries]
     if how is None:
         for entry, sizes in zip(entries, found, strict=True):
             if sizes != wanted:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from img2img.errors import UserError, unknown
 from img2img.evaluation.entries import INPUT, Entry, Files
-from img2img.images import any_size as size
-from img2img.images import read, write
+from img2img.images import any_size, read, write
 
 # the half that holds the source; targets, and results in their place, are in the other one
 SOURCES = {"AtoB": "left", "BtoA": "right"}
@@ -30,7 +29,7 @@ def cut_halves(
     """
     if direction is not None and direction not in SOURCES:
         raise unknown("direction", direction, SOURCES, "--direction")
-    sizes = [{stem: size(file) for stem, file in files.items()} for files in (targets, *(e.files for e in entries))]
+    sizes = [{stem: any_size(file) for stem, file in files.items()} for files in (targets, *(e.files for e in entries))]
     narrow = {stem: min(found[stem][0] for found in sizes) for stem in targets}
     wide = [all(found[stem] == (2 * narrow[stem], sizes[0][stem][1]) for stem in targets) for found in sizes]
     names = [target, *(flags[entry.method] for entry in entries)]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from img2img.compute.distributed import World
 from img2img.config import build
 from img2img.data import Samples, made_source, open_data, open_test
-from img2img.data.config import DataConfig
+from img2img.data.config import TARGETS_ALONE, DataConfig
 from img2img.data.labels import LabelMaps
 from img2img.data.patterns import PLAIN
 from img2img.data.samples import Pictures
@@ -118,7 +118,7 @@ def open_pairs(
     steps = [f"resized to a short side of {load_side} px"] if load_side else []
     steps += [f"cut to their centre of at most {crop}x{crop} px"] if crop else []
     said = f"pictures are {' and '.join(steps)} before anything else" if steps else ""
-    if config.layout in ("mixture", "images", "arrays", "planet"):
+    if config.layout in TARGETS_ALONE:
         raise UserError("these weights make pictures from noise: there are no pairs to measure")
     if part == "validation" or (data is None and config.path is not None):
         here = replace(config, path=data or config.path, mix=())

@@ -8,18 +8,14 @@ from typing import Any
 
 import torch
 
-from img2img.config import build, choose
+from img2img.config import build
 from img2img.data import open_data
-from img2img.data.config import DataConfig
+from img2img.data.config import MADE, DataConfig
 from img2img.errors import UserError
 from img2img.evaluation.set_sources import SetSource, data_source, weights_source
 from img2img.evaluation.sets import SetTable, compare_sets
-from img2img.flows import FLOWS
+from img2img.flows import starts_from_noise
 from img2img.inference import load, weights_header
-from img2img.types import Flow
-
-# layouts of data that are made anew without a file
-BUILT_IN = ("mixture", "planet")
 
 
 def makes_samples(weights: Sequence[tuple[str, str]]) -> bool:
@@ -28,16 +24,11 @@ def makes_samples(weights: Sequence[tuple[str, str]]) -> bool:
     Raises:
         UserError: some do and some translate pictures; no weights.
     """
-    found = {name: _from_noise(weights_header(file)) for name, file in weights}
+    found = {name: starts_from_noise(weights_header(file)["method"]) for name, file in weights}
     if len(set(found.values())) > 1:
         made, others = (next(name for name, noise in found.items() if noise is kind) for kind in (True, False))
         raise UserError(f"--weights: {made} makes samples from noise and {others} translates pictures; measure apart")
     return any(found.values())
-
-
-def _from_noise(header: Mapping[str, Any]) -> bool:
-    flow: Flow = choose(FLOWS, header["method"].get("flow") or "paired", "flow", "flow")
-    return flow.from_noise
 
 
 def compare_weights(
@@ -66,7 +57,7 @@ def compare_weights(
 
 def _real(header: Mapping[str, Any], data: str | None, part: str | None) -> tuple[SetSource, str]:
     config = build(DataConfig, header["config"]["data"], "the weights' data section")
-    if config.layout not in BUILT_IN and data is None and config.path is None:
+    if config.layout not in MADE and data is None and config.path is None:
         raise UserError("these weights do not say what they learnt from: give --data")
     changes: dict[str, Any] = {"path": data, "validation": 0.0} if data is not None else {}
     opened = open_data(replace(config, mix=(), **changes), int(header.get("seed", 0)))

@@ -17,7 +17,7 @@ from img2img.evaluation.card import versions
 from img2img.evaluation.set_sources import SetSource
 from img2img.metrics.sets import median_distance
 from img2img.metrics.sets.against import AgainstReal
-from img2img.metrics.sets.registry import ON, SetNumber, fitting, in_space, set_numbers
+from img2img.metrics.sets.registry import ON, SetNumber, fitting, in_space, set_numbers, spaces_of
 from img2img.metrics.sets.spaces import PIXELS, SPACES
 from img2img.progress import say
 from img2img.reports.markdown import plain_table
@@ -90,7 +90,7 @@ def compare_sets(
         lines += left
     against.check(names)
     numbers = set_numbers(names, space=space)
-    spaces = list(dict.fromkeys(number.space for number in numbers.values()))
+    spaces = spaces_of(names, space)
     rows: dict[str, dict[str, float]] = {}
     others = real.count is None or real.count >= 2 * count
     for source in [*([real] if others else []), *made]:

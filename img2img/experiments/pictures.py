@@ -20,7 +20,7 @@ from img2img.experiments.survivors import draw_survivors
 from img2img.experiments.texts import Texts, quoted, shown
 from img2img.inference import load
 from img2img.metrics.sets.against import AgainstReal
-from img2img.metrics.sets.registry import SetNumber, set_numbers
+from img2img.metrics.sets.registry import SetNumber, set_numbers, spaces_of
 from img2img.metrics.sets.spaces import PIXELS, SPACES, Values
 from img2img.progress import duration, say
 from img2img.reports.writing import counted
@@ -69,7 +69,7 @@ class Pictures:
         against = AgainstReal(data_source("real", "", samples).take(range(1)))
         for obstacle in against.obstacles(self.numbers, self.samples, "measure.numbers"):
             raise UserError(f"{where}: {obstacle} (measure.samples)")
-        for space in self._spaces():
+        for space in spaces_of(self.numbers):
             # whether its weights are there, before anything is trained
             against.ground(space)
 
@@ -113,10 +113,6 @@ class Pictures:
         """What a run's last generator makes."""
         weights = str(Run(folder).weights("last"))
         return weights_source("made", weights, load(weights, device=str(job.world.device))).take(range(self.samples))
-
-    def _spaces(self) -> list[str]:
-        """The spaces of the numbers."""
-        return list(dict.fromkeys(number.space for number in set_numbers(self.numbers).values()))
 
     def _cell(self, values: list[float], number: SetNumber) -> str:
         """Average over seeds, and the best of several."""
@@ -163,11 +159,11 @@ class Pictures:
         best = "; average over them, the best in brackets" if job.asked.seeds > 1 else ""
         return (
             f"{counted(job.asked.seeds, 'seed')}{best}; {self.samples} pictures of the last generator against "
-            f"{self.samples} training pictures, on {', '.join(self._spaces())} (real, others: as many further training "
-            f"pictures)",
+            f"{self.samples} training pictures, on {', '.join(spaces_of(self.numbers))} (real, others: as many further "
+            f"training pictures)",
             "Losses are means over the last twentieth of the log, of the first seed; those of different games are no "
             "measure of each other",
-            *(f"On {space}: {SPACES[space].line}" for space in self._spaces() if space != PIXELS.name),
+            *(f"On {space}: {SPACES[space].line}" for space in spaces_of(self.numbers) if space != PIXELS.name),
             f"Trained for {job.asked.length.replace('=', ' ')}",
             *changed,
             *left_out(job),

@@ -45,11 +45,7 @@ class PictureGraph(nn.Module):
         if self.masked:
             self.inputs["mask"] = "float32 N1HW, 1 inside the hole"
         self.grey_targets = translator.grey_targets
-        network = copy.deepcopy(translator.network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        if translator.inference.norm == "batch":
-            network = each_by_itself(network)
-        network = network.eval().requires_grad_(False).to(dtype)
-        self.within_flow = WithinFlow(translator.flow, network, translator.fill, self.masked)
+        self.within_flow = WithinFlow(translator.flow, frozen(translator, dtype), translator.fill, self.masked)
 
     def forward(self, image: Tensor, mask: Tensor | None = None) -> Tensor:
         """(N, C, H, W) in [0, 1], and (N, 1, H, W) above 0.5 inside the hole, -> (N, C', H, W) in [0, 1]."""
@@ -59,10 +55,7 @@ class PictureGraph(nn.Module):
             x = torch.cat([x, (mask > 0.5).to(x.dtype)], dim=1)
         x = x.index_select(2, self._mirrored(height)).index_select(3, self._mirrored(width))
         result = self.within_flow(x.to(self.dtype)).float()[:, :, :height, :width]
-        if self.grey_targets:
-            result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
-        values: Tensor = result / 2 + 0.5
-        return values.clamp(0, 1) if self.clamped else values
+        return shown(result, self.grey_targets, self.clamped)
 
     @property
     def interface(self) -> str:
@@ -89,6 +82,22 @@ class PictureGraph(nn.Module):
         period = (torch.scalar_tensor(length, dtype=torch.int64) * 2 - 2).clamp(min=1)
         place = torch.arange(padded).remainder(period)
         return torch.minimum(place, period - place)
+
+
+def frozen(translator: Translator, dtype: torch.dtype) -> nn.Module:
+    """A copy of a translator's network on the CPU that makes each result as the translator does."""
+    network: nn.Module = copy.deepcopy(translator.network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    if translator.inference.norm == "batch":
+        network = each_by_itself(network)
+    return network.eval().requires_grad_(False).to(dtype)
+
+
+def shown(result: Tensor, grey: bool, clamped: bool) -> Tensor:
+    """(N, C, H, W) in [-1, 1] in [0, 1], with one level in all channels where targets were ``grey``."""
+    if grey:
+        result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
+    values: Tensor = result / 2 + 0.5
+    return values.clamp(0, 1) if clamped else values
 
 
 def refuse(translator: Translator) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from img2img.export.graph import each_by_itself, refuse
+from img2img.export.graph import frozen, refuse, shown
 from img2img.inference.generator import result_of
 from img2img.inference.translator import Translator
 from img2img.types import Batch
@@ -45,20 +43,14 @@ class SampleGraph(nn.Module):
         if self.classes:
             labels = ", ".join(map(str, translator.shape.classes))
             self.inputs["classes"] = f"float32 (N, {self.classes}), 1 at the class and 0 elsewhere, of {labels}"
-        network = copy.deepcopy(translator.network).cpu().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        if translator.inference.norm == "batch":
-            network = each_by_itself(network)
-        self.network = network.eval().requires_grad_(False).to(dtype)
+        self.network = frozen(translator, dtype)
         self.flow = translator.flow
 
     def forward(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
         """(N, latent), and (N, K) where there are K classes, -> (N, C, H, W) in [0, 1]."""
         extra = {} if classes is None else {"classes": classes.to(self.dtype)}
         result = result_of(self.flow, self.network, Batch(source=z.to(self.dtype), extra=extra)).float()
-        if self.grey:
-            result = result.mean(1, keepdim=True).expand(-1, result.shape[1], -1, -1)
-        values: Tensor = result / 2 + 0.5
-        return values.clamp(0, 1) if self.clamped else values
+        return shown(result, self.grey, self.clamped)
 
     @property
     def interface(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, Literal, TypeVar, overload
 
@@ -27,7 +28,7 @@ Array = np.ndarray[Any, Any]
 Image_ = TypeVar("Image_", Image.Image, Array, Tensor)
 
 
-class Called:
+class Called(ABC):
     """The call of a `Translator`, and what it says of itself."""
 
     name: str
@@ -137,13 +138,13 @@ class Called:
             hole = (hole > (hole.min() + hole.max()) / 2).float() if isinstance(mask, np.ndarray) else hole
         return in_unit(source, finite(self.tensor(batch, hole, sample)))
 
+    @abstractmethod
     def picture(self, picture: Picture, mask: Picture | None = None, sample: int = 0) -> Picture:
         """A picture translated."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tensor(self, source: Tensor, mask: Tensor | None = None, sample: int = 0) -> Tensor:
         """(N, C, H, W) in [-1, 1] translated."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         spec, _ = self.method.generator_spec()

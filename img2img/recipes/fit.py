@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from img2img.data.config import DataConfig
+from img2img.data.config import TARGETS_ALONE, DataConfig
 from img2img.errors import UserError
 from img2img.recipes.method import Method
-
-# layouts of targets alone, which are made out of noise
-TARGETS_ALONE = ("images", "mixture")
 
 
 def check_fit(task: str, default: str, layout: str, method: str, recipe: Method, data: DataConfig) -> None:

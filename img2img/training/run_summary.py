@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from img2img.config import Tree, build, choose, read_yaml
+from img2img.config import Tree, build, read_yaml
 from img2img.errors import UserError, nearest
-from img2img.flows import FLOWS
+from img2img.flows import starts_from_noise
 from img2img.progress import duration
 from img2img.recipes.describe import yaml_value
 from img2img.recipes.train_config import TrainConfig
@@ -189,6 +189,5 @@ def _weights(run: Run) -> str:
 def _next(run: Run, config: Record) -> str:
     if not any(run.weights(which).is_file() for which in ("best", "last")):
         return ""
-    flow = choose(FLOWS, config.get("flow") or "paired", "flow", "flow")
-    given = "--samples 16" if flow.from_noise else "--input photos"
+    given = "--samples 16" if starts_from_noise(config) else "--input photos"
     return f"img2img infer --weights {run.folder} {given} --output results"

@@ -14,7 +14,7 @@ from img2img.evaluation.set_sources import data_source, weights_source
 from img2img.inference import Translator
 from img2img.metrics import METRICS
 from img2img.metrics.sets.against import AgainstReal
-from img2img.metrics.sets.registry import set_numbers
+from img2img.metrics.sets.registry import set_numbers, spaces_of
 from img2img.metrics.sets.spaces import PIXELS
 
 # (image, metric, value, why there is none)
@@ -72,8 +72,7 @@ class SetValidator:
             device = self.world.device if self.world.device.type == "cuda" else torch.device("cpu")
             self._against = AgainstReal(real.take(range(self.count)), real.mixture, device)
         made = weights_source("made", "", translator).take(range(self.count))
-        spaces = dict.fromkeys(number.space for number in set_numbers(self.numbers).values())
-        places = ", ".join(self._against.extent(space).space for space in spaces)
+        places = ", ".join(self._against.extent(space).space for space in spaces_of(self.numbers))
         return self._against.measured(made, self.numbers), places
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from img2img.config import Tree, plain
+from img2img.data.config import TARGETS_ALONE
 from img2img.errors import UserError
 from img2img.weights.checksum import KEY, tensors_checksum
 from img2img.weights.file import load_weights, read_header, write_tensors
@@ -57,7 +58,9 @@ def _halved(value: torch.Tensor, where: str) -> torch.Tensor:
 def _anywhere(data: Mapping[str, Any]) -> Tree:
     """The ``data`` section without the places of the training's pictures."""
     kept = {key: value for key, value in data.items() if key not in FORGOTTEN}
-    return {**kept, **{key: value for key, value in ELSEWHERE.items() if key in kept}}
+    elsewhere = {key: value for key, value in ELSEWHERE.items() if key in kept}
+    # whether there are sources at all is no matter of where pictures lay
+    return {**kept, **elsewhere, **({"layout": data["layout"]} if data.get("layout") in TARGETS_ALONE else {})}
 
 
 def _train(section: Any) -> Any:

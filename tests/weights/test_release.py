@@ -91,6 +91,17 @@ def test_the_header_says_where_they_come_from_but_no_place_of_this_machine(tmp_p
     assert not (tmp_path / "again.safetensors").exists()
 
 
+@pytest.mark.parametrize("layout", ["images", "arrays"])
+def test_that_there_were_no_sources_is_kept(layout, tmp_path):
+    weights = weights_file(tmp_path / "w.safetensors", "nsgan", "images")
+    header = read_header(weights).to_json()
+    header["config"]["data"] |= {"path": "/home/ann/digits", "layout": layout}
+    write_tensors(weights, load_weights(weights)[1], header)
+    to_fp16(weights, tmp_path / "s.safetensors", ENTRY)
+    shipped = read_header(tmp_path / "s.safetensors")
+    assert (shipped.data["path"], shipped.data["layout"]) == (None, layout)
+
+
 def test_values_that_fp16_cannot_hold_are_refused(tmp_path):
     path = weights_file(tmp_path / "w.safetensors")
     networks, header = load_networks(path), read_header(path).to_json()

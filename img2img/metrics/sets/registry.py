@@ -279,6 +279,15 @@ def set_numbers(names: Sequence[str], where: str = "--metrics", space: str = PIX
     return found
 
 
+def spaces_of(names: Sequence[str], space: str = PIXELS.name) -> list[str]:
+    """The spaces that ``names`` of measures or of numbers are taken in, each once; ``space`` of those that say none.
+
+    Raises:
+        UserError: as `set_numbers`.
+    """
+    return list(dict.fromkeys(number.space for number in set_numbers(names, space=space).values()))
+
+
 def measure_sets(real: SampleSet, made: SampleSet, names: Sequence[str]) -> dict[str, float]:
     """The numbers of these sets that ``names`` stand for, which say no space: both sets lie in one.
 
