@@ -287,6 +287,21 @@ def test_z_is_the_one_that_torch_draws(browser, served, tmp_path, distribution):
     np.testing.assert_allclose(browser.js(code, model.facts, numbers), z[numbers], rtol=2e-5, atol=2e-6)
 
 
+def test_a_drawing_that_is_late_does_not_end_what_was_chosen_after_it(page, tmp_path):
+    settled(page, "#made-facts")
+    late = "HTMLCanvasElement.prototype.toBlob.apply(document.querySelector('#canvas'), words)"
+    page.js(f"void (document.querySelector('#canvas').toBlob = (...words) => window.late = () => {late})")
+    for model in ("fill", "shoe", "digits"):
+        choose(page, model)
+    settled(page, "#seeds-facts")
+    drop(page, photo(tmp_path / "a.png", 30, 40))
+    until(page, "document.querySelector('#notice').textContent.includes('makes pictures from noise')")
+    page.js("late()")
+    page.js("new Promise((done) => setTimeout(done, 1000))")
+    assert "makes pictures from noise" in page.text("#notice")
+    assert page.text("#made-facts") == ""
+
+
 def test_every_model_keeps_its_way_when_another_is_chosen(page, tmp_path):
     settled(page, "#made-facts")
     for model, shown in (("digits", "seeds"), ("fill", "drop"), ("shoe", "studio"), ("digits", "seeds")):

@@ -72,6 +72,7 @@ export const holeMode = {
 };
 
 function close() {
+  again = false;
   $("studio").hidden = true;
 }
 
@@ -118,15 +119,21 @@ async function refresh() {
 }
 
 async function draw() {
-  const file = await easel.file(), head = await inspect(file);
-  if (model.mode !== "drawing") return;
+  const [file, head] = await only("", async () => {
+    const file = await easel.file();
+    return [file, await inspect(file)];
+  });
   await make({file, head, width: model.side, height: model.side, name: "drawing"}, null, file);
 }
 
 async function fill() {
   notice("");
-  const hole = await easel.mask();
-  await make(photo, hole, hole.file).catch((error) => error instanceof Ended || notice(error.message, true));
+  try {
+    const hole = await only("", () => easel.mask());
+    await make(photo, hole, hole.file);
+  } catch (error) {
+    if (!(error instanceof Ended)) notice(error.message, true);
+  }
 }
 
 /** The model's result of a photo, shown; `input` is what was drawn for it. */
@@ -134,7 +141,7 @@ async function make(source, hole, input) {
   const chosen = model, {blob, facts, note} = await translated(chosen, source, hole);
   $("made").src = saves($("keep"), blob, `${source.name}-${chosen.name}.png`);
   saves($("keepinput"), input, hole ? `${source.name}_mask.png` : "drawing.png");
-  await $("made").decode().catch(() => {});
+  await only("", () => $("made").decode().catch(() => {}));
   notice(note);
   $("made-facts").textContent = `${source.width} × ${source.height}, ${facts}`;
   $("made").hidden = $("keep").hidden = $("keepinput").hidden = false;
