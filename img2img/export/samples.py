@@ -81,6 +81,4 @@ def samples_by_torch(translator: Translator, z: Tensor, classes: Tensor | None =
     """What infer writes of these z (N, latent) and classes (N, K), each made alone: (N, C, H, W) in [0, 1]."""
     whole = Batch(source=z, extra={} if classes is None else {"classes": classes})
     result = torch.cat([translator.generate(whole.rows(slice(row, row + 1))) for row in range(len(z))])
-    if translator.grey_targets and result.shape[1] == 3:
-        result = result.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     return (result / 2 + 0.5).clamp(0, 1)

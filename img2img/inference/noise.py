@@ -149,9 +149,8 @@ def _unless_there(path: Path, overwrite: bool, save: Callable[[], None]) -> tupl
 
 
 def sample_pixels(translator: Translator, made: Tensor) -> Pixels:
-    """(H, W, C) uint8 of one result (1, C, H, W); grey where the training's pictures were."""
-    grey = translator.grey_targets and made.shape[1] == 3
-    return to_pixels(made.mean(1, keepdim=True) if grey else made, np.uint8)
+    """(H, W, C) uint8 of one result (1, C, H, W); one channel where the training's pictures were grey."""
+    return to_pixels(made[:, :1] if translator.grey_targets else made, np.uint8)
 
 
 def sample_values(translator: Translator, made: Tensor) -> Pixels:

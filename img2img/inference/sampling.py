@@ -44,6 +44,7 @@ class FromNoise:
     inference: Inference
     seed: int
     array: ArrayRecipe | None
+    grey_targets: bool
     shape: Shape
     label: int | None = None
 
@@ -114,6 +115,8 @@ class FromNoise:
     def generate(self, batch: Batch) -> Tensor:
         """What the flow makes of ``batch`` as it prepared it, in one forward: float32 on the CPU, not clipped.
 
+        Where the training's targets were grey all channels are their mean.
+
         Raises:
             UserError: the flow does not start from noise.
             RunError: the network gave values that are no numbers.
@@ -121,7 +124,8 @@ class FromNoise:
         self._check_noise()
         with as_results_are_made(self.network, self.inference), self.precision.autocast():
             result = result_of(self.flow, self.network, batch.map(lambda values: values.to(self.device)))
-        return finite(result).float().cpu()
+        made = finite(result).float().cpu()
+        return made.mean(1, keepdim=True).expand_as(made) if self.grey_targets else made
 
     def in_units(self, samples: Tensor) -> Values:
         """`samples` of a training on an array in the units and width of its data: (N, F) or (N, H, W[, C]) float64.

@@ -16,6 +16,7 @@ from img2img.reports.writing import counted, printable
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 Pixels = np.ndarray[Any, Any]
 # told apart by people who see colours differently too (Okabe and Ito), with a shape each
@@ -246,28 +247,36 @@ def panels_plot(panels: Sequence[Panel], columns: int = 2) -> Pixels:
     lines = -(-len(panels) // columns)
 
     def draw(figure: Figure) -> None:
+        from matplotlib.ticker import LogFormatter
+
         for place, panel in enumerate(panels, 1):
             axes = figure.add_subplot(lines, columns, place)
             axes.set_title(printable(panel.title), loc="left")
             axes.set_xlabel("step")
-            for index, curve in enumerate(panel.curves):
+            drawn = [
                 _curve(axes, curve, COLOURS[index % len(COLOURS)], smooth=panel.window(curve) > 1)
+                for index, curve in enumerate(panel.curves)
+            ]
             values = np.concatenate([curve.thinned().values for curve in panel.curves])
             if len(values) and values.min() > 0 and values.max() > SPAN * values.min():
                 axes.set_yscale("log")
+                # matplotlib's own labels are formulas, which are not read here
+                axes.yaxis.set_major_formatter(LogFormatter())
+                axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.4)))
             if len(panel.curves) > 1:
-                legend = axes.legend(["curve"] * len(panel.curves))
+                legend = axes.legend(drawn, ["curve"] * len(panel.curves))
                 for entry, curve in zip(legend.get_texts(), panel.curves, strict=True):
                     entry.set_text(printable(curve.name))
 
     return rendered((720 * columns, 330 * lines), draw)
 
 
-def _curve(axes: Axes, curve: Curve, colour: str, *, smooth: bool) -> None:
-    """One curve; its thick line is the one that the legend means."""
+def _curve(axes: Axes, curve: Curve, colour: str, *, smooth: bool) -> Line2D:
+    """One curve: its thick line, which is the one that the legend means."""
     raw = curve.thinned()
     thick = curve.smoothed().thinned() if smooth else raw
     marker = "o" if len(raw.values) == 1 else ""
-    axes.plot(thick.steps, thick.values, color=colour, linewidth=1.5, marker=marker)
+    (line,) = axes.plot(thick.steps, thick.values, color=colour, linewidth=1.5, marker=marker)
     if smooth:
-        axes.plot(raw.steps, raw.values, color=colour, linewidth=0.6, alpha=0.3, label="_raw", zorder=1)
+        axes.plot(raw.steps, raw.values, color=colour, linewidth=0.6, alpha=0.3, zorder=1)
+    return line

@@ -61,11 +61,14 @@ def test_a_wheel_works_in_an_empty_folder(tmp_path):
         mask = Image.new("L", photo.size)
     mask.paste(255, (40, 40, 80, 60))
     mask.save(hole)
+    commands = []
     for name in shipped:
         words = {"images": ("--samples", 1), "inpaint": ("--input", PHOTO, "--masks", hole)}.get(
             entry_of(name).task, ("--input", PHOTO)
         )
         output = name if "--samples" in words else f"{name}.png"
-        run("img2img", "infer", "--weights", name, *words, "--output", output, cwd=empty, env=environment)
-        assert (empty / output).exists()
+        commands.append([str(word) for word in ("infer", "--weights", name, *words, "--output", output)])
+    every = f"from img2img.commands import main\nassert not any(map(main, {commands!r}))"
+    done = subprocess.run([sys.executable, "-c", every], capture_output=True, text=True, cwd=empty, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert len(list(empty.iterdir())) == len(shipped)

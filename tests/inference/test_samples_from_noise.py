@@ -31,6 +31,16 @@ def test_samples_from_noise_are_functions_of_their_number(tmp_path):
         made.samples(1)
 
 
+def test_samples_are_grey_where_the_targets_were(tmp_path):
+    made = load(weights_file(tmp_path / "w.safetensors", "dcgan", "images"))
+    coloured = made.samples(3)
+    assert coloured.std(1).max() > 0
+    made.grey_targets = True
+    assert torch.equal(made.samples(3), coloured.mean(1, keepdim=True).expand(-1, 3, -1, -1))
+    assert write_samples(made, tmp_path / "made", 1, False) == (1, 0)
+    assert read(tmp_path / "made/0000.png").pixels.shape[2] == 1
+
+
 @pytest.mark.parametrize("distribution", ["uniform", "normal"])
 def test_no_number_is_drawn_twice_and_none_is_another(tmp_path, monkeypatch, distribution):
     """File i is what the rows of one large draw make of row i."""

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from img2img.reports.curves import Curve, Panel, curves_of
-from img2img.reports.plots import panels_plot
+from img2img.reports.plots import COLOURS, panels_plot
 
 
 def curve(values: list[float] | np.ndarray) -> Curve:
@@ -68,3 +69,18 @@ def test_the_plot_shows_each_panel_and_takes_any_values():
     assert dark == [[True, True], [True, False]]
     with pytest.raises(ValueError, match="at least one panel"):
         panels_plot([])
+
+
+def test_the_legend_means_the_thick_lines_and_powers_of_ten_can_be_read(monkeypatch):
+    legends, real = [], Axes.legend
+    monkeypatch.setattr(Axes, "legend", lambda *words: legends.append(real(*words)) or legends[-1])
+    steps, noise = np.arange(1, 401), np.random.default_rng(0).uniform(0.5, 2, 400)
+    falling = Curve("minimax", steps, np.geomspace(1, 1e-8, 400) * noise)
+    panels_plot([Panel("critic's loss", (falling, Curve("non-saturating", steps, noise)))])
+    (legend,) = legends
+    assert [entry.get_text() for entry in legend.get_texts()] == ["minimax", "non-saturating"]
+    assert [line.get_color() for line in legend.get_lines()] == list(COLOURS[:2])
+    assert {line.get_linewidth() for line in legend.get_lines()} == {1.5}
+    labels = [label.get_text().replace("\N{MINUS SIGN}", "-") for label in legend.axes.get_yticklabels()]
+    assert "1e-08" in labels
+    assert all(float(label) > 0 for label in labels if label)
