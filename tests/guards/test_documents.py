@@ -7,6 +7,7 @@ import dataclasses
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -301,6 +302,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((R
 VOCABULARY = {"state_dict", "load_state_dict"}
 
 
+@cache
 def protocol_members() -> set[str]:
     """Names that a Protocol of ours documents once for all that follow it."""
     return {
