@@ -254,8 +254,10 @@ class DataConfig:
         int | None, Field(ge=0, description="which scenes are split off is a function of it; null: of train.seed")
     ] = None
     validation_load: Annotated[
-        Literal["load"] | Annotated[int, Field(ge=1)] | None,
-        Field(description="short side in px of validated and tested pictures; load: as load says; null: as they are"),
+        Literal["load", "crop"] | Annotated[int, Field(ge=1)] | None,
+        Field(
+            description="short side in px of validated and tested pictures; load, crop: as these say; null: as they are"
+        ),
     ] = "load"
     validation_crop: Annotated[
         int | None, Field(ge=1, description="validate and test on the centre of this side in px")
@@ -313,7 +315,8 @@ class DataConfig:
     @property
     def whole_load(self) -> int | None:
         """Short side in px that validated and tested pictures are resized to; None: as they are."""
-        return self.load if self.validation_load == "load" else self.validation_load
+        of_training = {"load": self.load, "crop": self.crop}
+        return of_training[self.validation_load] if isinstance(self.validation_load, str) else self.validation_load
 
     @property
     def paths(self) -> list[str | None]:

@@ -85,6 +85,8 @@ def test_what_is_validated_is_resized_then_cut_then_degraded(tmp_path):
     assert (cut["mask"][32:96, 32:96] > 0).all()
     native = open_data(replace(config, validation_load=None), 0).train
     assert native.whole(0)["target"].shape == (300, 400, 3)
+    small = open_data(replace(config, validation_load="crop"), 0).train
+    assert small.whole(0)["target"].shape == (128, 171, 3)
     # cut or not, it is the same picture
     assert native.digest(0) == open_data(replace(config, validation_crop=128), 0).train.digest(0)
 

@@ -209,7 +209,7 @@ def test_too_few_pictures_are_refused_before_anything_is_trained(tmp_path, capsy
     assert not (tmp_path / "no").exists()
 
 
-@pytest.mark.parametrize("name", ["toy", "generator-loss", "robustness"])
+@pytest.mark.parametrize("name", ["toy", "generator-loss", "robustness", "digits"])
 def test_every_arm_of_a_shipped_table_is_a_method(name):
     table = load(name)
     for set_name in table.sets:
