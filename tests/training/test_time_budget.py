@@ -137,12 +137,20 @@ def clocked(folder, stop_after: int | None = None, **keys):
     return run, now
 
 
-@pytest.mark.parametrize("stop_after", [1, 15, 16, 17, 31, 32, 33, 40, 60, 120])
-def test_a_run_resumed_around_a_new_total_is_the_run_that_was_not(tmp_path, stop_after):
-    whole, now = clocked(tmp_path / "whole")
-    whole.loop()
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that was not stopped."""
+    folder = tmp_path_factory.mktemp("whole")
+    run, now = clocked(folder)
+    run.loop()
     assert now[0] - 1000 == pytest.approx(64.0, rel=0.05)
-    totals = [json.loads(line)["total"] for line in (tmp_path / "whole/log.jsonl").read_text().splitlines()]
+    return run, folder
+
+
+@pytest.mark.parametrize("stop_after", [1, 15, 16, 17, 31, 32, 33, 120])
+def test_a_run_resumed_around_a_new_total_is_the_run_that_was_not(tmp_path, whole, stop_after):
+    whole, folder = whole
+    totals = [json.loads(line)["total"] for line in (folder / "log.jsonl").read_text().splitlines()]
     changes = {step for step in range(1, len(totals)) if totals[step] != totals[step - 1]}
     # 4 s are 16 steps of 0.25 s; and there was more than one new total
     assert 15 in changes
