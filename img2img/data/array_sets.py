@@ -18,6 +18,7 @@ from img2img.data.samples import Item, Pictures, decode_photo
 from img2img.errors import UserError
 from img2img.images import find
 from img2img.images.folder import ARRAYS
+from img2img.images.form import Form, Forms
 
 Opened = tuple[Pictures | Rows, dict[str, Any], str]
 
@@ -104,17 +105,39 @@ def _pictures(path: Path, images: Values, labels: Values | None, config: DataCon
             f"data.load={side} data.crop={min(side, config.crop or side)} takes them as they are, data.enlarge=true "
             f"enlarges them"
         )
+    channels = _channels(f"--data {path}", images.shape[3], config)
     known: Sequence[int | None] = [None] * len(images) if labels is None else labels.tolist()
     items = tuple(
         Item(
             f"image {index}",
-            pixels=np.repeat(image, 3, 2) if image.shape[2] == 1 else image,
+            pixels=np.repeat(image, channels // images.shape[3], 2),
             size=(width, height),
             label=label,
         )
         for index, (image, label) in enumerate(zip(images, known, strict=True))
     )
-    return Pictures(items, config, decode_photo, Cache(0))
+    return Pictures(
+        items, config, decode_photo, Cache(0), forms=Forms(Form(channels=channels), Form(channels=channels))
+    )
+
+
+def check_channels(where: str, here: int, config: DataConfig, *more: int) -> None:
+    """``data.channels`` asks for nothing but the channels that samples have ``here``, or ``more`` that they may have.
+
+    Raises:
+        UserError: it does.
+    """
+    asked = config.channels if isinstance(config.channels, tuple) else (config.channels,)
+    if others := set(asked) - {"auto", here, *more}:
+        channels = f"{here} channel{'s' if here > 1 else ''}"
+        raise UserError(f"{where}: pictures of {channels}, data.channels={others.pop()} fits none of them")
+
+
+def _channels(where: str, here: int, config: DataConfig) -> int:
+    """Channels of the samples: grey images are RGB, unless ``data.channels`` says 1."""
+    check_channels(where, here, config, 3)
+    asked = config.channels[1] if isinstance(config.channels, tuple) else config.channels
+    return 3 if asked == "auto" else asked
 
 
 def _rows(where: str, values: Values, arrays: Arrays, config: DataConfig) -> tuple[Rows, str]:
@@ -129,6 +152,8 @@ def _rows(where: str, values: Values, arrays: Arrays, config: DataConfig) -> tup
             f"{where}: its images are {values.shape[2]}x{values.shape[1]}; numbers are taken as squares; "
             f"cut or pad them"
         )
+    if values.ndim > 2:
+        check_channels(where, values.shape[3] if values.ndim == 4 else 1, config)
     recipe = recipe_of(
         values,
         arrays.columns,

@@ -256,7 +256,8 @@ class DataConfig:
     validation_load: Annotated[
         Literal["load", "crop"] | Annotated[int, Field(ge=1)] | None,
         Field(
-            description="short side in px of validated and tested pictures; load, crop: as these say; null: as they are"
+            description="short side in px of validated and tested pictures; load: as load says; crop: where load says "
+            "anything the crop's, as pix2pix does; null: as they are"
         ),
     ] = "load"
     validation_crop: Annotated[
@@ -315,7 +316,7 @@ class DataConfig:
     @property
     def whole_load(self) -> int | None:
         """Short side in px that validated and tested pictures are resized to; None: as they are."""
-        of_training = {"load": self.load, "crop": self.crop}
+        of_training = {"load": self.load, "crop": self.crop if self.load else None}
         return of_training[self.validation_load] if isinstance(self.validation_load, str) else self.validation_load
 
     @property

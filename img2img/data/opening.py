@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from img2img.data import builtin
-from img2img.data.array_sets import Opened, is_array_set, made_arrays, open_arrays
+from img2img.data.array_sets import Opened, check_channels, is_array_set, made_arrays, open_arrays
 from img2img.data.cache import Cache
 from img2img.data.classes import find_classes, with_classes
 from img2img.data.config import DataConfig
@@ -358,6 +358,7 @@ def _builtin_photos(config: DataConfig) -> Data:
     """The photographs that scikit-image brings along."""
     if config.layout in ("side_by_side", "two_folders", "arrays"):
         raise UserError(f"data.layout={config.layout} needs --data")
+    check_channels("the built-in photographs", 3, config)
     train, validation = (_photographs(names, config) for names in (builtin.TRAINING, builtin.VALIDATION))
     note = (
         f"data: scikit-image's photographs, {len(train)} for training, {len(validation)} others for validation"

@@ -96,10 +96,15 @@ def _folder_source(where: str, name: str, folder: Path, found: Sequence[Path]) -
 def array_source(name: str, origin: str, values: Values) -> SetSource:
     """Samples (N, ...): bytes (N, H, W, 1 or 3) are pictures, all else numbers in their own units."""
     if values.ndim == 4 and values.dtype == np.uint8:
-        pictures = np.repeat(values, 3, 3) if values.shape[3] == 1 else values
+        pictures = _coloured(values)
         return SetSource(name, origin, len(pictures), lambda numbers: pictures[list(numbers)])
     flat = values.reshape(len(values), -1)
     return SetSource(name, origin, len(flat), lambda numbers: flat[list(numbers)].astype(np.float64))
+
+
+def _coloured(pictures: Values) -> Values:
+    """(N, H, W, 1 or 3), grey ones as R = G = B: sets of either kind are compared with each other."""
+    return np.repeat(pictures, 3, 3) if pictures.shape[3] == 1 else pictures
 
 
 def mixture_source(name: str, shape: str) -> SetSource:
@@ -128,7 +133,8 @@ def data_source(name: str, origin: str, samples: Samples) -> SetSource:
         return SetSource(name, origin, len(samples), rows)
 
     def pictures(chosen: Sequence[int]) -> Values:
-        return np.stack([to_pixels(samples.sample(0, number, 0)["target"][None], np.uint8) for number in chosen])
+        targets = (samples.sample(0, number, 0)["target"] for number in chosen)
+        return _coloured(np.stack([to_pixels(target[None], np.uint8) for target in targets]))
 
     return SetSource(name, origin, len(samples), pictures)
 

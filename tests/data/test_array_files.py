@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import pickle
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from img2img.data import DataConfig, open_data
 from img2img.data.array_files import read_arrays
 from img2img.data.rows import ArrayRecipe, recipe_of
 from img2img.errors import UserError
+from img2img.evaluation.set_sources import data_source
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 28, 28), dtype=np.uint8)
@@ -54,6 +56,12 @@ def test_a_folder_of_mnist_trains_on_its_training_files(tmp_path):
     sample = data.train.sample(0, 2, 0)
     assert int(sample["label"]) == 4
     assert torch.equal(sample["target"][1], torch.from_numpy(IMAGES[2]).float() / 127.5 - 1)
+    grey = open_data(replace(data.train.config, channels=1), 0).train
+    assert torch.equal(grey.sample(0, 2, 0)["target"], sample["target"][:1])
+    assert grey.forms.target.channels == 1
+    levels = data_source("real", "", grey).take([2])
+    assert levels.shape == (1, 28, 28, 3)
+    assert np.array_equal(levels[0, :, :, 0], IMAGES[2])
 
 
 def planes(photos: np.ndarray) -> np.ndarray:
@@ -126,6 +134,9 @@ BAD = {
     "several": ({"a": ROWS, "b": ROWS}, {}, r"several arrays \(a, b\); call the one that is meant 'images'"),
     "labels": ({"images": ROWS, "labels": np.arange(2)}, {}, "3 samples and 2 labels"),
     "halves": ({"images": ROWS, "labels": np.array([0, 1, 0.5])}, {}, "labels are no whole numbers"),
+    "grey": ({"a": IMAGES}, {"channels": 4}, "pictures of 1 channel, data.channels=4 fits none of them"),
+    "rgb": ({"a": PHOTOS}, {"channels": 1}, "pictures of 3 channels, data.channels=1 fits none of them"),
+    "numbers": ({"a": RNG.normal(size=(2, 4, 4, 3))}, {"channels": 1}, "of 3 channels, data.channels=1 fits none"),
     "side": ({"a": RNG.normal(size=(3, 10))}, {"side": 3}, "rows of 10 do not fit data.side=3; 4 is least"),
 }
 

@@ -87,6 +87,8 @@ def test_what_is_validated_is_resized_then_cut_then_degraded(tmp_path):
     assert native.whole(0)["target"].shape == (300, 400, 3)
     small = open_data(replace(config, validation_load="crop"), 0).train
     assert small.whole(0)["target"].shape == (128, 171, 3)
+    as_it_is = open_data(replace(config, validation_load="crop", load=None), 0).train
+    assert as_it_is.whole(0)["target"].shape == (300, 400, 3)
     # cut or not, it is the same picture
     assert native.digest(0) == open_data(replace(config, validation_crop=128), 0).train.digest(0)
 
@@ -189,6 +191,11 @@ def test_synthesis_is_new_in_each_epoch_and_fixed_in_validation():
     assert np.array_equal(one["source"], other["source"])
     assert not np.array_equal(one["source"], one["target"])
     assert data.train.kind == "pairs"
+
+
+def test_builtin_photos_are_rgb():
+    with pytest.raises(UserError, match=r"built-in photographs: pictures of 3 channels, data.channels=1"):
+        open_data(DataConfig(synthesis="rain", channels=1), 0)
 
 
 def test_builtin_photos_of_validation_are_not_trained_on():
