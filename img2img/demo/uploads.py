@@ -18,7 +18,7 @@ import torch
 from img2img.demo.models import DemoModel
 from img2img.errors import RunError, UserError
 from img2img.images import Picture, encode, read
-from img2img.inference import Translator, load, sample_pixels
+from img2img.inference import Translator, load, sample_levels
 
 DESCRIPTORS = Path("/proc/self/fd")
 # uploads that have a name
@@ -124,7 +124,7 @@ class Uploads:
             raise UserError(f"z has numbers of at most {LARGEST_Z:.0f}")
         with self._turn():
             translator = self._translator(model)
-            made = [sample_pixels(translator, translator.samples(z=row[None], label=label)) for row in z]
+            made = [sample_levels(translator, translator.samples(z=row[None], label=label)) for row in z]
             data, _ = encode(Picture(np.concatenate(made)), "PNG")
             return data
 

@@ -19,7 +19,7 @@ from img2img.data.samples import MIXTURES, Mixture, Samples
 from img2img.errors import UserError
 from img2img.images import as_rgb8, find, read, to_pixels
 from img2img.inference import Translator
-from img2img.inference.noise import sample_values
+from img2img.inference.noise import sample_levels, sample_values
 from img2img.randomness import stable_seed
 
 # what infer writes beside its samples, of several of them
@@ -145,7 +145,7 @@ def weights_source(name: str, weights: str, translator: Translator, batch: int =
     def take(numbers: Sequence[int]) -> Values:
         first, last = numbers[0], numbers[-1] + 1
         parts = [
-            sample_values(translator, translator.samples(min(batch, last - start), start=start))
+            sample_values(translator, translator.samples(min(batch, last - start), start=start), sample_levels)
             for start in range(first, last, batch)
         ]
         made = array_source(name, weights, np.concatenate(parts))

@@ -6,6 +6,7 @@ from img2img.inference.load import header_for, load, other_direction, translator
 from img2img.inference.noise import (
     Interpolation,
     check_way,
+    sample_levels,
     sample_pixels,
     write_array,
     write_between,
@@ -37,6 +38,7 @@ __all__ = [
     "other_direction",
     "output_names",
     "reason",
+    "sample_levels",
     "sample_pixels",
     "summed",
     "translate",

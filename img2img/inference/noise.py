@@ -15,6 +15,7 @@ from torch import Tensor
 from img2img.errors import UserError
 from img2img.files import atomic, atomic_write_bytes
 from img2img.images import Picture, to_pixels, write
+from img2img.images.form import Form
 from img2img.inference.sampling import RESULTS, Along, between
 from img2img.inference.translator import Translator
 from img2img.randomness import torch_generator
@@ -40,6 +41,8 @@ def write_samples(
 ) -> tuple[int, int]:
     """Write ``count`` results from noise as 0000.png (of classes: 0000-class7.png), ...; (written, skipped).
 
+    They have the type and channels of the training's files, as TIFF where a PNG cannot hold these.
+
     Vectors, and rows of an array that were trained on as squares, go to points.csv, in the array's units and under the
     names of its columns. Of ``world`` processes each writes its share of the pictures, the first one all of the rows.
 
@@ -50,10 +53,11 @@ def write_samples(
     if translator.shape.size is None or (translator.array is not None and len(translator.array.shape) == 1):
         return _write_points(translator, output / "points.csv", count, overwrite) if rank == 0 else (0, 0)
     written = skipped = 0
+    ending = "png" if translator.forms.target.in_png else "tif"
     for number, sample in enumerate(_samples(translator, count)):
         if number % world != rank:
             continue
-        path = output / f"{number:04d}{''.join(f'-class{label}' for label in translator.classes_of([number]))}.png"
+        path = output / f"{number:04d}{''.join(f'-class{label}' for label in translator.classes_of([number]))}.{ending}"
         if path.exists() and not overwrite:
             skipped += 1
             continue
@@ -105,7 +109,8 @@ def write_labels(translator: Translator, path: Path, count: int, overwrite: bool
 def write_array(translator: Translator, path: Path, count: int, overwrite: bool) -> tuple[int, int]:
     """``count`` results as a .npy, with (N, ...) float64 in the units of an array that was trained on.
 
-    Without such an array: pictures as (N, H, W, C) uint8, vectors as (N, F) float32; (written, skipped).
+    Without such an array: pictures as (N, H, W, C) in the type of the training's files, vectors as (N, F) float32;
+    (written, skipped).
 
     Raises:
         UserError, RunError: as `write_samples`.
@@ -149,20 +154,29 @@ def _unless_there(path: Path, overwrite: bool, save: Callable[[], None]) -> tupl
 
 
 def sample_pixels(translator: Translator, made: Tensor) -> Pixels:
-    """(H, W, C) uint8 of one result (1, C, H, W); one channel where the training's pictures were grey."""
+    """(H, W, C) of one result (1, C, H, W) in the units of the training's files; one channel where these were grey."""
+    return translator.forms.target.to_pixels(made[0, :1] if translator.grey_targets else made[0])
+
+
+def sample_levels(translator: Translator, made: Tensor) -> Pixels:
+    """`sample_pixels` in 8 bits, whatever the files had: (H, W, C) uint8."""
     return to_pixels(made[:, :1] if translator.grey_targets else made, np.uint8)
 
 
-def sample_values(translator: Translator, made: Tensor) -> Pixels:
-    """`samples` as they are written: (N, ...) float64 in the units of an array, (N, F), or (N, H, W, C) uint8."""
+def sample_values(
+    translator: Translator, made: Tensor, of_one: Callable[[Translator, Tensor], Pixels] = sample_pixels
+) -> Pixels:
+    """`samples` as they are written: (N, ...) float64 in the units of an array, (N, F), or (N, H, W, C) as `of_one`."""
     if translator.array is not None:
         return translator.in_units(made)
-    return made.numpy() if made.ndim == 2 else np.stack([sample_pixels(translator, one[None]) for one in made])
+    return made.numpy() if made.ndim == 2 else np.stack([of_one(translator, one[None]) for one in made])
 
 
 def _mosaic(translator: Translator, made: Iterator[Tensor] | Sequence[Tensor], columns: int) -> Pixels:
     """Pictures in rows of ``columns``, a gap between them: (H, W, C) uint8."""
-    pictures = [sample_pixels(translator, one) for one in made]
+    pictures = [sample_levels(translator, one) for one in made]
+    if pictures[0].shape[2] not in (1, 3):
+        pictures = [Form(channels=picture.shape[2]).for_eyes(picture) for picture in pictures]
     height, width, channels = pictures[0].shape
     rows = -(-len(pictures) // columns)
     sides = (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels)

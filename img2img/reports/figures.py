@@ -169,11 +169,14 @@ def _fit(picture: Pixels, cell: int) -> Pixels:
 
 
 def vectors_side_by_side(generated: Pixels, real: Pixels) -> Pixels:
-    """Two contact sheets of (N, C, H, W) pictures in [-1, 1]: generated and real. (H', W', 3) uint8."""
+    """Two contact sheets of (N, C, H, W) pictures in [-1, 1], their first channels: generated and real.
+
+    (H', W', 3) uint8.
+    """
     sheets = []
     for images in (generated, real):
         pixels = np.clip(np.rint((images.transpose(0, 2, 3, 1) + 1) * 127.5), 0, 255).astype(np.uint8)
-        pixels = pixels.repeat(3, 3) if pixels.shape[3] == 1 else pixels
+        pixels = pixels[..., :3] if pixels.shape[3] >= 3 else pixels[..., :1].repeat(3, 3)
         side = int(np.ceil(np.sqrt(len(pixels))))
         blank = np.zeros_like(pixels[0])
         padded = [*pixels, *[blank] * (side * side - len(pixels))]

@@ -16,7 +16,6 @@ from img2img.data.classes import label_maps_of
 from img2img.data.labels import LabelMaps
 from img2img.data.samples import PLAIN_FORMS, Mixture
 from img2img.engine.player import Player
-from img2img.images import to_pixels
 from img2img.images.form import Forms
 from img2img.inference import Shape, Translator, translator_of
 from img2img.metrics import Protocol, mean, measure
@@ -206,9 +205,7 @@ class Validator:
             surface = critic_surface(self.critics.networks, made, real, self.world.device) if self.critics else None
             save_points(self.run.points(step), made.astype(np.float32), surface)
         else:
-            save_points(
-                self.run.points(step), np.stack([to_pixels(one[None], np.uint8) for one in torch.from_numpy(made)])
-            )
+            save_points(self.run.points(step), np.stack([_for_eyes(one) for one in torch.from_numpy(made)]))
         if self.plan.samples:
             save_png(path, scatter(made, real) if vectors else vectors_side_by_side(made, real))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from translators import IDCGAN, sources, translator, weights_file
 
+from img2img.commands import main
 from img2img.errors import RunError, UserError
-from img2img.images import read, to_pixels
+from img2img.images import Picture, joined, read, to_pixels, write
 from img2img.inference import list_jobs, load, write_samples
 from img2img.randomness import torch_generator
 
@@ -78,3 +80,29 @@ class Shows(torch.nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         return z[:, None, None, :]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "channels", "ending", "keys"),
+    [("uint16", 1, "png", []), ("float32", 6, "tif", ["data.range.target=[0,2]"]), ("uint8", 3, "png", [])],
+)
+def test_samples_are_of_the_kind_of_the_trainings_files(tmp_path, dtype, channels, ending, keys):
+    (tmp_path / "data").mkdir()
+    top = {"uint16": 65535, "uint8": 255, "float32": 2}[dtype]
+    for number in range(12):
+        pixels = (np.random.default_rng(number).random((32, 32, channels)) * top).astype(dtype)
+        write(tmp_path / f"data/{number}.{ending}", Picture(pixels))
+    words = ["--task", "images", "--method", "dcgan", "--data", f"{tmp_path}/data", "--output", f"{tmp_path}/run"]
+    small = ["generator.width=4", "critic.width=4", "train.steps=1", "train.epochs=null", "train.batch=4"]
+    assert main(["train", *words, *small, "data.validation=0.5", "train.precision=fp32", *keys]) == 0
+    made = ["--weights", str(tmp_path / "run"), "--samples", "2"]
+    for more in ([], ["--npy"], ["--between", "0", "1"]):
+        assert main(["infer", *made, *more, "--output", str(tmp_path / f"out{''.join(more)}")]) == 0
+    file = tmp_path / f"out/0001.{ending}"
+    sample = tifffile.imread(file) if ending == "tif" else joined(read(file))
+    translator = load(tmp_path / "run")
+    units = translator.forms.target.to_pixels(translator.samples(2)[1])
+    assert (sample.dtype, sample.shape) == (np.dtype(dtype), (32, 32, channels))
+    assert np.array_equal(sample, units)
+    assert np.array_equal(np.load(tmp_path / "out--npy/samples.npy")[1], units)
+    assert read(tmp_path / "out/grid.png").pixels.dtype == np.uint8
