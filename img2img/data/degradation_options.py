@@ -102,12 +102,17 @@ class Edges:
     """A photo's edges as its source, dark lines on white."""
 
     kind: Annotated[
-        Literal["canny", "xdog", "hed"],
+        Literal["canny", "kornia", "xdog", "hed"],
         Field(
-            description="canny: thin lines; xdog: as drawn with a brush; hed: by a trained network, as pix2pix's sets"
+            description="canny: thin lines; kornia: the same by that library (extra kornia), with thresholds; xdog: as "
+            "drawn with a brush; hed: by a trained network, as pix2pix's sets"
         ),
     ] = "canny"
-    sigma: Annotated[float, Field(gt=0, description="canny, xdog: blur before edges are looked for, in px")] = 1.5
+    sigma: Annotated[float, Field(gt=0, description="all but hed: blur before edges are looked for, in px")] = 1.5
+    low: Annotated[
+        float, Field(gt=0, lt=1, description="kornia: least slope (levels 0 to 1) of what continues an edge")
+    ] = 0.1
+    high: Annotated[float, Field(gt=0, lt=1, description="kornia: least slope of what begins an edge, above low")] = 0.2
     tau: Annotated[float, Field(ge=0, le=1, description="xdog: weight of the wider blur that is subtracted")] = 0.98
     epsilon: Annotated[
         float, Field(ge=-1, le=1, description="xdog: difference of blurs (levels 0 to 1) from which on it is white")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 
 from img2img.data.config import DataConfig, Hole
 from img2img.data.degradation_options import Edges
 from img2img.data.degradations import PLAIN, colorize, deblur, dehaze, denoise, in_form, jpeg, superres
 from img2img.data.holes import fill_levels, made_hole
 from img2img.data.rain import add_rain
+from img2img.errors import UserError
 from img2img.images.form import Form
 
 Pixels = np.ndarray[Any, Any]
@@ -90,8 +93,27 @@ def by_hed(photo: Pixels, options: Edges) -> Pixels:
     return hed(photo, options)
 
 
+def by_kornia(photo: Pixels, options: Edges) -> Pixels:
+    """(H, W, 3) uint8 -> (H, W) uint8, 0 on the edges of ``kornia.filters.canny`` and 255 elsewhere."""
+    from kornia.filters import canny
+
+    around = math.ceil(3 * options.sigma)
+    side = 2 * around + 1
+    # it mirrors pictures at their sides, which those smaller than the blur are too small for
+    padded = np.pad(photo, ((around, around), (around, around), (0, 0)), "edge").astype(np.float32) / 255
+    levels = torch.from_numpy(padded).permute(2, 0, 1)[None]
+    _, lines = canny(levels, options.low, options.high, (side, side), (options.sigma, options.sigma))
+    drawn: Pixels = np.where(lines[0, 0, around:-around, around:-around].numpy() > 0, 0, 255).astype(np.uint8)
+    return drawn
+
+
 # of (H, W, 3) uint8
-DRAWINGS: dict[str, Drawing] = {"canny": of_luminance(canny), "xdog": of_luminance(xdog), "hed": by_hed}
+DRAWINGS: dict[str, Drawing] = {
+    "canny": of_luminance(canny),
+    "kornia": by_kornia,
+    "xdog": of_luminance(xdog),
+    "hed": by_hed,
+}
 
 
 # of a clean picture, the configuration, a generator, the short side in px of the photo that it was cut from, and what
@@ -116,9 +138,20 @@ def prepare(config: DataConfig) -> None:
     """Read beforehand what the synthesis of a source needs beside the photo.
 
     Raises:
-        UserError: it is absent or damaged.
+        UserError: it is absent or damaged; thresholds the wrong way round.
     """
+    if config.synthesis == "edges" and config.edges.kind == "kornia":
+        _check_kornia(config.edges)
     if config.synthesis == "edges" and config.edges.kind == "hed":
         from img2img.data.hed import network_of
 
         network_of(config.edges)
+
+
+def _check_kornia(options: Edges) -> None:
+    if options.low > options.high:
+        raise UserError(f"data.edges.low={options.low} is above data.edges.high={options.high}: the lower comes first")
+    try:
+        import kornia.filters  # noqa: F401
+    except ImportError as error:
+        raise UserError("data.edges.kind=kornia needs the extra: pip install 'img2img[kornia]'") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from img2img.config import build
 from img2img.data.config import DataConfig
 from img2img.data.degradation_options import Edges
 from img2img.data.degradations import gaussian_kernel, haze, motion_kernel, random_depth
-from img2img.data.synthesis import SYNTHESES, xdog
+from img2img.data.synthesis import SYNTHESES, prepare, xdog
 from img2img.errors import UserError
 from img2img.randomness import generator
 
@@ -32,11 +33,14 @@ def source(synthesis: str, clean: np.ndarray, draw: int = 0, **options: object) 
     return result["source"]
 
 
-@pytest.mark.parametrize("synthesis", [*DEGRADATIONS, "edges"])
+@pytest.mark.parametrize(
+    ("synthesis", "options"),
+    [*((name, {}) for name in (*DEGRADATIONS, "edges")), ("edges", {"edges": {"kind": "kornia", "sigma": 3}})],
+)
 @pytest.mark.parametrize("size", [(1, 1), (3, 7), (2, 90)])
-def test_any_size_and_a_draw_that_is_a_function_of_the_generator(synthesis, size):
+def test_any_size_and_a_draw_that_is_a_function_of_the_generator(synthesis, options, size):
     clean = picture(0, 96, 96)[: size[0], : size[1]]
-    assert np.array_equal(source(synthesis, clean), source(synthesis, clean))
+    assert np.array_equal(source(synthesis, clean, **options), source(synthesis, clean, **options))
 
 
 @pytest.mark.parametrize("synthesis", ["denoise", "deblur", "dehaze", "jpeg"])
@@ -157,6 +161,30 @@ def test_jpeg_is_what_pillow_writes_by_default(quality):
     file = io.BytesIO()
     Image.fromarray(clean).save(file, "JPEG", quality=quality)
     assert np.array_equal(source("jpeg", clean, jpeg={"quality": [quality, quality]}), np.array(Image.open(file)))
+
+
+def test_kornias_canny_draws_a_disc_as_the_other_does():
+    rows, columns = np.mgrid[:64, :64]
+    disc = np.hypot(rows - 31.5, columns - 31.5) < 20
+    photo = np.where(disc, 200, 60).astype(np.uint8)[:, :, None].repeat(3, 2)
+    lines = {kind: source("edges", photo, edges={"kind": kind})[:, :, 0] == 0 for kind in ("canny", "kornia")}
+    for drawn in lines.values():
+        away = np.abs(np.hypot(rows - 31.5, columns - 31.5)[drawn] - 20)
+        assert away.max() < 2.5
+        # all round
+        assert len(np.unique(np.floor(np.degrees(np.arctan2(rows - 31.5, columns - 31.5)[drawn]) / 10))) == 36
+    # the whole slope is above the lower threshold or none of it
+    weak = np.where(disc, 90, 60).astype(np.uint8)[:, :, None].repeat(3, 2)
+    assert (source("edges", weak, edges={"kind": "kornia", "low": 0.6, "high": 0.7}) == 255).all()
+
+
+def test_kornia_is_asked_for_where_it_is_absent(monkeypatch):
+    config = build(DataConfig, {"synthesis": "edges", "edges": {"kind": "kornia", "low": 0.3, "high": 0.2}}, "data")
+    with pytest.raises(UserError, match=r"data.edges.low=0.3 is above data.edges.high=0.2"):
+        prepare(config)
+    monkeypatch.setitem(sys.modules, "kornia.filters", None)
+    with pytest.raises(UserError, match=r"pip install 'img2img\[kornia\]'"):
+        prepare(build(DataConfig, {"synthesis": "edges", "edges": {"kind": "kornia"}}, "data"))
 
 
 def test_xdog_draws_the_dark_side_of_an_edge_on_white():
