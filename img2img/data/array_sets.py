@@ -11,7 +11,7 @@ import numpy as np
 
 from img2img.data.array_files import Arrays, Values, array_files, read_arrays
 from img2img.data.cache import Cache
-from img2img.data.config import DataConfig
+from img2img.data.config import DataConfig, Ranges
 from img2img.data.planet import planet_rows
 from img2img.data.rows import Rows, recipe_of
 from img2img.data.samples import Item, Pictures, decode_photo
@@ -45,8 +45,14 @@ def open_arrays(path: Path, config: DataConfig) -> Opened:
     """(all samples, manifest, the beginning of a note on them).
 
     Raises:
-        UserError: unknown or damaged files, NaN, shapes that are no samples, constant columns, one sample alone.
+        UserError: unknown or damaged files, NaN, shapes that are no samples, constant columns, one sample alone; a
+            range.
     """
+    if config.range != Ranges():
+        raise UserError(
+            f"--data {path}: is read as arrays, which data.range is not for: images of 8 bits are 0 to 255, numbers "
+            f"are scaled by their least and largest (data.scale)"
+        )
     arrays = read_arrays(path)
     values = channels_last(arrays.values)
     if len(values) < 2:

@@ -16,6 +16,7 @@ from scipy.io import savemat
 from img2img.config import build, plain
 from img2img.data import DataConfig, open_data
 from img2img.data.array_files import read_arrays
+from img2img.data.config import Ranges
 from img2img.data.rows import ArrayRecipe, recipe_of
 from img2img.errors import UserError
 from img2img.evaluation.set_sources import data_source
@@ -134,6 +135,7 @@ BAD = {
     "several": ({"a": ROWS, "b": ROWS}, {}, r"several arrays \(a, b\); call the one that is meant 'images'"),
     "labels": ({"images": ROWS, "labels": np.arange(2)}, {}, "3 samples and 2 labels"),
     "halves": ({"images": ROWS, "labels": np.array([0, 1, 0.5])}, {}, "labels are no whole numbers"),
+    "range": ({"a": IMAGES}, {"range": Ranges(target=(0.0, 100.0))}, "is read as arrays, which data.range is not for"),
     "grey": ({"a": IMAGES}, {"channels": 4}, "pictures of 1 channel, data.channels=4 fits none of them"),
     "rgb": ({"a": PHOTOS}, {"channels": 1}, "pictures of 3 channels, data.channels=1 fits none of them"),
     "numbers": ({"a": RNG.normal(size=(2, 4, 4, 3))}, {"channels": 1}, "of 3 channels, data.channels=1 fits none"),
