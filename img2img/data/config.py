@@ -256,8 +256,8 @@ class DataConfig:
     validation_load: Annotated[
         Literal["load", "crop"] | Annotated[int, Field(ge=1)] | None,
         Field(
-            description="short side in px of validated and tested pictures; load: as load says; crop: where load says "
-            "anything the crop's, as pix2pix does; null: as they are"
+            description="short side in px of tested pictures; load: as load says; crop: the crop's, where load is set; "
+            "null: as they are"
         ),
     ] = "load"
     validation_crop: Annotated[

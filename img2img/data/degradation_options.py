@@ -104,8 +104,8 @@ class Edges:
     kind: Annotated[
         Literal["canny", "kornia", "xdog", "hed"],
         Field(
-            description="canny: thin lines; kornia: the same by that library (extra kornia), with thresholds; xdog: as "
-            "drawn with a brush; hed: by a trained network, as pix2pix's sets"
+            description="canny: thin lines; kornia: its Canny; xdog: as drawn with a brush; hed: by a network, as "
+            "pix2pix's sets"
         ),
     ] = "canny"
     sigma: Annotated[float, Field(gt=0, description="all but hed: blur before edges are looked for, in px")] = 1.5
