@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from img2img.compute.distributed import World
@@ -68,6 +68,19 @@ class Part:
 
     title: str
     text: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A set of a table, measured.
+
+    Attributes:
+        parts: its own, one after the other.
+        column: the cell of each row where the sets of a table are held side by side; empty where they never are.
+    """
+
+    parts: Sequence[Part]
+    column: Mapping[str, str] = field(default_factory=dict)
 
 
 def notes(job: Reproduction, plan: Plan, set_name: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from img2img.config import choose
-from img2img.experiments.job import Part, Reproduction
+from img2img.experiments.job import Measured, Part, Reproduction
 from img2img.experiments.pairs import Pairs
 from img2img.experiments.pictures import Pictures
 from img2img.experiments.plan import Plan
@@ -30,8 +30,12 @@ class Measure(Protocol):
         """
         ...
 
-    def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
-        """The table's parts; figures are written into the job's folders."""
+    def measure(self, job: Reproduction, plan: Plan, set_name: str) -> Measured:
+        """The parts of a set whose runs are finished; figures are written into its folder."""
+        ...
+
+    def together(self, job: Reproduction, measured: Mapping[str, Measured]) -> list[Part]:
+        """The whole table of the sets that are finished, in the table's order."""
         ...
 
 

@@ -15,7 +15,7 @@ from img2img.evaluation.compare import of_weights
 from img2img.evaluation.outcome import Evaluation
 from img2img.evaluation.report import render, write_report
 from img2img.evaluation.request import Request
-from img2img.experiments.job import Part, Reproduction, notes
+from img2img.experiments.job import Measured, Part, Reproduction, notes
 from img2img.experiments.plan import Plan
 from img2img.experiments.survivors import draw_survivors
 from img2img.experiments.texts import listed_part
@@ -51,16 +51,18 @@ class Pairs:
                 f"data.validation, or add a part val or test"
             )
 
-    def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
-        """All runs of all sets; their reports and curves are written."""
-        evaluations = {name: _measure(job, plan, name) for name in plan.runs}
-        parts = []
-        for name, its in evaluations.items():
-            title = f"{name}: {job.table.sets[name].title}"
-            parts.append(Part(title, {form: render(its, form) for form in FORMATS}))
-            if said := verdict(its.table):
-                parts.append(listed_part(f"{name}: verdict", said))
-        return parts
+    def measure(self, job: Reproduction, plan: Plan, set_name: str) -> Measured:
+        """All runs of a set; its report and curves are written."""
+        evaluation = _measure(job, plan, set_name)
+        title = f"{set_name}: {job.table.sets[set_name].title}"
+        parts = [Part(title, {form: render(evaluation, form) for form in FORMATS})]
+        if said := verdict(evaluation.table):
+            parts.append(listed_part(f"{set_name}: verdict", said))
+        return Measured(parts)
+
+    def together(self, job: Reproduction, measured: Mapping[str, Measured]) -> list[Part]:
+        """Set after set: their pictures and units have nothing in common."""
+        return [part for its in measured.values() for part in its.parts]
 
 
 def _has_test(job: Reproduction, set_name: str) -> bool:

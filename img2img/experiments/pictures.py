@@ -13,7 +13,7 @@ from img2img.data import open_data
 from img2img.errors import UserError
 from img2img.evaluation.set_sources import data_source, weights_source
 from img2img.experiments.aggregate import over_seeds
-from img2img.experiments.job import Part, Reproduction, left_out
+from img2img.experiments.job import Measured, Part, Reproduction, left_out
 from img2img.experiments.pictures_figures import draw_grids, draw_losses, final_losses
 from img2img.experiments.plan import Plan
 from img2img.experiments.survivors import draw_survivors
@@ -73,24 +73,23 @@ class Pictures:
             # whether its weights are there, before anything is trained
             against.ground(space)
 
-    def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
-        """A table for each set, one with a column a set where there are several, the quoted ones; and figures."""
-        found: list[Part] = []
-        columns: dict[str, dict[str, str]] = {}
-        for set_name in plan.runs:
-            values = self._values(job, plan, set_name)
-            found.append(self._table(job, plan, set_name, values).part())
-            first, number = next(iter(set_numbers(self.numbers).items()))
-            columns[set_name] = {
-                name: self._cell([its[first] for its in each], number) for name, each in values.items()
-            }
-            if job.world.is_main:
-                paths = [*draw_losses(job, plan, set_name), *draw_survivors(job, plan, set_name)]
-                paths += draw_grids(job, plan, set_name, self.frames)
-                say(f"{set_name}: {', '.join(map(str, paths))}")
-        if len(columns) > 1:
-            found.insert(0, self._across(job, columns).part())
-        return [*found, *map(quoted, job.table.quoted)]
+    def measure(self, job: Reproduction, plan: Plan, set_name: str) -> Measured:
+        """The table of a set, and its figures."""
+        values = self._values(job, plan, set_name)
+        first, number = next(iter(set_numbers(self.numbers).items()))
+        column = {name: self._cell([its[first] for its in each], number) for name, each in values.items()}
+        if job.world.is_main:
+            paths = [*draw_losses(job, plan, set_name), *draw_survivors(job, plan, set_name)]
+            paths += draw_grids(job, plan, set_name, self.frames)
+            say(f"{set_name}: {', '.join(map(str, paths))}")
+        return Measured([self._table(job, plan, set_name, values).part()], column)
+
+    def together(self, job: Reproduction, measured: Mapping[str, Measured]) -> list[Part]:
+        """The first number with a column a set where there are several, the tables of each, the quoted ones."""
+        columns = {name: its.column for name, its in measured.items()}
+        across = [self._across(job, columns).part()] if len(columns) > 1 else []
+        each = [part for its in measured.values() for part in its.parts]
+        return [*across, *each, *map(quoted, job.table.quoted)]
 
     def _values(self, job: Reproduction, plan: Plan, set_name: str) -> dict[str, list[dict[str, float]]]:
         """The numbers of each arm's seeds; those of other real pictures where there are enough."""

@@ -16,7 +16,7 @@ from img2img.data.modes import mixture_modes
 from img2img.data.samples import Mixture
 from img2img.errors import UserError
 from img2img.experiments.aggregate import at_equal_time, at_equal_updates, nearest, over_seeds
-from img2img.experiments.job import Part, Reproduction, left_out
+from img2img.experiments.job import Measured, Part, Reproduction, left_out
 from img2img.experiments.plan import Plan
 from img2img.experiments.points_figures import draw_figures
 from img2img.experiments.texts import Texts, quoted, shown
@@ -64,15 +64,16 @@ class Points:
             if not isinstance(mixture, Mixture) or mixture_modes(mixture.shape) is None:
                 raise UserError(f"sets.{set_name}: measure: points is of mixtures with modes; {job.places[set_name]}")
 
-    def measure(self, job: Reproduction, plan: Plan) -> list[Part]:
-        """Tables of each set, the quoted ones, and figures beside the runs."""
-        parts: list[Part] = []
-        for set_name in plan.runs:
-            films = Looks(job, plan, set_name, set_numbers(self.numbers))
-            parts += films.tables()
-            if job.world.is_main:
-                draw_figures(job, plan, set_name, self.frames)
-        return [*parts, *map(quoted, job.table.quoted)]
+    def measure(self, job: Reproduction, plan: Plan, set_name: str) -> Measured:
+        """Tables of a set, and figures beside its runs."""
+        parts = Looks(job, plan, set_name, set_numbers(self.numbers)).tables()
+        if job.world.is_main:
+            draw_figures(job, plan, set_name, self.frames)
+        return Measured(parts)
+
+    def together(self, job: Reproduction, measured: Mapping[str, Measured]) -> list[Part]:
+        """Set after set, and the quoted tables."""
+        return [*(part for its in measured.values() for part in its.parts), *map(quoted, job.table.quoted)]
 
 
 @dataclass(frozen=True)

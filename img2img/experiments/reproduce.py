@@ -8,7 +8,7 @@ from pathlib import Path
 
 from img2img.errors import DivergedError, on_the_way
 from img2img.experiments import plan as plans
-from img2img.experiments.job import AS_PUBLISHED, Part, Reproduction, left_out
+from img2img.experiments.job import AS_PUBLISHED, Measured, Part, Reproduction, left_out
 from img2img.experiments.measures import measure_of
 from img2img.experiments.plan import ArmPlan, Plan
 from img2img.experiments.probe import measure_by_turns, one_precision, shared_precisions
@@ -16,6 +16,7 @@ from img2img.files import atomic
 from img2img.inference import weights_header
 from img2img.progress import say
 from img2img.recipes.settings import Settings
+from img2img.reports.writing import counted
 from img2img.training.build import state_bytes
 from img2img.training.checks import check_place
 from img2img.training.environment import prepare_process
@@ -50,12 +51,15 @@ def reproduce(job: Reproduction, *, threads: int | None = None, command: Sequenc
         plans.write(job.output, plan)
         for line in (*plan.lines(), *left_out(job)):
             say(line)
+    measured: dict[str, Measured] = {}
     with on_the_way():
         for set_name in plan.runs:
             signal = _train_all(job, plan, set_name, threads, command)
             if signal is not None:
                 return signal
-        _write_tables(job, measure.measure(job, plan))
+            measured[set_name] = measure.measure(job, plan, set_name)
+            # a later set may take hours, or fail
+            _write_tables(job, measure.together(job, measured), missing=len(plan.runs) - len(measured))
     return None
 
 
@@ -160,8 +164,8 @@ def _finished(folder: Path, steps: int) -> bool:
     return last.exists() and weights_header(str(last)).get("step") == steps
 
 
-def _write_tables(job: Reproduction, parts: Sequence[Part]) -> None:
-    """The whole table, part after part, as Markdown and LaTeX."""
+def _write_tables(job: Reproduction, parts: Sequence[Part], missing: int) -> None:
+    """The table of the sets that are finished, part after part, as Markdown and LaTeX."""
     if not job.world.is_main:
         return
     for form, file, head in (("md", "table.md", "{} {}\n\n"), ("latex", "table.tex", "% {1}\n")):
@@ -171,4 +175,4 @@ def _write_tables(job: Reproduction, parts: Sequence[Part]) -> None:
         path = job.output / file
         with atomic(path) as temporary:
             temporary.write_text("".join(pieces).rstrip() + "\n", encoding="utf-8", errors="surrogateescape")
-        say(f"table: {path}")
+        say(f"table: {path}" + (f" ({counted(missing, 'data set')} to come)" if missing else ""))

@@ -92,6 +92,31 @@ def test_cut_after_every_checkpoint_and_while_measuring_it_gives_the_same_table(
     assert "runs/" not in capsys.readouterr().err
 
 
+def test_a_finished_set_has_its_table_while_the_next_is_trained(table, pairs, tmp_path, monkeypatch, capsys):
+    table.write_text(TABLE.replace("arms:", "  again: {title: the same once more, task: derain}\narms:"))
+    sets, more = (f"derain={pairs}", f"again={pairs}"), ("--arms", "L2")
+    words = [str(table), *SMALL, "--data", *sets, "--output", str(tmp_path / "out"), "--steps", "1", *more]
+    train, done = module.train, []
+
+    def train_once(*given, **named):
+        if done:
+            raise CutError
+        done.append(given)
+        return train(*given, **named)
+
+    monkeypatch.setattr(module, "train", train_once)
+    assert main(["reproduce", *words]) == 1
+    first = (tmp_path / "out/table.md").read_text()
+    assert "## derain: rainy to clean photos" in first
+    assert "again:" not in first
+    assert "table.md (1 data set to come)" in capsys.readouterr().err
+    monkeypatch.setattr(module, "train", train)
+    assert main(["reproduce", *words]) == 0
+    whole = (tmp_path / "out/table.md").read_text()
+    assert whole.startswith(first.rstrip())
+    assert "## again: the same once more" in whole
+
+
 def test_an_arm_is_what_train_makes(table, pairs, tmp_path):
     assert reproduce(table, pairs, tmp_path / "out", "--arms", "cGAN", "--seeds", "2") == 0
     run = tmp_path / "out/runs/cGAN/seed-1"
