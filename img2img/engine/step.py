@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from img2img.compute.distributed import World
 from img2img.compute.precision import Precision
 from img2img.compute.random import NamedRandom, seed_torch
+from img2img.engine.ema import Ema, tracking
 from img2img.engine.forward import Forward, Forwards, StepLog, View
 from img2img.engine.player import GradientSum, Player
 from img2img.engine.pool import ImagePool
@@ -27,12 +28,7 @@ from img2img.types import Batch
 @contextmanager
 def frozen_statistics(networks: Sequence[nn.Module]) -> Iterator[None]:
     """Within, normalisation judges by the batch and moves no running statistics."""
-    norms = [
-        module
-        for network in networks
-        for module in network.modules()
-        if isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats
-    ]
+    norms = tracking(networks)
     for norm in norms:
         norm.track_running_stats = False
     try:
@@ -125,6 +121,16 @@ class Engine:
         for parent in self.parents:
             if parent.ema is not None:
                 parent.ema.update(parent.networks, self.batch)
+                self._measure_statistics(parent.ema, [forward.batch for forward in forwards[generators.forward][0]])
+
+    def _measure_statistics(self, ema: Ema, batches: Sequence[Batch]) -> None:
+        """Let averaged networks see what the generators saw, where their running statistics ask for it."""
+        if not ema.norms:
+            return
+        networks = dict(ema.networks.items())
+        with ema.measuring(), self.precision.autocast():
+            for batch in batches:
+                self.rules.flow.images(networks, batch)
 
     def _log_survivors(self, survivors: Sequence[int], values: Tensor) -> None:
         """Which mutations won: the share of the next parents that each made, and the best one's parts of fitness."""

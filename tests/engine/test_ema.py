@@ -23,21 +23,52 @@ def test_after_the_half_life_half_is_left(batch):
     ema = Ema(live, half_life_images=100)
     with torch.no_grad():
         live["generator"][0].weight.fill_(3.0)
-        live["generator"][1].running_mean.fill_(2.0)
     for _ in range(100 // batch):
         ema.update(live, batch)
-    # 1 on the way to 3, and 0 on the way to 2, half of the way done
+    # 1 on the way to 3, half of the way done
     assert ema.networks["generator"][0].weight.item() == pytest.approx(2.0, rel=1e-5)
-    assert ema.networks["generator"][1].running_mean.item() == pytest.approx(1.0, rel=1e-5)
 
 
-def test_integer_buffers_are_copied():
-    live = networks()
-    ema = Ema(live, half_life_images=1000)
-    live["generator"](torch.randn(4, 1))
-    live["generator"](torch.randn(4, 1))
+def test_statistics_are_of_what_the_average_makes():
+    live = networks(1.0)
+    ema = Ema(live, half_life_images=1)
+    with torch.no_grad():
+        live["generator"][0].weight.fill_(3.0)
+        live["generator"][1].running_mean.fill_(100.0)
     ema.update(live, 1)
-    assert ema.networks["generator"][1].num_batches_tracked.item() == 2
+    norm, x = ema.networks["generator"][1], torch.tensor([[0.0], [4.0]])
+    assert norm.running_mean.item() == 0.0
+    with ema.measuring():
+        ema.networks["generator"](x)
+    # the averaged weights are 2 and 1: it makes 1 and 9, of which a tenth moves the mean 0 and the variance 1
+    assert norm.running_mean.item() == pytest.approx(0.5)
+    assert norm.running_var.item() == pytest.approx(0.9 + 3.2)
+    assert norm.num_batches_tracked.item() == 1
+    assert live["generator"][1].running_mean.item() == 100.0
+
+
+def test_dropout_is_off_while_statistics_are_measured_and_modes_come_back():
+    live = nn.ModuleDict({"generator": nn.Sequential(nn.Dropout(0.5), nn.BatchNorm1d(1))})
+    ema = Ema(live, half_life_images=1)
+    before = [module.training for module in ema.networks.modules()]
+    state = torch.get_rng_state()
+    with ema.measuring():
+        ema.networks["generator"](torch.ones(64, 1))
+    assert ema.networks["generator"][1].running_mean.item() == pytest.approx(0.1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert [module.training for module in ema.networks.modules()] == before
+
+
+def test_buffers_of_other_modules_are_averaged_and_counts_copied():
+    live = networks()
+    live["generator"].register_buffer("level", torch.zeros(1))
+    live["generator"].register_buffer("count", torch.zeros(1, dtype=torch.int64))
+    ema = Ema(live, half_life_images=1)
+    live["generator"].level.fill_(2.0)
+    live["generator"].count.fill_(7)
+    ema.update(live, 1)
+    assert ema.networks["generator"].level.item() == 1.0
+    assert ema.networks["generator"].count.item() == 7
 
 
 def test_the_average_is_its_own_and_is_not_trained():

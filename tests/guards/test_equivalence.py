@@ -71,6 +71,25 @@ def test_one_parent_and_one_game_is_the_plain_gan_bit_for_bit():
             assert torch.equal(a, b)
 
 
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_an_average_normalises_by_statistics_of_its_own(accumulate):
+    extra = {"train.batch": 4, "train.accumulate": accumulate, "ema_half_life_images": 8, "generator.width": 8}
+    engine = engine_of("pan", PICTURES, **extra)
+    (parent,) = engine.parents
+    shadow = copy.deepcopy(parent.ema.networks["generator"])
+    for step in range(2):
+        engine.step(step, [images(4)])
+        live = dict(parent["generator"].named_parameters())
+        with torch.no_grad():
+            for name, weight in shadow.named_parameters():
+                weight.lerp_(live[name], 1 - 0.5 ** (4 / 8))
+            shadow.train()
+            for part in images(4).source.chunk(accumulate):
+                shadow(part)
+    for mine, theirs in zip(bits(parent.ema.networks["generator"]), bits(shadow), strict=True):
+        assert torch.equal(mine, theirs)
+
+
 # log(1 - D) of the paper, -log D of the slides
 ADVERSARIAL = {"minimax": lambda logits: -softplus(logits).mean(), "non_saturating": lambda f: softplus(-f).mean()}
 
