@@ -77,10 +77,14 @@ def test_published_rates(method, generator, critic):
     assert all(player.optimizer.param_groups[0]["weight_decay"] == 0 for player in (*parents, critics))
 
 
-def test_published_rates_of_egan_on_pictures():
-    method = small("egan", "images").method
+def test_egan_on_pictures_has_its_published_rates_but_neither_its_critic_steps_nor_its_initialisation():
+    settings, toy = resolve("images", "egan"), resolve("toy", "egan")
+    method = settings.method
     assert method.optimizers.generator == {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.99]}
-    assert (method.critic_steps, len(method.games), method.parents) == (3, 3, 1)
+    assert (len(method.games), method.parents, settings.train.batch) == (3, 1, 32)
+    # published: 3 and N(0, 0.02), at four times the width (docs/gan.md)
+    assert (method.critic_steps, settings.train.init, method.generator["width"]) == (1, "kaiming", 32)
+    assert (toy.method.critic_steps, toy.train.init) == (1, "normal")
 
 
 def test_parents_begin_apart_and_a_seed_is_a_beginning():
