@@ -15,6 +15,8 @@ from img2img.reports.writing import counted
 FILE = "plan.yaml"
 # what a start asks for, and a later one must ask for again
 ASKED = ("table", "sets", "arms", "length", "overrides", "device")
+# fewer steps than this within a clock teach a network little more than its colours
+FEW_STEPS = 200
 
 
 @options
@@ -81,8 +83,21 @@ class Plan:
                 )
         return [
             *lines,
+            *self._too_short(),
             f"in all about {duration(self.seconds)} of training, memory about {self.memory_bytes / 2**30:.1f} GB, "
             f"{self.disk_bytes / 2**20:.0f} MB on disk",
+        ]
+
+    def _too_short(self) -> list[str]:
+        """Names the runs whose clock is over before they have learnt much, with the cure."""
+        if not self.asked.length.startswith("minutes"):
+            return []
+        return [
+            f"  only {counted(arm.steps, 'step')} of {set_name}, {name} fit in: give more --minutes, or make it "
+            f"smaller ({name}.generator.width=..., data.crop=..., train.batch=...)"
+            for set_name, arms in self.runs.items()
+            for name, arm in arms.items()
+            if arm.steps < FEW_STEPS
         ]
 
 

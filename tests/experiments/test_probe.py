@@ -14,7 +14,7 @@ from img2img.compute.distributed import World
 from img2img.config import config_files
 from img2img.errors import UserError
 from img2img.experiments import reproduce as module
-from img2img.experiments.plan import Asked
+from img2img.experiments.plan import ArmPlan, Asked, Plan
 from img2img.experiments.probe import measure_by_turns, one_precision, shared_precisions
 from img2img.experiments.table import load
 from img2img.reports import published
@@ -186,3 +186,18 @@ def test_an_override_of_one_arm_changes_no_other(tmp_path):
     assert [arm for arm, method in methods.items() if "perceptual" in method.generator_losses] == ["ID-CGAN"]
     with pytest.raises(UserError, match="is planned for all arms alike"):
         table.check_overrides(["ID-CGAN.train.steps=5"])
+
+
+@pytest.mark.parametrize(("length", "warned"), [("minutes=8", ["SPADE"]), ("steps=84", []), ("as published", [])])
+def test_the_plan_says_whose_clock_is_over_before_it_has_learnt(length, warned):
+    arms = {
+        name: ArmPlan(steps=steps, seconds_per_step={"fp32": 1}, seconds_per_validation=1, validations=1, disk_bytes=1)
+        for name, steps in (("pix2pix", 1305), ("SPADE", 84))
+    }
+    asked = Asked(
+        table="labels", sets=("camvid",), arms=tuple(arms), seeds=1, length=length, overrides=(), device="cpu"
+    )
+    lines = Plan(asked=asked, precision="fp32", memory_bytes=1, runs={"camvid": arms}).lines()
+    only = [line for line in lines if line.startswith("  only")]
+    assert len(only) == len(warned)
+    assert all(f"of camvid, {arm} fit in" in line for arm, line in zip(warned, only, strict=True))
