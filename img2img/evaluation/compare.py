@@ -28,6 +28,7 @@ from img2img.evaluation.runs import (
     check_output,
     load_runs,
     open_pairs,
+    other_scales,
     read_runs,
     translate_run,
     write_pairs,
@@ -249,7 +250,11 @@ def _run_and_score(
             *over_the_set(targets, [entry for entry in entries if entry.method != INPUT], request),
         ],
         made=pairs.made,
-        warnings=[*([pairs.deep] if pairs.deep else []), *(known.line() for known in seen if known.pictures)],
+        warnings=[
+            *([pairs.deep] if pairs.deep else []),
+            *other_scales(runs),
+            *(known.line() for known in seen if known.pictures),
+        ],
         scenes=scenes,
         columns=cost_columns(request.columns, request.column_size, zip(methods, translators, strict=True)),
     )

@@ -136,6 +136,24 @@ def open_pairs(
     return Pairs(_paired(samples, data), {}, said, back, _deep(samples), made_source(samples))
 
 
+def other_scales(runs: Sequence[Run]) -> list[str]:
+    """A line for each method that was trained on pictures of another scale than the first, whose scale is measured."""
+    sizes = {
+        run.method: build(DataConfig, run.header["config"]["data"], "the weights' data").whole_load for run in runs
+    }
+    first = next(iter(sizes))
+
+    def said(size: int | None) -> str:
+        return f"with a short side of {size} px" if size else "as they are"
+
+    return [
+        f"scales differ: {method} was trained on pictures {said(size)}, {first} on pictures {said(sizes[first])}, and "
+        f"both are measured at one scale (train them with the same data.load)"
+        for method, size in sizes.items()
+        if size != sizes[first]
+    ]
+
+
 def _labels_of(header: Mapping[str, Any]) -> LabelMaps | None:
     """The label maps that weights were trained on; None where neither side was one."""
     return None if header.get("labels") is None else build(LabelMaps, header["labels"], "the weights' labels")

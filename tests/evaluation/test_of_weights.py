@@ -200,3 +200,14 @@ def test_files_of_16_bits_measured_as_8_are_said(root, tmp_path, capsys):
     assert said in shown.out
     assert evaluate(*words[:3], root / "others") == 0
     assert "16 bits" not in "".join(capsys.readouterr())
+
+
+def test_a_method_that_was_trained_at_another_scale_is_named(root, tmp_path, capsys):
+    assert train(root / "pairs", tmp_path / "large", "data.load=48") == 0
+    words = ["--weights", f"mine={root / 'run'}", "--data", root / "others"]
+    caption = note([*words, "--weights", f"large={tmp_path / 'large'}"], capsys)
+    assert (
+        "Scales differ: large was trained on pictures with a short side of 48 px, mine on pictures as they are"
+        in caption
+    )
+    assert "Scales differ" not in note([*words, "--weights", f"same={root / 'run'}"], capsys)
